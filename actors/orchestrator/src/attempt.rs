@@ -1,0 +1,77 @@
+//! One attempt from its first page to its last event.
+
+use async_trait::async_trait;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use wayfarer_bus::EventLog;
+use wayfarer_chat::Model;
+use wayfarer_core::run::RunSpec;
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::{AttemptId, Epoch, Outcome, Task};
+use wayfarer_store::Store;
+
+/// The surfer of the attempt, wherever it runs.
+#[async_trait]
+pub trait SurferPort: Send + Sync {
+    /// Opens the browser session on the start page.
+    async fn open(&self, order: SurfOpen) -> SurfOpened;
+    /// One step.
+    async fn step(&self, order: SurfOrder) -> SurfReport;
+    /// Gives the session back.
+    async fn close(&self);
+}
+
+/// What an attempt works with.
+#[derive(Clone)]
+pub struct OrchestratorDeps {
+    /// Answers.
+    pub model: Arc<dyn Model>,
+    /// Keeps the facts.
+    pub log: Arc<dyn EventLog>,
+    /// Keeps pictures and trajectories.
+    pub store: Store,
+    /// Surfs.
+    pub surfer: Arc<dyn SurferPort>,
+}
+
+/// One attempt to run.
+#[derive(Debug, Clone)]
+pub struct AttemptJob {
+    /// The campaign.
+    pub spec: RunSpec,
+    /// The task.
+    pub task: Task,
+    /// The attempt.
+    pub attempt: AttemptId,
+    /// The fencing token.
+    pub epoch: Epoch,
+    /// Sequence of this attempt's `AttemptStarted`.
+    pub last_sequence: u64,
+    /// Stops the attempt; it then ends as [`AttemptEnd::Cancelled`].
+    pub cancel: CancellationToken,
+    /// Today (ISO 8601 date).
+    pub today: String,
+}
+
+/// How running an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AttemptEnd {
+    /// The trajectory is stored and `AttemptEnded` is in the log.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// Sequence of `AttemptEnded`.
+        last_sequence: u64,
+    },
+    /// Another owner took over; nothing more was written.
+    Fenced,
+    /// The job's token was cancelled; nothing more was written.
+    Cancelled,
+    /// The log or the store could not be written.
+    LogUnavailable(String),
+}
+
+/// Runs an attempt to its end, in an actor of its own: a panic in it ends this attempt and nothing else.
+pub async fn run_attempt(deps: OrchestratorDeps, job: AttemptJob) -> AttemptEnd {
+    crate::actor::run(deps, job).await
+}

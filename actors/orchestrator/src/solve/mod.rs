@@ -1,0 +1,441 @@
+//! Solving: open, plan, then ledger, decision, order, step, until the decision table lets the attempt end.
+
+mod consent;
+mod questions;
+
+use crate::attempt::{AttemptEnd, AttemptJob, OrchestratorDeps};
+use crate::history::History;
+use crate::loops::{Trace, find_loop};
+use crate::table::{Critical, Decision, Signals, decide};
+use crate::{budget, user};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use wayfarer_bus::LogError;
+use wayfarer_chat::{Scope, read_reply};
+use wayfarer_core::action::Action;
+use wayfarer_core::critical_point::{CriticalPointKind, CriticalPointRecord, GateDecision, Grant, UserDecision};
+use wayfarer_core::event::RunEvent;
+use wayfarer_core::ledger::Ledger;
+use wayfarer_core::outcome::{Budget, EnvFailure, Outcome};
+use wayfarer_core::prompt::surf::ToolCall;
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::trajectory::{DecisionRecord, FollowUp, SCHEMA_VERSION, Step, Trajectory};
+use wayfarer_core::{Observation, StepIndex, Usage, gate};
+
+/// Premature stops that are rolled back before one is accepted.
+const ROLL_BACKS: u32 = 3;
+/// Stop-only orders before the attempt ends with what there is.
+const FORCED_ORDERS: u32 = 2;
+
+/// Why solving cannot go on.
+enum Halt {
+    /// The attempt ends with this outcome.
+    Ends(Outcome),
+    /// Nothing more may be written.
+    Gone(AttemptEnd),
+}
+
+/// Why only the stop tool is offered.
+#[derive(Debug, Clone, PartialEq)]
+enum Forced {
+    Denied,
+    Exceeded(Budget),
+    Satisfied,
+    Blocked(String),
+}
+
+/// What the user said about a critical point.
+struct Answered {
+    kind: CriticalPointKind,
+    host: String,
+    decision: UserDecision,
+}
+
+pub(crate) struct Solving {
+    deps: OrchestratorDeps,
+    job: AttemptJob,
+    began: Instant,
+    started_unix_ms: u64,
+    history: History,
+    last_sequence: u64,
+    grants: Vec<Grant>,
+    user_messages: Vec<String>,
+    unsent_messages: Vec<String>,
+    critical_points: Vec<CriticalPointRecord>,
+    answered: Vec<Answered>,
+    follow_ups: Vec<FollowUp>,
+    intent_changed: bool,
+    answer: Option<String>,
+    forced: Option<Forced>,
+    forced_orders: u32,
+    replans: u32,
+    roll_backs: u32,
+    /// The last step has no event yet: what follows from it (a user's answer, a rollback) belongs into its event.
+    is_unlogged: bool,
+    /// Spent outside the surfer since the last logged step: goes into the next event, so that the log adds up to the attempt.
+    uncharged: Usage,
+}
+
+impl Solving {
+    pub(crate) async fn run(deps: OrchestratorDeps, job: AttemptJob) -> AttemptEnd {
+        let mut solving = Self {
+            last_sequence: job.last_sequence,
+            deps,
+            job,
+            began: Instant::now(),
+            started_unix_ms: now_ms(),
+            history: History::default(),
+            grants: Vec::new(),
+            user_messages: Vec::new(),
+            unsent_messages: Vec::new(),
+            critical_points: Vec::new(),
+            answered: Vec::new(),
+            follow_ups: Vec::new(),
+            intent_changed: false,
+            answer: None,
+            forced: None,
+            forced_orders: 0,
+            replans: 0,
+            roll_backs: 0,
+            is_unlogged: false,
+            uncharged: Usage::default(),
+        };
+        let outcome = match solving.solve().await {
+            Ok(outcome) | Err(Halt::Ends(outcome)) => outcome,
+            Err(Halt::Gone(end)) => return end,
+        };
+        match solving.finish(outcome).await {
+            Ok(end) | Err(Halt::Gone(end)) => end,
+            Err(Halt::Ends(outcome)) => AttemptEnd::LogUnavailable(format!("the attempt could not be closed: {outcome}")),
+        }
+    }
+
+    async fn solve(&mut self) -> Result<Outcome, Halt> {
+        self.open().await?;
+        self.make_plan("start").await?;
+        let mut ledger = self.fill_ledger().await?;
+        loop {
+            let signals = self.signals(&ledger);
+            let row = decide(&signals);
+            tracing::debug!(rule = row.name, attempt = %self.job.attempt, "decided");
+            match row.then {
+                Decision::AcceptStop => {
+                    let outcome = self.outcome();
+                    if let Some(next) = self.accept(&outcome, &signals).await? {
+                        ledger = next;
+                        continue;
+                    }
+                    return Ok(self.final_outcome(outcome));
+                }
+                Decision::ForceStop => self.force(&signals),
+                Decision::AskUser => {
+                    if !self.ask_user().await {
+                        self.forced = Some(Forced::Denied);
+                        self.forced_orders = 1;
+                    }
+                }
+                Decision::Replan => {
+                    self.replans += 1;
+                    let why = find_loop(&self.history.trace).unwrap_or_else(|| ledger.is_in_loop.reason.clone());
+                    self.replan(if signals.looping { "loop" } else { "failures" }, &why).await?;
+                    ledger = self.fill_ledger().await?;
+                }
+                Decision::RollBackStop => {
+                    self.roll_backs += 1;
+                    if let Some(step) = self.history.steps.last_mut() {
+                        step.rolled_back_stop = true;
+                    }
+                }
+                Decision::Continue => {}
+            }
+            self.log_last_step().await?;
+            let decision = DecisionRecord { rule: row.name.to_owned(), decision: row.then.as_str().to_owned() };
+            self.step(&ledger, decision).await?;
+            // a surfer that is made to stop is not asked about any more
+            if self.forced.is_none() {
+                ledger = self.fill_ledger().await?;
+            }
+        }
+    }
+
+    async fn open(&mut self) -> Result<(), Halt> {
+        let order = SurfOpen {
+            tenant: self.job.spec.tenant.clone(),
+            run: self.job.spec.run.clone(),
+            attempt: self.job.attempt.clone(),
+            epoch: self.job.epoch,
+            task: self.job.task.clone(),
+        };
+        match self.deps.surfer.open(order).await {
+            SurfOpened::Ready { observation } => {
+                self.history.first = Some(*observation);
+                Ok(())
+            }
+            SurfOpened::Failed { kind, detail } => Err(Halt::Ends(Outcome::EnvFailed { kind, detail })),
+        }
+    }
+
+    /// One order to the surfer, and what came of it.
+    async fn step(&mut self, ledger: &Ledger, decision: DecisionRecord) -> Result<(), Halt> {
+        let index = StepIndex(self.history.steps.len() as u32 + 1);
+        let at_unix_ms = now_ms();
+        let before = self.current()?.state_hash.clone();
+        let order = SurfOrder {
+            epoch: self.job.epoch,
+            step: index,
+            next_steps: ledger.next_steps.answer.clone(),
+            plan: self.history.plan().1,
+            stop_only: self.forced.is_some(),
+            stop_reason: self.forced.as_ref().map(|forced| stop_reason(forced, ledger)).unwrap_or_default(),
+            grants: self.grants.clone(),
+            user_messages: std::mem::take(&mut self.unsent_messages),
+            current_intent: std::mem::take(&mut self.intent_changed).then(|| self.intent().to_owned()),
+        };
+        let surfed = match self.deps.surfer.step(order).await {
+            SurfReport::Stepped { step } => *step,
+            SurfReport::Fenced => return Err(Halt::Gone(AttemptEnd::Fenced)),
+            SurfReport::Failed { kind, detail, usage } => {
+                self.history.usage += usage;
+                return Err(Halt::Ends(env_or_budget(kind, detail)));
+            }
+        };
+        let mut usage = std::mem::take(&mut self.uncharged);
+        usage += surfed.usage;
+        self.history.usage += surfed.usage;
+        self.history.answered_by(&surfed.model);
+        if let GateDecision::Permitted { critical_point } = &surfed.gate {
+            gate::consume(&mut self.grants, critical_point);
+        }
+        let stops = matches!(surfed.action, Action::Terminate { .. });
+        let is_held = matches!(surfed.gate, GateDecision::Held { .. });
+        if !stops {
+            self.history.trace.push(Trace { state: before, action: surfed.action.describe() });
+        }
+        self.history.steps.push(Step { index, at_unix_ms, ledger: ledger.clone(), decision, surfed, rolled_back_stop: false, usage });
+        self.is_unlogged = true;
+        if stops || is_held { Ok(()) } else { self.log_last_step().await }
+    }
+
+    /// Puts the last step into the event log, once.
+    async fn log_last_step(&mut self) -> Result<(), Halt> {
+        if !std::mem::take(&mut self.is_unlogged) {
+            return Ok(());
+        }
+        let uncharged = std::mem::take(&mut self.uncharged);
+        let Some(step) = self.history.steps.last_mut() else { return Ok(()) };
+        step.usage += uncharged;
+        let met = match &step.surfed.gate {
+            GateDecision::Held { critical_point } => {
+                self.critical_points.iter().rev().find(|record| record.critical_point == *critical_point).cloned().or_else(|| {
+                    Some(CriticalPointRecord { critical_point: critical_point.clone(), decision: None, message: String::new() })
+                })
+            }
+            _ => None,
+        };
+        let event = RunEvent::Stepped {
+            attempt: self.job.attempt.clone(),
+            epoch: self.job.epoch,
+            index: step.index,
+            rule: step.decision.rule.clone(),
+            action: step.surfed.action.describe(),
+            url: step.surfed.observation.url.clone(),
+            screenshot: step.surfed.observation.screenshot.clone(),
+            critical_point: met.clone(),
+            usage: step.usage,
+        };
+        if let Some(record) = met.filter(|record| record.decision.is_none()) {
+            self.critical_points.push(record);
+        }
+        self.append(event).await
+    }
+
+    async fn append(&mut self, event: RunEvent) -> Result<(), Halt> {
+        match self.deps.log.append(&self.job.spec.run, &event, self.last_sequence).await {
+            Ok(sequence) => {
+                self.last_sequence = sequence;
+                Ok(())
+            }
+            Err(LogError::Fenced { .. }) => Err(Halt::Gone(AttemptEnd::Fenced)),
+            Err(error) => Err(Halt::Gone(AttemptEnd::LogUnavailable(error.to_string()))),
+        }
+    }
+
+    fn signals(&self, ledger: &Ledger) -> Signals {
+        let says = self.stop_says();
+        let page = self.history.current();
+        let exceeded = budget::exceeded(&self.job.spec.budgets, self.history.steps.len() as u32, self.began.elapsed(), &self.history.usage);
+        Signals {
+            critical: self.critical(ledger),
+            exceeded,
+            satisfied: ledger.is_satisfied.answer,
+            stopped: says.is_some(),
+            stopped_for_good: matches!(says.as_deref(), Some("refused" | "blocked")),
+            blocked: page.and_then(gate::looks_blocked).is_some(),
+            looping: ledger.is_in_loop.answer || find_loop(&self.history.trace).is_some(),
+            failing: self.history.is_failing(),
+            may_replan: self.replans < self.job.spec.budgets.replans,
+            may_roll_back: self.roll_backs < ROLL_BACKS,
+            forced: self.forced.is_some(),
+            may_force: self.forced_orders < FORCED_ORDERS,
+        }
+    }
+
+    /// The status that the surfer stops with, if its last action was to stop and nobody rolled that back.
+    fn stop_says(&self) -> Option<String> {
+        let step = self.history.steps.last().filter(|step| !step.rolled_back_stop)?;
+        let Action::Terminate { status, .. } = &step.surfed.action else { return None };
+        let named =
+            read_reply::<ToolCall>(&step.surfed.raw_reply).ok().and_then(|call| call.status).map(|status| status.trim().to_lowercase());
+        Some(named.filter(|status| !status.is_empty()).unwrap_or_else(|| format!("{status:?}").to_lowercase()))
+    }
+
+    fn force(&mut self, signals: &Signals) {
+        self.forced_orders += 1;
+        if self.forced.is_some() {
+            return;
+        }
+        let by = self.history.current().and_then(gate::looks_blocked);
+        self.forced = Some(match (signals.critical, signals.exceeded, signals.satisfied, by) {
+            (Critical::Denied, ..) => Forced::Denied,
+            (_, Some(budget), ..) => Forced::Exceeded(budget),
+            (_, _, true, _) => Forced::Satisfied,
+            (_, _, _, Some(by)) => Forced::Blocked(by),
+            _ => Forced::Exceeded(Budget::Replans),
+        });
+    }
+
+    /// How the attempt ends if the last stop counts.
+    fn outcome(&self) -> Outcome {
+        let words = self.proposed_answer().unwrap_or_default();
+        match (&self.forced, self.stop_says().as_deref()) {
+            (Some(Forced::Denied), _) => Outcome::StoppedAtCriticalPoint,
+            (Some(Forced::Exceeded(budget)), _) => Outcome::BudgetExceeded { budget: *budget },
+            (Some(Forced::Blocked(by)), _) => Outcome::Blocked { by: by.clone() },
+            (_, Some("refused")) => Outcome::Refused { why: words },
+            (_, Some("infeasible")) => Outcome::Infeasible { why: words },
+            (_, Some("blocked")) => Outcome::Blocked { by: words },
+            (_, Some("critical_point")) => Outcome::StoppedAtCriticalPoint,
+            _ if self.answered.last().is_some_and(|answered| answered.decision == UserDecision::Deny) => Outcome::StoppedAtCriticalPoint,
+            _ => Outcome::Answered,
+        }
+    }
+
+    /// A follow-up does not change how the task itself ended.
+    fn final_outcome(&self, outcome: Outcome) -> Outcome {
+        if self.follow_ups.is_empty() { outcome } else { Outcome::Answered }
+    }
+
+    fn proposed_answer(&self) -> Option<String> {
+        let step = self.history.steps.last().filter(|step| !step.rolled_back_stop)?;
+        match &step.surfed.action {
+            Action::Terminate { answer, .. } => Some(answer.clone()),
+            _ => None,
+        }
+    }
+
+    /// Takes the answer; a ledger comes back if the user has a follow-up and the attempt goes on.
+    async fn accept(&mut self, outcome: &Outcome, signals: &Signals) -> Result<Option<Ledger>, Halt> {
+        let answer = self.proposed_answer().filter(|answer| !answer.trim().is_empty());
+        match self.follow_ups.last_mut() {
+            Some(follow_up) => follow_up.answer = answer,
+            None => self.answer = answer,
+        }
+        let may_follow = *outcome == Outcome::Answered && signals.satisfied && signals.exceeded.is_none() && self.follow_ups.is_empty();
+        if !may_follow || !user::wants_follow_up(&self.job.spec, &self.job.task.id) {
+            return Ok(None);
+        }
+        let (Some(answer), Some(page)) = (self.answer.clone(), self.history.current().cloned()) else { return Ok(None) };
+        let (follow_up, usage) = user::follow_up(self.deps.model.as_ref(), &self.scope(), self.intent(), &answer, &page).await;
+        self.charge(usage);
+        let Some(intent) = follow_up else { return Ok(None) };
+        self.log_last_step().await?;
+        self.user_messages.push(intent.clone());
+        self.unsent_messages.push(intent.clone());
+        self.follow_ups.push(FollowUp { intent, from_step: StepIndex(self.history.steps.len() as u32 + 1), answer: None });
+        self.intent_changed = true;
+        (self.forced, self.forced_orders, self.replans, self.roll_backs) = (None, 0, 0, 0);
+        self.make_plan("follow_up").await?;
+        Ok(Some(self.fill_ledger().await?))
+    }
+
+    /// Names the target pages, keeps the trajectory, and closes the attempt in the log.
+    async fn finish(&mut self, outcome: Outcome) -> Result<AttemptEnd, Halt> {
+        let target_urls = if outcome.is_judged() { self.find_targets().await } else { Vec::new() };
+        self.log_last_step().await?;
+        let ended_unix_ms = now_ms();
+        let trajectory = Trajectory {
+            schema_version: SCHEMA_VERSION,
+            tenant: self.job.spec.tenant.clone(),
+            run: self.job.spec.run.clone(),
+            task: self.job.task.clone(),
+            attempt: self.job.attempt.clone(),
+            epoch: self.job.epoch,
+            solver: self.job.spec.solver.clone(),
+            models: self.history.models.clone(),
+            first_observation: self.history.first.clone(),
+            plans: self.history.plans.clone(),
+            steps: self.history.steps.clone(),
+            critical_points: self.critical_points.clone(),
+            follow_ups: self.follow_ups.clone(),
+            answer: self.answer.clone(),
+            target_urls,
+            outcome: outcome.clone(),
+            started_unix_ms: self.started_unix_ms,
+            ended_unix_ms,
+            usage: self.history.usage,
+            trace_id: String::new(),
+        };
+        if let Err(error) = self.deps.store.put_trajectory(&trajectory).await {
+            return Ok(AttemptEnd::LogUnavailable(error.to_string()));
+        }
+        let event = RunEvent::AttemptEnded {
+            attempt: self.job.attempt.clone(),
+            epoch: self.job.epoch,
+            outcome: outcome.clone(),
+            steps: trajectory.steps.len() as u32,
+            usage: self.history.usage,
+            wall_ms: self.began.elapsed().as_millis() as u64,
+        };
+        self.append(event).await?;
+        Ok(AttemptEnd::Ended { outcome, last_sequence: self.last_sequence })
+    }
+
+    fn current(&self) -> Result<&Observation, Halt> {
+        let nothing = || Halt::Ends(Outcome::EnvFailed { kind: EnvFailure::SurferLost, detail: "no page was ever seen".into() });
+        self.history.current().ok_or_else(nothing)
+    }
+
+    fn intent(&self) -> &str {
+        self.follow_ups.last().map_or(&self.job.task.intent, |follow_up| &follow_up.intent)
+    }
+
+    fn scope(&self) -> Scope {
+        Scope {
+            tenant: self.job.spec.tenant.clone(),
+            run: self.job.spec.run.clone(),
+            task: Some(self.job.task.id.clone()),
+            attempt: Some(self.job.attempt.clone()),
+            step: self.history.steps.len() as u32 + 1,
+        }
+    }
+}
+
+/// A budget that the inference service refuses is no fault of the environment.
+fn env_or_budget(kind: EnvFailure, detail: String) -> Outcome {
+    if kind == EnvFailure::Model && detail.starts_with("budget spent") {
+        return Outcome::BudgetExceeded { budget: Budget::Cost };
+    }
+    Outcome::EnvFailed { kind, detail }
+}
+
+fn stop_reason(forced: &Forced, ledger: &Ledger) -> String {
+    match forced {
+        Forced::Denied => "the user did not allow the next step; say what is prepared and what is left to do".into(),
+        Forced::Exceeded(budget) => format!("the attempt's budget is used up ({budget:?}); answer with what was found"),
+        Forced::Satisfied => format!("the task is complete ({}); give the answer", ledger.is_satisfied.reason),
+        Forced::Blocked(by) => format!("{by} stands in the way; say so"),
+    }
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(|since| since.as_millis() as u64).unwrap_or_default()
+}

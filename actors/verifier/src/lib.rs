@@ -1,0 +1,86 @@
+//! Judges attempts from what is stored, without a browser.
+//!
+//! Four judges, one file each: `alignment.rs` (do actions and answer match the intent?), `rubric.rs` (how many points of a rubric that
+//! was made before the trajectory was seen?), `multimodal.rs` (do the pictures agree with the answer?) and `critical.rs` (was a critical
+//! point crossed without permission? rules, no model). `record.rs` says a trajectory in words, `evidence.rs` checks that what an opinion
+//! cites is really there, and `verdict.rs` combines the opinions: all must pass, each with evidence that resolves.
+
+pub mod alignment;
+pub mod critical;
+pub mod evidence;
+pub mod multimodal;
+pub mod opinion;
+pub mod record;
+pub mod rubric;
+pub mod verdict;
+
+use std::sync::Arc;
+use verdict::Hearing;
+use wayfarer_chat::{AskError, Model, Scope};
+use wayfarer_core::{TaskId, Trajectory, Verdict};
+use wayfarer_store::{Store, StoreError};
+
+/// What judging works with.
+#[derive(Clone)]
+pub struct VerifierDeps {
+    /// Answers every question.
+    pub model: Arc<dyn Model>,
+    /// Holds screenshots and rubrics.
+    pub store: Store,
+}
+
+/// Why an attempt could not be judged now; trying again later makes sense.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// No model answers, or none that can be understood.
+    #[error("judging needs a model: {0}")]
+    Model(#[from] AskError),
+    /// A screenshot or a rubric cannot be read or kept.
+    #[error("judging needs what the attempt stored: {0}")]
+    Store(#[from] StoreError),
+    /// The model made no rubric that can be used.
+    #[error("the rubric of task {task} cannot be used: {why}; route judge_rubric to a stronger model")]
+    Rubric {
+        /// The task.
+        task: TaskId,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// Judges an attempt; `version` is the version of the verdict, from 1.
+pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) -> Result<Verdict, VerifyError> {
+    let judged = match verdict::hearing(&trajectory.outcome) {
+        Hearing::None(decision) => return Ok(verdict::without_judges(version, decision)),
+        Hearing::WithoutPictures => {
+            let (alignment, rubric) = tokio::try_join!(alignment::judge(deps, trajectory), rubric::judge(deps, trajectory))?;
+            vec![alignment, rubric, critical::judge(trajectory)]
+        }
+        Hearing::Full => {
+            let (alignment, rubric, multimodal) =
+                tokio::try_join!(alignment::judge(deps, trajectory), rubric::judge(deps, trajectory), multimodal::judge(deps, trajectory))?;
+            vec![alignment, rubric, multimodal, critical::judge(trajectory)]
+        }
+    };
+    for one in &judged {
+        tracing::info!(
+            attempt = %trajectory.attempt,
+            judge = one.opinion.judge.as_str(),
+            pass = one.opinion.pass,
+            score = one.opinion.score,
+            "opinion"
+        );
+    }
+    Ok(verdict::combine(version, &trajectory.outcome, judged))
+}
+
+/// Judging is paid by the attempt's own tenant and run.
+fn scope_of(trajectory: &Trajectory) -> Scope {
+    Scope {
+        tenant: trajectory.tenant.clone(),
+        run: trajectory.run.clone(),
+        task: Some(trajectory.task.id.clone()),
+        attempt: Some(trajectory.attempt.clone()),
+        step: 0,
+    }
+}

@@ -1,0 +1,275 @@
+//! Every action of the student's action space as trusted input (spec/faragen.md E, without its faults).
+//!
+//! What the page or the agent did wrong comes back as words for the agent (`Ok(Some(words))`); only a broken environment is an error.
+
+use crate::address;
+use crate::keys::{self, Key};
+use crate::session::ChromiumSession;
+use crate::tab::{Tab, TabError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use wayfarer_core::Action;
+use wayfarer_core::action::Target;
+use wayfarer_core::observation::Viewport;
+
+/// Longest `wait`, in seconds.
+const LONGEST_WAIT: f64 = 10.0;
+/// Text up to this length is typed key by key, so that widgets which listen to keys see each one; the front of longer text is inserted.
+const TYPED_CHARACTERS: usize = 60;
+/// Longest text of one action.
+const LONGEST_TEXT: usize = 20_000;
+/// A navigation that a `visit` waits for.
+const VISIT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Words for the agent when the action did not work.
+type Fault = Option<String>;
+
+/// Where an element is, or why it cannot be used.
+#[derive(Debug, Deserialize)]
+struct Place {
+    error: Option<String>,
+    #[serde(default)]
+    x: f64,
+    #[serde(default)]
+    y: f64,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    options: Vec<String>,
+}
+
+/// How text gets into the focused field.
+#[derive(Debug, Deserialize)]
+struct Field {
+    error: Option<String>,
+    #[serde(default)]
+    kind: String,
+    #[serde(default)]
+    clear: bool,
+    #[serde(default)]
+    multiline: bool,
+}
+
+impl ChromiumSession {
+    /// Performs an action on the current tab.
+    pub(crate) async fn perform(&self, tab: &Arc<Tab>, action: &Action) -> Result<Fault, TabError> {
+        let done = match action {
+            Action::LeftClick { target } => self.click(tab, target).await,
+            Action::Type { target, text, press_enter, delete_existing_text } => {
+                let typed = Typed { text, press_enter: *press_enter, clear: *delete_existing_text };
+                self.type_text(tab, target.as_ref(), typed).await
+            }
+            Action::SelectOption { target, option } => self.select(tab, target, option).await,
+            Action::MouseMove { target } => match self.place(tab, target).await? {
+                Ok(place) => tab.move_to(place.x, place.y).await.map(|()| None),
+                Err(fault) => Ok(Some(fault)),
+            },
+            Action::Key { keys } => match keys::parse(keys) {
+                Ok(keys) => press(tab, &keys).await.map(|()| None),
+                Err(fault) => Ok(Some(fault)),
+            },
+            Action::Scroll { pixels, target } => self.scroll(tab, *pixels, target.as_ref()).await,
+            Action::VisitUrl { url } => self.go(tab, address::visit(url, &self.spec.egress)).await,
+            Action::WebSearch { query } => self.go(tab, address::search(query, &self.spec.egress)).await,
+            Action::HistoryBack => self.back(tab).await,
+            Action::Wait { seconds } => {
+                let seconds = if seconds.is_finite() { seconds.clamp(0.0, LONGEST_WAIT) } else { 0.0 };
+                tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                Ok(None)
+            }
+            Action::PauseAndMemorizeFact { .. } | Action::Terminate { .. } => Ok(None),
+        };
+        match done {
+            // a click that closes its window, or a document that leaves while it is used, did what it was told
+            Err(TabError::Closed | TabError::Navigated) => Ok(None),
+            Err(TabError::Refused(detail)) => Ok(Some(format!("the browser refused: {detail}"))),
+            other => other,
+        }
+    }
+
+    /// Finds the target anew: a mark by its element, anything else by its coordinates, brought inside the viewport.
+    async fn place(&self, tab: &Tab, target: &Target) -> Result<Result<Place, String>, TabError> {
+        let expression = match target.mark {
+            Some(mark) => format!("__wayfarer.locate({mark})"),
+            None => {
+                let (x, y) = clamp(target.x, target.y, self.spec.viewport);
+                format!("__wayfarer.at({x}, {y})")
+            }
+        };
+        let place: Place = match tab.script(&expression).await {
+            Err(TabError::Navigated) => match tab.script(&expression).await {
+                Err(TabError::Navigated) => return Ok(Err("the page is going elsewhere; look at it again".into())),
+                other => other?,
+            },
+            other => other?,
+        };
+        Ok(match place.error {
+            Some(error) => Err(error),
+            None => Ok(place),
+        })
+    }
+
+    async fn click(&self, tab: &Tab, target: &Target) -> Result<Fault, TabError> {
+        let place = match self.place(tab, target).await? {
+            Ok(place) => place,
+            Err(fault) => return Ok(Some(fault)),
+        };
+        match place.kind.as_str() {
+            // its pop-up is drawn by the system and on no screenshot
+            "select" => Ok(Some(format!("this is a native select; use select_option with one of: {}", place.options.join(", ")))),
+            "file" => Ok(Some("files cannot be uploaded".into())),
+            _ => tab.click(place.x, place.y).await.map(|()| None),
+        }
+    }
+
+    async fn type_text(&self, tab: &Tab, target: Option<&Target>, typed: Typed<'_>) -> Result<Fault, TabError> {
+        if let Some(target) = target {
+            let place = match self.place(tab, target).await? {
+                Ok(place) => place,
+                Err(fault) => return Ok(Some(fault)),
+            };
+            if place.kind == "select" {
+                return self.select(tab, target, typed.text).await;
+            }
+            tab.click(place.x, place.y).await?;
+        }
+        let text: String = typed.text.chars().take(LONGEST_TEXT).collect();
+        let mark = target.and_then(|target| target.mark).map_or(Value::Null, Value::from);
+        let field: Field = match tab.script(&format!("__wayfarer.prepare({mark}, {}, {})", json!(text), typed.clear)).await {
+            Err(TabError::Navigated | TabError::Closed) => {
+                return Ok(Some("the page went elsewhere when the field was clicked; nothing was typed".into()));
+            }
+            other => other?,
+        };
+        if let Some(error) = field.error {
+            return Ok(Some(error));
+        }
+        if field.clear {
+            for name in ["control+a", "backspace"] {
+                if let Ok(keys) = keys::parse(&[name.to_owned()]) {
+                    press(tab, &keys).await?;
+                }
+            }
+        }
+        if field.kind != "done" {
+            type_keys(tab, &text, field.multiline).await?;
+        }
+        if typed.press_enter
+            && let Some(enter) = keys::key("enter")
+        {
+            press(tab, &[enter]).await?;
+        }
+        Ok(None)
+    }
+
+    async fn select(&self, tab: &Tab, target: &Target, option: &str) -> Result<Fault, TabError> {
+        let mark = target.mark.map_or(Value::Null, Value::from);
+        let (x, y) = clamp(target.x, target.y, self.spec.viewport);
+        let field: Field = tab.script(&format!("__wayfarer.select({mark}, {x}, {y}, {})", json!(option))).await?;
+        Ok(field.error)
+    }
+
+    async fn scroll(&self, tab: &Tab, pixels: i32, target: Option<&Target>) -> Result<Fault, TabError> {
+        let Viewport { width, height } = self.spec.viewport;
+        let (x, y) = match target {
+            None => (f64::from(width) / 2.0, f64::from(height) / 2.0),
+            Some(target) => match self.place(tab, target).await? {
+                Ok(place) => (place.x, place.y),
+                Err(fault) => return Ok(Some(fault)),
+            },
+        };
+        // positive is up for an agent, a positive delta is down for a wheel
+        tab.wheel(x, y, -f64::from(pixels)).await?;
+        Ok(None)
+    }
+
+    async fn go(&self, tab: &Tab, address: Result<String, String>) -> Result<Fault, TabError> {
+        match address {
+            Ok(address) => Ok(self.navigate(tab, &address, VISIT_LIMIT).await?.err().map(|refusal| refusal.to_string())),
+            Err(fault) => Ok(Some(fault)),
+        }
+    }
+
+    /// Back in the tab's history; a pop-up without any closes, which leads back to the page that opened it.
+    async fn back(&self, tab: &Arc<Tab>) -> Result<Fault, TabError> {
+        let history = tab.call("Page.getNavigationHistory", json!({})).await?;
+        let index = history["currentIndex"].as_u64().unwrap_or(0) as usize;
+        let previous = index.checked_sub(1).map(|previous| &history["entries"][previous]).filter(|entry| entry["url"] != "about:blank");
+        match previous {
+            Some(entry) => {
+                tab.call("Page.navigateToHistoryEntry", json!({"entryId": entry["id"]})).await?;
+                Ok(None)
+            }
+            None if self.close_popup(tab).await => Ok(None),
+            None => Ok(Some("there is no page to go back to".into())),
+        }
+    }
+}
+
+/// What a `type` action types.
+struct Typed<'a> {
+    text: &'a str,
+    press_enter: bool,
+    clear: bool,
+}
+
+/// Presses keys in order and releases them in reverse.
+async fn press(tab: &Tab, keys: &[Key]) -> Result<(), TabError> {
+    let mut modifiers = 0;
+    for key in keys {
+        modifiers |= key.modifier;
+        tab.key_down(key, modifiers).await?;
+    }
+    for key in keys.iter().rev() {
+        modifiers &= !key.modifier;
+        tab.key_up(key, modifiers).await?;
+    }
+    Ok(())
+}
+
+/// Types into the focused element. All messages are under way together; the driver keeps their order.
+async fn type_keys(tab: &Tab, text: &str, multiline: bool) -> Result<(), TabError> {
+    let text: String = if multiline {
+        text.to_owned()
+    } else {
+        text.split(char::is_control).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    };
+    let length = text.chars().count();
+    let inserted = if multiline && text.contains('\n') {
+        length
+    } else {
+        length.saturating_sub(if length > TYPED_CHARACTERS { 1 } else { TYPED_CHARACTERS })
+    };
+    let (front, back): (String, String) = (text.chars().take(inserted).collect(), text.chars().skip(inserted).collect());
+    if !front.is_empty() {
+        tab.insert_text(&front).await?;
+    }
+    let strokes = back.chars().map(keys::of_character).map(|key| async move {
+        let (down, up) = tokio::join!(biased; tab.key_down(&key, 0), tab.key_up(&key, 0));
+        down.and(up)
+    });
+    futures::future::try_join_all(strokes).await?;
+    Ok(())
+}
+
+/// A point inside the viewport.
+fn clamp(x: f64, y: f64, viewport: Viewport) -> (f64, f64) {
+    let inside = |value: f64, size: u32| if value.is_finite() { value.clamp(0.0, f64::from(size.saturating_sub(1))) } else { 0.0 };
+    (inside(x, viewport.width), inside(y, viewport.height))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_are_brought_inside_the_viewport() {
+        let viewport = Viewport { width: 100, height: 50 };
+
+        assert_eq!(clamp(-3.0, 500.0, viewport), (0.0, 49.0));
+        assert_eq!(clamp(f64::NAN, 7.5, viewport), (0.0, 7.5));
+    }
+}

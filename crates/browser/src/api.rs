@@ -1,0 +1,129 @@
+//! What the rest of the house knows of a browser: two traits and the values that pass through them.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use wayfarer_core::action::Effect;
+use wayfarer_core::observation::Viewport;
+use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::{Action, Epoch, Observation, SessionId, TenantId};
+
+/// What a session is wanted for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionSpec {
+    /// Who pays and whose policy holds.
+    pub tenant: TenantId,
+    /// Attempt or proposal that the session belongs to.
+    pub attempt: String,
+    /// Fencing token of the owner; newer owners win.
+    #[serde(default)]
+    pub epoch: Epoch,
+    /// Size of the visible part of a page.
+    #[serde(default)]
+    pub viewport: Viewport,
+    /// What the session may reach.
+    #[serde(default)]
+    pub egress: EgressPolicy,
+}
+
+/// What a session may reach. Public addresses are open, everything private is closed unless it is opened here by name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EgressPolicy {
+    /// Hosts that are open although their addresses are private; `.example.test` means the host and all below it.
+    pub allow_hosts: Vec<String>,
+    /// Host → address that stands for it (port included), whatever DNS says. Implies that the host is allowed.
+    pub resolve: BTreeMap<String, SocketAddr>,
+    /// Headers that are added to plain HTTP requests of hosts in `resolve`, and only there; a page cannot send them itself.
+    pub headers: BTreeMap<String, String>,
+    /// Hosts that are closed although they are public; same spelling as `allow_hosts`, and stronger.
+    pub deny_hosts: Vec<String>,
+    /// Address of the search engine, with `{query}` where the words go.
+    pub search_url: String,
+}
+
+impl Default for EgressPolicy {
+    /// Public addresses only; search as the reference does (spec/faragen.md E).
+    fn default() -> Self {
+        Self {
+            allow_hosts: Vec::new(),
+            resolve: BTreeMap::new(),
+            headers: BTreeMap::new(),
+            deny_hosts: Vec::new(),
+            search_url: "https://www.bing.com/search?q={query}&FORM=QBLH".into(),
+        }
+    }
+}
+
+/// An observation with the bytes of its screenshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observed {
+    /// What the agent sees; its `screenshot` is the hash of the bytes below.
+    pub observation: Observation,
+    /// PNG of the viewport.
+    pub screenshot: Bytes,
+}
+
+/// Why a session could not be had or went on no longer. A fault of an *action* is never one of these: it is `Effect::error`.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BrowserError {
+    /// The environment failed, not the agent.
+    #[error("browser environment failed ({kind:?}): {detail}")]
+    Environment {
+        /// What failed.
+        kind: EnvFailure,
+        /// Where and how, for a person.
+        detail: String,
+    },
+    /// A newer owner has taken the session.
+    #[error("the session belongs to a newer owner; drop this attempt")]
+    Fenced,
+    /// All sessions are taken.
+    #[error("all browser sessions are taken; ask again in {retry_after_ms} ms")]
+    Busy {
+        /// When asking again makes sense.
+        retry_after_ms: u64,
+    },
+}
+
+impl BrowserError {
+    /// An environment failure with its detail.
+    pub fn environment(kind: EnvFailure, detail: impl Into<String>) -> Self {
+        Self::Environment { kind, detail: detail.into() }
+    }
+}
+
+/// Where sessions come from.
+#[async_trait]
+pub trait BrowserSupply: Send + Sync {
+    /// A fresh, isolated session; `Busy` when all are taken and none came free within a short bound.
+    async fn acquire(&self, spec: SessionSpec) -> Result<Box<dyn BrowserSession>, BrowserError>;
+}
+
+/// One isolated browser context with a current page. Calls on one session run one after another; each is bounded in time.
+#[async_trait]
+pub trait BrowserSession: Send + Sync {
+    /// Identity of the session.
+    fn id(&self) -> &SessionId;
+
+    /// Opens an address, lets the page settle and observes it. `Unreachable` and `EgressDenied` come as environment errors.
+    async fn open(&self, url: &str) -> Result<Observed, BrowserError>;
+
+    /// Lets the page settle and observes it.
+    async fn observe(&self) -> Result<Observed, BrowserError>;
+
+    /// Performs an action. What went wrong with the action itself is in `Effect::error`. `Effect::changed` is known only from
+    /// [`act_and_observe`](Self::act_and_observe).
+    async fn act(&self, action: &Action) -> Result<Effect, BrowserError>;
+
+    /// Performs an action, lets the page settle and observes it, with as few round trips as can be.
+    async fn act_and_observe(&self, action: &Action) -> Result<(Effect, Observed), BrowserError>;
+
+    /// Closes the context and frees the place. A session that is dropped instead is closed in the background.
+    async fn release(self: Box<Self>) -> Result<(), BrowserError>;
+}
+
+/// Header by which hosts of [`EgressPolicy::resolve`] learn which attempt asks (unless the policy sets it otherwise).
+pub const INSTANCE_HEADER: &str = "x-wayfarer-instance";

@@ -1,0 +1,118 @@
+//! The Node driver that Playwright speaks through, as a child process that we own.
+//!
+//! `playwright-rs` finds its driver through an environment variable of *our* process and installs a SIGINT handler that ends it. Both
+//! are wrong for a service, so the child is spawned here and handed to the crate's connection: the folder is a plain argument, signals
+//! stay ours, and the end of the child is an event. Nothing outlives us: when our process dies, however it dies, the pipe to Node
+//! closes, Node ends its browsers and goes; when Node is killed, the debugging pipe of each Chromium closes and it quits.
+
+use crate::BrowserError;
+use playwright_rs::Playwright;
+use playwright_rs::protocol::BrowserType;
+use playwright_rs::server::connection::{Connection, ConnectionExt, ConnectionLike};
+use playwright_rs::server::transport::PipeTransport;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use wayfarer_core::outcome::EnvFailure;
+
+/// How long Node may take to close its browsers before it is killed.
+const EXIT_GRACE: Duration = Duration::from_secs(5);
+
+/// A running Node driver.
+pub(crate) struct Driver {
+    playwright: Playwright,
+    connection: Arc<Connection>,
+    child: Mutex<Child>,
+    gone: CancellationToken,
+}
+
+impl Driver {
+    /// Starts Node with the driver's command line and waits for its greeting.
+    pub(crate) async fn launch(driver_dir: &Path) -> Result<Self, BrowserError> {
+        let node = driver_dir.join("node");
+        let script = driver_dir.join("package").join("cli.js");
+        for needed in [&node, &script] {
+            if !needed.exists() {
+                return Err(no_browser(format!("{} is missing; run scripts/bootstrap.sh or name the driver's folder", needed.display())));
+            }
+        }
+        let mut child = Command::new(&node)
+            .arg(&script)
+            .arg("run-driver")
+            .env("PW_LANG_NAME", "rust")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // a Ctrl-C at our terminal is ours to handle: we close the pipe when we are done
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| no_browser(format!("could not start the browser driver {}: {error}", node.display())))?;
+        let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
+            return Err(no_browser("the browser driver has no pipes".to_owned()));
+        };
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(stderr).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                tracing::debug!(target: "wayfarer_browser::driver", "{line}");
+            }
+        });
+
+        let (transport, messages) = PipeTransport::new(stdin, stdout);
+        let (sender, receiver) = transport.into_parts();
+        let connection = Arc::new(Connection::new(sender, receiver, messages));
+        let gone = CancellationToken::new();
+        let (running, ended) = (Arc::clone(&connection), gone.clone());
+        tokio::spawn(async move {
+            running.run().await;
+            ended.cancel();
+        });
+        let greeting = async {
+            let root = connection.initialize_playwright().await?;
+            connection.get_typed::<Playwright>(root.guid()).await
+        };
+        let playwright = tokio::select! {
+            greeted = greeting => greeted.map_err(|error| no_browser(format!("the browser driver did not greet: {error}")))?,
+            () = gone.cancelled() => return Err(no_browser(format!("the browser driver {} ended at once; is it a working Node 20?", node.display()))),
+        };
+        Ok(Self { playwright, connection, child: Mutex::new(child), gone })
+    }
+
+    /// The Chromium launcher.
+    pub(crate) fn chromium(&self) -> &BrowserType {
+        self.playwright.chromium()
+    }
+
+    /// Cancelled when Node is gone; calls that were in flight then never answer.
+    pub(crate) fn gone(&self) -> &CancellationToken {
+        &self.gone
+    }
+
+    /// Closes the pipe, which makes Node close its browsers and exit; kills it when it does not.
+    pub(crate) async fn shutdown(&self) {
+        // `false` means that a send holds the writer at this moment
+        for _ in 0..50 {
+            if self.connection.close_writer() || self.gone.is_cancelled() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut child = self.child.lock().await;
+        if tokio::time::timeout(EXIT_GRACE, child.wait()).await.is_err() {
+            tracing::warn!("the browser driver did not exit in time and is killed");
+            if let Err(error) = child.kill().await {
+                tracing::warn!(%error, "the browser driver could not be killed");
+            }
+        }
+        self.gone.cancel();
+    }
+}
+
+fn no_browser(detail: String) -> BrowserError {
+    BrowserError::environment(EnvFailure::NoBrowser, detail)
+}

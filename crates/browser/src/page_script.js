@@ -1,0 +1,512 @@
+// What Wayfarer runs inside a page, in an isolated world: the page cannot see or change it, its DOM is the page's own.
+// Installs `__wayfarer` once for each document. Marks keep their ids as long as their elements live.
+(() => {
+  if (globalThis.__wayfarer) return;
+
+  const FIRST_ID = 10, MAX_MARKS = 400, MAX_HIDDEN = 30, MAX_TEXT = 6000, MAX_NODES = 30000;
+  const SELECTOR = 'a[href],area[href],button,input:not([type=hidden]),select,textarea,summary,[onclick],[contenteditable=""],[contenteditable=true],[contenteditable=plaintext-only],[tabindex]:not([tabindex="-1"])';
+  const ROLES = new Set('button checkbox combobox gridcell link listbox menuitem menuitemcheckbox menuitemradio option radio scrollbar searchbox slider spinbutton switch tab textbox treeitem'.split(' '));
+  const PLAIN_CURSORS = new Set('auto default none text vertical-text not-allowed no-drop wait progress help context-menu crosshair cell'.split(' '));
+  const SECRET = /(^|[^a-z])((credit|debit|cc)?[-_ ]?card[-_ ]?(no|num|number)?|cc[-_ ]?(num|number|csc|exp|name)?|cvc|cvv|csc|security[-_ ]?code|iban|pin|pwd|passwd|password|passcode|otp|ssn)([^a-z]|$)/i;
+  const BLOCKS = new Set('ADDRESS ARTICLE ASIDE BLOCKQUOTE DD DETAILS DIALOG DIV DL DT FIELDSET FIGCAPTION FIGURE FOOTER FORM H1 H2 H3 H4 H5 H6 HEADER HR LI MAIN NAV OL P PRE SECTION SUMMARY TABLE TBODY THEAD TFOOT TR UL LEGEND CAPTION OPTION BUTTON'.split(' '));
+
+  const ids = new WeakMap(), elements = new Map();
+  let next = FIRST_ID;
+  // values of secret fields seen in this document: they are masked wherever the page shows them again
+  const secrets = new Set();
+
+  const idOf = (element) => {
+    let id = ids.get(element);
+    if (id === undefined) { id = next++; ids.set(element, id); }
+    elements.set(id, element);
+    return id;
+  };
+  const tagOf = (element) => element.localName || '';
+  // half a surrogate pair cannot be told in JSON
+  const whole = (text) => (text.toWellFormed ? text.toWellFormed() : text);
+  const attribute = (element, name) => whole(element.getAttribute(name) || '');
+  const clean = (text, limit) => { const t = (text || '').replace(/\s+/g, ' ').trim(); return whole(t.length > limit ? t.slice(0, limit - 1) + '…' : t); };
+  const parentOf = (node) => node.parentElement || (node.getRootNode() instanceof ShadowRoot ? node.getRootNode().host : null);
+
+  // ---- geometry: boxes in the top viewport, through same-origin frames
+  const frameOffset = (doc) => {
+    let x = 0, y = 0, view = doc.defaultView;
+    while (view && view !== window) {
+      let frame = null;
+      try { frame = view.frameElement; } catch { return null; }
+      if (!frame) return null;
+      const r = frame.getBoundingClientRect();
+      x += r.left + frame.clientLeft; y += r.top + frame.clientTop;
+      view = frame.ownerDocument.defaultView;
+    }
+    return view ? { x, y } : null;
+  };
+  const shift = (r, o) => ({ x: r.left + o.x, y: r.top + o.y, w: r.width, h: r.height });
+  // a wrapped inline link is best met in its first line box; a label or link around a picture has no own box
+  const boxOf = (element) => {
+    const r = element.getBoundingClientRect();
+    if (r.width >= 1 && r.height >= 1) return r;
+    const inner = element.firstElementChild && element.firstElementChild.getBoundingClientRect();
+    return inner && inner.width >= 1 && inner.height >= 1 ? inner : r;
+  };
+  const shown = (element) => {
+    if (element.checkVisibility) return element.checkVisibility({ visibilityProperty: true, opacityProperty: false });
+    return getComputedStyle(element).visibility === 'visible';
+  };
+  // the deepest element at a point of the top viewport, through shadow roots and same-origin frames
+  const deepest = (x, y) => {
+    let root = document, found = null;
+    for (let depth = 0; depth < 20; depth++) {
+      const hit = root.elementFromPoint(x, y);
+      if (!hit || hit === found) return found || hit;
+      found = hit;
+      if (hit.shadowRoot) { root = hit.shadowRoot; continue; }
+      if (tagOf(hit) === 'iframe' || tagOf(hit) === 'frame') {
+        let inner = null;
+        try { inner = hit.contentDocument; } catch { return hit; }
+        if (!inner) return hit;
+        const r = hit.getBoundingClientRect();
+        x -= r.left + hit.clientLeft; y -= r.top + hit.clientTop;
+        root = inner; found = hit; continue;
+      }
+      return hit;
+    }
+    return found;
+  };
+  const isWithin = (inner, outer) => {
+    for (let node = inner; node; node = parentOf(node)) if (node === outer) return true;
+    return false;
+  };
+  // whether a click that lands on `hit` reaches `element`: inside it, or on a label of it
+  const reaches = (hit, element) => {
+    if (!hit) return false;
+    if (isWithin(hit, element)) return true;
+    if (element.labels) for (const label of element.labels) if (isWithin(hit, label)) return true;
+    return false;
+  };
+  // a visible point of the element: its centre, else one of eight others
+  const pointOf = (element, rect) => {
+    const W = innerWidth, H = innerHeight;
+    const left = Math.max(rect.x, 0), top = Math.max(rect.y, 0), right = Math.min(rect.x + rect.w, W), bottom = Math.min(rect.y + rect.h, H);
+    if (right - left < 1 || bottom - top < 1) return { hit: null, outside: true };
+    let first = null;
+    for (const [fx, fy] of [[.5, .5], [.25, .5], [.75, .5], [.5, .25], [.5, .75], [.1, .1], [.9, .1], [.1, .9], [.9, .9]]) {
+      const x = left + (right - left) * fx, y = top + (bottom - top) * fy;
+      const hit = deepest(x, y);
+      if (reaches(hit, element)) return { x, y, hit };
+      first = first || hit;
+    }
+    return { hit: first, covered: true };
+  };
+
+  // ---- what an element is
+  const roleOf = (element) => {
+    const own = attribute(element, 'role').trim().split(/\s+/)[0];
+    if (own && own !== 'none' && own !== 'presentation') return own.toLowerCase();
+    const tag = tagOf(element), type = (element.type || '').toLowerCase();
+    switch (tag) {
+      case 'a': case 'area': return element.hasAttribute('href') ? 'link' : 'generic';
+      case 'button': case 'summary': return 'button';
+      case 'select': return element.multiple || element.size > 1 ? 'listbox' : 'combobox';
+      case 'textarea': return 'textbox';
+      case 'option': return 'option';
+      case 'input':
+        if (['button', 'submit', 'reset', 'image', 'file', 'color'].includes(type)) return 'button';
+        if (type === 'checkbox' || type === 'radio') return type;
+        if (type === 'range') return 'slider';
+        if (type === 'number') return 'spinbutton';
+        if (type === 'search') return 'searchbox';
+        return element.hasAttribute('list') ? 'combobox' : 'textbox';
+      case 'label': return 'label';
+      case 'img': return 'img';
+      case 'iframe': return 'iframe';
+      default: return element.isContentEditable ? 'textbox' : 'generic';
+    }
+  };
+  const isField = (element) => ['input', 'select', 'textarea'].includes(tagOf(element));
+  const isSecret = (element) => {
+    if (!['input', 'textarea'].includes(tagOf(element))) return false;
+    if (element.type === 'password') return true;
+    if (/(^|\s)cc-/.test(attribute(element, 'autocomplete').toLowerCase())) return true;
+    return SECRET.test([attribute(element, 'name'), element.id].join(' ').replace(/([a-z])([A-Z])/g, '$1-$2'));
+  };
+  const valueOf = (element) => {
+    const tag = tagOf(element), type = (element.type || '').toLowerCase();
+    if (tag === 'select') return clean([...element.selectedOptions].map((o) => o.label).join(', '), 200);
+    if (tag === 'textarea' || (tag === 'input' && !['button', 'submit', 'reset', 'image', 'checkbox', 'radio', 'file', 'hidden'].includes(type))) {
+      return isSecret(element) ? '•'.repeat(Math.min(element.value.length, 8)) : clean(element.value, 200);
+    }
+    if (tag === 'input' && type === 'file') return clean([...element.files].map((f) => f.name).join(', '), 200);
+    if (element.isContentEditable && (roleOf(element) === 'textbox')) return clean(element.innerText, 200);
+    return clean(attribute(element, 'aria-valuetext') || attribute(element, 'aria-valuenow'), 200);
+  };
+  const textOf = (element) => {
+    const own = clean(element.innerText !== undefined ? element.innerText : element.textContent, 200);
+    if (own) return own;
+    const picture = element.querySelector && element.querySelector('img[alt],svg title,[aria-label]');
+    return picture ? clean(attribute(picture, 'alt') || attribute(picture, 'aria-label') || picture.textContent, 200) : '';
+  };
+  // text of a label without the values of the fields inside it
+  const labelText = (label) => {
+    if (!label.querySelector('input,select,textarea')) return textOf(label);
+    let text = '';
+    const walk = (node) => {
+      if (node.nodeType === 3) text += node.data;
+      else if (node.nodeType === 1 && !isField(node)) for (const child of node.childNodes) walk(child);
+    };
+    walk(label);
+    return clean(text, 200);
+  };
+  const nameOf = (element) => {
+    const root = element.getRootNode();
+    const labelled = attribute(element, 'aria-labelledby').split(/\s+/).filter(Boolean)
+      .map((id) => root.getElementById && root.getElementById(id)).filter(Boolean).map(textOf).join(' ').trim();
+    if (labelled) return clean(labelled, 120);
+    const aria = attribute(element, 'aria-label').trim();
+    if (aria) return clean(aria, 120);
+    const tag = tagOf(element), type = (element.type || '').toLowerCase();
+    if (isField(element)) {
+      if (tag === 'input' && ['button', 'submit', 'reset'].includes(type)) return clean(element.value || { submit: 'Submit', reset: 'Reset' }[type] || '', 120);
+      if (tag === 'input' && type === 'image') return clean(attribute(element, 'alt') || element.value, 120);
+      const label = element.labels ? [...element.labels].map(labelText).filter(Boolean).join(' ') : '';
+      return clean(label || attribute(element, 'placeholder') || attribute(element, 'title') || attribute(element, 'alt') || attribute(element, 'name'), 120);
+    }
+    if (element.isContentEditable && roleOf(element) === 'textbox') return clean(attribute(element, 'placeholder') || attribute(element, 'data-placeholder') || attribute(element, 'title'), 120);
+    return clean(textOf(element) || attribute(element, 'alt') || attribute(element, 'title') || attribute(element, 'placeholder'), 120);
+  };
+  const isDisabled = (element) => (element.matches && element.matches(':disabled')) || attribute(element, 'aria-disabled') === 'true';
+  const flag = (text) => (text === 'true' ? true : text === 'false' ? false : null);
+  const checkedOf = (element) => {
+    if (tagOf(element) === 'input' && (element.type === 'checkbox' || element.type === 'radio')) return element.checked;
+    for (const name of ['aria-checked', 'aria-selected', 'aria-pressed']) { const v = flag(attribute(element, name)); if (v !== null) return v; }
+    return null;
+  };
+  const expandedOf = (element) => {
+    const v = flag(attribute(element, 'aria-expanded'));
+    if (v !== null) return v;
+    return tagOf(element) === 'summary' && element.parentElement && tagOf(element.parentElement) === 'details' ? element.parentElement.open : null;
+  };
+  const submitsForm = (element) => {
+    if (!element.form && !element.closest('form')) return false;
+    const tag = tagOf(element);
+    return (tag === 'button' && element.type === 'submit') || (tag === 'input' && (element.type === 'submit' || element.type === 'image'));
+  };
+  const describe = (element) => { const name = nameOf(element); return `${roleOf(element)}${name ? ` "${clean(name, 60)}"` : ` <${tagOf(element)}>`}`; };
+
+  // ---- one walk over document, open shadow roots and same-origin frames, in document order
+  const walk = (visit) => {
+    let budget = MAX_NODES;
+    const descend = (root, offset) => {
+      for (const element of root.querySelectorAll('*')) {
+        if (budget-- <= 0) return;
+        visit(element, offset);
+        if (element.shadowRoot) descend(element.shadowRoot, offset);
+        else if (tagOf(element) === 'iframe' || tagOf(element) === 'frame') {
+          let inner = null;
+          try { inner = element.contentDocument; } catch { inner = null; }
+          if (inner && shown(element)) {
+            const r = element.getBoundingClientRect();
+            descend(inner, { x: offset.x + r.left + element.clientLeft, y: offset.y + r.top + element.clientTop });
+          }
+        }
+      }
+    };
+    descend(document, { x: 0, y: 0 });
+  };
+  const isInteractive = (element) => {
+    if (element.matches(SELECTOR)) return true;
+    const role = attribute(element, 'role').trim().toLowerCase();
+    if (role && ROLES.has(role)) return true;
+    if (tagOf(element) === 'label') return false;
+    if (tagOf(element) === 'iframe') { try { return !element.contentDocument; } catch { return true; } }
+    // a cursor of its own, on the topmost element that has it: how pages show what can be clicked without saying so
+    const style = getComputedStyle(element);
+    if (PLAIN_CURSORS.has(style.cursor)) return false;
+    const parent = parentOf(element);
+    return !parent || getComputedStyle(parent).cursor !== style.cursor;
+  };
+
+  const readForms = (forms) => forms.map((form) => {
+    const heading = (form.querySelector('legend,h1,h2,h3,h4') || {}).textContent
+      || (() => { for (let p = form; p; p = p.parentElement) { const h = p.querySelector('h1,h2,h3,h4'); if (h) return h.textContent; } return ''; })();
+    const controls = [...form.elements];
+    const submits = controls.filter(submitsForm);
+    // form.method and form.action may be shadowed by fields with these names
+    const method = (attribute(form, 'method') || 'get').toLowerCase();
+    let action = form.ownerDocument.location.href;
+    try { if (attribute(form, 'action')) action = new URL(attribute(form, 'action'), form.ownerDocument.baseURI).href; } catch { /* kept */ }
+    return {
+      method: ['get', 'post', 'dialog'].includes(method) ? method : 'get',
+      action: action.slice(0, 300),
+      name: clean(attribute(form, 'aria-label') || attribute(form, 'name') || heading || '', 120),
+      fields: controls.filter((c) => isField(c) && !['hidden', 'submit', 'button', 'reset', 'image'].includes(c.type)).slice(0, 60)
+        .map((c) => [nameOf(c), attribute(c, 'autocomplete'), attribute(c, 'name'), c.type || tagOf(c)].filter(Boolean).join(' ').toLowerCase()),
+      submit_texts: submits.slice(0, 10).map(nameOf).filter(Boolean),
+    };
+  });
+
+  // ---- text of the viewport in reading order, blocks on lines of their own
+  const visibleText = () => {
+    const lines = [];
+    let line = '', length = 0, budget = MAX_NODES;
+    const flush = () => { const t = line.replace(/\s+/g, ' ').trim(); line = ''; if (t) { lines.push(t); length += t.length + 1; } };
+    const seen = (node, offset) => {
+      const range = node.ownerDocument.createRange();
+      range.selectNodeContents(node);
+      const r = range.getBoundingClientRect();
+      return r.width > 0 && r.height > 0 && r.bottom + offset.y > 0 && r.top + offset.y < innerHeight && r.right + offset.x > 0 && r.left + offset.x < innerWidth;
+    };
+    const read = (node, offset) => {
+      if (length > MAX_TEXT || budget-- <= 0) return;
+      if (node.nodeType === 3) { if (node.data.trim() && seen(node, offset)) line += node.data; else if (node.data.trim() === '') line += ' '; return; }
+      if (node.nodeType === 11 || node.nodeType === 9) { for (const child of node.childNodes) read(child, offset); return; }
+      if (node.nodeType !== 1) return;
+      const tag = node.tagName;
+      if (['SCRIPT', 'STYLE', 'NOSCRIPT', 'TEMPLATE', 'HEAD', 'SVG', 'svg', 'OPTION', 'DATALIST'].includes(tag)) return;
+      if (tag === 'BR') { flush(); return; }
+      if (tag !== 'BODY' && tag !== 'HTML' && !shown(node) && getComputedStyle(node).display !== 'contents') {
+        // a hidden parent can hold a visible child (visibility), an undisplayed one cannot
+        if (getComputedStyle(node).display === 'none') return;
+      }
+      if (getComputedStyle(node).visibility !== 'visible' && !node.children.length) return;
+      const block = BLOCKS.has(tag) || tag === 'TD' || tag === 'TH';
+      if (block && tag !== 'TD' && tag !== 'TH') flush();
+      if (tag === 'INPUT' || tag === 'TEXTAREA' || tag === 'SELECT') {
+        const r = node.getBoundingClientRect();
+        const inView = r.width > 0 && r.bottom + offset.y > 0 && r.top + offset.y < innerHeight;
+        const type = (node.type || '').toLowerCase();
+        if (inView && ['submit', 'button', 'reset'].includes(type)) line += ` ${nameOf(node)} `;
+        else if (inView && tag === 'SELECT') line += ` ${valueOf(node)} `;
+        else if (inView && !['checkbox', 'radio', 'hidden', 'file', 'image', 'range', 'color'].includes(type)) line += ` ${valueOf(node)} `;
+      } else if (tag === 'IMG') {
+        const r = node.getBoundingClientRect();
+        if (attribute(node, 'alt') && r.width > 0 && r.bottom + offset.y > 0 && r.top + offset.y < innerHeight) line += ` ${attribute(node, 'alt')} `;
+      } else if (tag === 'IFRAME' || tag === 'FRAME') {
+        let inner = null;
+        try { inner = node.contentDocument; } catch { inner = null; }
+        if (inner && inner.body) {
+          const r = node.getBoundingClientRect();
+          flush();
+          read(inner.body, { x: offset.x + r.left + node.clientLeft, y: offset.y + r.top + node.clientTop });
+          flush();
+        }
+      } else if (node.shadowRoot) read(node.shadowRoot, offset);
+      else if (tag === 'SLOT' && node.assignedNodes().length) for (const child of node.assignedNodes()) read(child, offset);
+      else for (const child of node.childNodes) read(child, offset);
+      if (tag === 'TD' || tag === 'TH') line += ' | ';
+      else if (block) flush();
+    };
+    if (document.body) read(document.body, { x: 0, y: 0 });
+    flush();
+    return clip(lines.map((l) => l.replace(/(\s*\|\s*)+$/, '')).filter(Boolean).join('\n'), MAX_TEXT);
+  };
+  const clip = (text, limit) => { const all = [...text]; return whole(all.length > limit ? all.slice(0, limit - 1).join('') + '…' : text); };
+
+  const markOf = (element, rect, visible, forms) => {
+    const form = element.form || (element.closest && element.closest('form'));
+    const tag = tagOf(element);
+    const mark = {
+      id: idOf(element), role: roleOf(element), name: nameOf(element), tag,
+      input_type: tag === 'input' ? (element.type || '').toLowerCase() : '', value: valueOf(element),
+      href: typeof element.href === 'string' ? whole(element.href.slice(0, 300)) : '',
+      field: isField(element) ? [attribute(element, 'autocomplete'), attribute(element, 'name'), attribute(element, 'id')].filter(Boolean).join(' ') : '',
+      submits: submitsForm(element), checked: checkedOf(element), expanded: expandedOf(element), disabled: !!isDisabled(element),
+      rect: { x: Math.round(rect.x * 10) / 10, y: Math.round(rect.y * 10) / 10, w: Math.round(rect.w * 10) / 10, h: Math.round(rect.h * 10) / 10 },
+      visible,
+    };
+    if (tag === 'select') mark.options = [...element.options].slice(0, 60).map((o) => clean(o.label, 120));
+    if (form) { let index = forms.indexOf(form); if (index < 0 && form instanceof form.ownerDocument.defaultView.HTMLFormElement) { forms.push(form); index = forms.length - 1; } if (index >= 0) mark.form = index; }
+    return mark;
+  };
+  const activeElement = () => {
+    let active = document.activeElement;
+    for (let depth = 0; active && depth < 20; depth++) {
+      if (active.shadowRoot && active.shadowRoot.activeElement) active = active.shadowRoot.activeElement;
+      else if (tagOf(active) === 'iframe') { let inner = null; try { inner = active.contentDocument; } catch { inner = null; } if (!inner || !inner.activeElement || inner.activeElement === inner.body) return active; active = inner.activeElement; }
+      else break;
+    }
+    return active && active !== document.body && active !== document.documentElement ? active : null;
+  };
+
+  // the same object with every secret value masked in every text
+  const masked = (value) => {
+    if (!secrets.size) return value;
+    if (typeof value === 'string') { for (const secret of secrets) value = value.replaceAll(secret, '••••'); return value; }
+    if (Array.isArray(value)) return value.map(masked);
+    if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
+    return value;
+  };
+
+  // one settled moment of the page
+  const snapshot = () => {
+    for (const [id, element] of elements) if (!element.isConnected) elements.delete(id);
+    const visible = [], hidden = [], forms = [];
+    walk((element, offset) => {
+      if (tagOf(element) === 'form' && forms.length < 40) forms.push(element);
+      if (isSecret(element) && element.value.length >= 4 && secrets.size < 50) { secrets.add(whole(element.value)); secrets.add(clean(element.value, 200)); }
+      if (!isInteractive(element)) return;
+      if (!shown(element)) return;
+      const rect = shift(boxOf(element), offset);
+      if (rect.w < 2 || rect.h < 2) {
+        // pages hide the real checkbox and style its label: the label's box is what a person sees
+        const label = element.labels && element.labels[0];
+        if (!label || !shown(label)) return;
+        const r = shift(boxOf(label), offset);
+        if (r.w < 2 || r.h < 2) return;
+        Object.assign(rect, r);
+      }
+      if (rect.x + rect.w <= 0 || rect.x >= innerWidth) return;
+      if (rect.y + rect.h <= 0 || rect.y >= innerHeight) { if (!isDisabled(element)) hidden.push({ element, rect, distance: rect.y >= innerHeight ? rect.y - innerHeight : -(rect.y + rect.h) }); return; }
+      if (visible.length >= MAX_MARKS) return;
+      const point = pointOf(element, rect);
+      if (point.covered || point.outside) return;
+      visible.push({ element, rect });
+    });
+    // a container that merely holds one interactive element of the same box adds nothing
+    const kept = visible.filter(({ element, rect }) => {
+      if (element.matches(SELECTOR) || attribute(element, 'role')) return true;
+      return !visible.some((other) => other.element !== element && element.contains(other.element) && Math.abs(other.rect.w - rect.w) < 4 && Math.abs(other.rect.h - rect.h) < 4);
+    });
+    hidden.sort((a, b) => a.distance - b.distance);
+    const marks = kept.map(({ element, rect }) => markOf(element, rect, true, forms))
+      .concat(hidden.slice(0, MAX_HIDDEN).map(({ element, rect }) => markOf(element, rect, false, forms)));
+    const active = activeElement();
+    const focused = active && ids.has(active) && elements.has(ids.get(active)) ? ids.get(active) : null;
+    const scrolling = document.scrollingElement || document.documentElement;
+    return masked({
+      url: location.href, title: clean(document.title, 300), top: scrolling ? scrolling.scrollTop : 0, height: scrolling ? scrolling.scrollHeight : 0,
+      marks, forms: readForms(forms), focused, text: visibleText(),
+    });
+  };
+
+  // ---- rest: resolves when two frames in a row show the same layout, or when the bound is reached
+  let mutations = 0;
+  const observer = new MutationObserver(() => { mutations++; });
+  if (document.documentElement) observer.observe(document.documentElement, { subtree: true, childList: true, attributes: true, characterData: true });
+  const frame = () => new Promise((done) => {
+    const fallback = setTimeout(done, 120);
+    requestAnimationFrame(() => { clearTimeout(fallback); done(); });
+  });
+  const shortAnimation = () => document.getAnimations().some((animation) => {
+    if (animation.playState !== 'running' || !animation.effect) return false;
+    const { endTime } = animation.effect.getComputedTiming();
+    return Number.isFinite(endTime) && endTime - (animation.currentTime || 0) < 600;
+  });
+  const signature = () => {
+    const scrolling = document.scrollingElement;
+    return [mutations, location.href, scrolling && scrolling.scrollTop, scrolling && scrolling.scrollHeight, document.readyState].join(' ');
+  };
+  const rest = async (bound) => {
+    const end = performance.now() + bound;
+    let before = signature();
+    await frame();
+    for (let same = 0; ;) {
+      await frame();
+      const now = signature();
+      same = now === before && !shortAnimation() ? same + 1 : 0;
+      before = now;
+      if (same >= 1) return { stable: true, ready: document.readyState, url: location.href };
+      if (performance.now() >= end) return { stable: false, ready: document.readyState, url: location.href };
+    }
+  };
+
+  // ---- acting: a fresh hit test for each action
+  const kindOf = (element) => {
+    const tag = tagOf(element), type = (element.type || '').toLowerCase();
+    if (tag === 'select') return { kind: 'select', options: [...element.options].slice(0, 40).map((o) => clean(o.label, 60)) };
+    if (tag === 'option') return { kind: 'select', options: [] };
+    if (tag === 'input' && type === 'file') return { kind: 'file' };
+    return { kind: '' };
+  };
+  const byId = (id) => {
+    const element = elements.get(id);
+    return element && element.isConnected ? element : null;
+  };
+  const locate = (id) => {
+    const element = byId(id);
+    if (!element) return { error: `mark ${id} is gone` };
+    const box = () => {
+      const offset = frameOffset(element.ownerDocument);
+      if (!offset) return null;
+      let r = shift(boxOf(element), offset);
+      if (r.w < 2 || r.h < 2) { const label = element.labels && element.labels[0]; if (label) r = shift(boxOf(label), offset); }
+      return r;
+    };
+    let rect = box();
+    if (!rect) return { error: `mark ${id} is gone` };
+    if (!shown(element) || rect.w < 1 || rect.h < 1) return { error: `mark ${id} (${describe(element)}) is hidden now` };
+    let point = pointOf(element, rect);
+    if (point.outside || point.covered) {
+      element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+      rect = box();
+      point = pointOf(element, rect);
+    }
+    if (point.outside) return { error: `mark ${id} (${describe(element)}) cannot be brought into view` };
+    if (point.covered) return { error: `mark ${id} (${describe(element)}) is covered by ${point.hit ? describe(point.hit) : 'something else'}` };
+    if (isDisabled(element)) return { error: `mark ${id} (${describe(element)}) is disabled` };
+    return { x: point.x, y: point.y, ...kindOf(element) };
+  };
+  const at = (x, y) => { const hit = deepest(x, y); return { x, y, ...(hit ? kindOf(hit.closest('select') || hit) : { kind: '' }) }; };
+
+  const TYPED_BY_VALUE = ['date', 'datetime-local', 'month', 'week', 'time', 'color', 'range'];
+  const editable = (element) => {
+    if (!element) return false;
+    if (tagOf(element) === 'textarea') return true;
+    if (tagOf(element) === 'input') return !['button', 'submit', 'reset', 'image', 'checkbox', 'radio', 'file', 'hidden'].includes(element.type);
+    return element.isContentEditable;
+  };
+  const setValue = (element, value) => {
+    const view = element.ownerDocument.defaultView;
+    const prototype = tagOf(element) === 'select' ? view.HTMLSelectElement.prototype : view.HTMLInputElement.prototype;
+    Object.getOwnPropertyDescriptor(prototype, 'value').set.call(element, value);
+  };
+  const announce = (element) => {
+    element.dispatchEvent(new Event('input', { bubbles: true, composed: true }));
+    element.dispatchEvent(new Event('change', { bubbles: true }));
+  };
+  const HINTS = { date: 'YYYY-MM-DD', 'datetime-local': 'YYYY-MM-DDTHH:MM', month: 'YYYY-MM', week: 'YYYY-Www', time: 'HH:MM', color: '#rrggbb', range: 'a number' };
+  // after the click: puts the focus into a field, says how to type there; dates and the like are set at once
+  const prepare = (id, text, clear) => {
+    let field = activeElement();
+    const wanted = id === null ? null : byId(id);
+    if (wanted && !(editable(field) && (isWithin(field, wanted) || isWithin(wanted, field)))) {
+      const control = editable(wanted) ? wanted : wanted.control && editable(wanted.control) ? wanted.control
+        : wanted.querySelector && [...wanted.querySelectorAll('input,textarea,[contenteditable]')].find(editable);
+      if (control) { control.focus(); field = control; }
+      // a click may rightly open a field elsewhere (search overlays); only when nothing can be typed into it is an error
+    }
+    if (!editable(field)) {
+      if (id === null) return { kind: 'keys' };
+      return { error: wanted ? `mark ${id} (${describe(wanted)}) does not take text` : `mark ${id} is gone after it was clicked` };
+    }
+    if (field.readOnly && !TYPED_BY_VALUE.includes(field.type)) return { error: `the field ${describe(field)} is read-only` };
+    if (tagOf(field) === 'input' && TYPED_BY_VALUE.includes(field.type)) {
+      setValue(field, text);
+      announce(field);
+      if (text && !field.value) return { error: `the field ${describe(field)} takes ${HINTS[field.type]}, not ${JSON.stringify(clean(text, 40))}` };
+      return { kind: 'done' };
+    }
+    const full = field.isContentEditable ? !!field.innerText.trim() : !!field.value;
+    if (clear && full && !field.isContentEditable) field.select();
+    if (!clear && full && !field.isContentEditable) { try { field.setSelectionRange(field.value.length, field.value.length); } catch { /* fields without a selection */ } }
+    return { kind: 'text', clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
+  };
+  const select = (id, x, y, wanted) => {
+    let element = id === null ? deepest(x, y) : byId(id);
+    if (!element) return { error: id === null ? 'nothing is there' : `mark ${id} is gone` };
+    if (tagOf(element) !== 'select') element = element.closest('select') || (element.control && tagOf(element.control) === 'select' && element.control) || element;
+    const label = id === null ? describe(element) : `mark ${id} (${describe(element)})`;
+    if (tagOf(element) !== 'select') return { error: `${label} is no native select; click it and then its option` };
+    if (isDisabled(element)) return { error: `${label} is disabled` };
+    const fold = (text) => clean(text, 500).toLowerCase(), options = [...element.options];
+    const found = options.find((o) => clean(o.label, 500) === clean(wanted, 500)) || options.find((o) => fold(o.label) === fold(wanted)) || options.find((o) => o.value === wanted);
+    if (!found) return { error: `${label} has no option ${JSON.stringify(clean(wanted, 60))}; it has: ${options.slice(0, 40).map((o) => clean(o.label, 60)).join(', ')}` };
+    if (found.disabled) return { error: `the option ${JSON.stringify(clean(found.label, 60))} of ${label} is disabled` };
+    element.focus();
+    if (element.multiple) found.selected = !found.selected; else element.selectedIndex = options.indexOf(found);
+    announce(element);
+    return { kind: 'done' };
+  };
+
+  globalThis.__wayfarer = { snapshot, rest, locate, at, prepare, select };
+})();

@@ -1,0 +1,435 @@
+//! A session: one isolated context behind its own proxy, with a stack of tabs of which the newest is the current page.
+
+use crate::chromium::{Place, RunningBrowser};
+use crate::egress::{EgressProxy, Refusal};
+use crate::tab::{Tab, TabError, lock};
+use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, address, observe};
+use async_trait::async_trait;
+use playwright_rs::protocol::{AcceptDownloads, ProxySettings};
+use playwright_rs::{BrowserContext, BrowserContextOptions, Page};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use wayfarer_core::action::Effect;
+use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::{Action, SessionId};
+
+/// How long a browser may take to give a context with a page.
+pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(20);
+/// How long a start page may take to answer.
+const GOTO_LIMIT: Duration = Duration::from_secs(30);
+/// How long a window that was asked for may take to appear.
+const WINDOW_LIMIT: Duration = Duration::from_secs(3);
+/// How long a context may take to close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// An action with everything that it waits for; the parts have tighter bounds of their own.
+const ACT_LIMIT: Duration = Duration::from_secs(75);
+/// Tabs that stay open; the oldest beyond the first are closed.
+const MAX_TABS: usize = 8;
+/// New pages that wait to be adopted; more are closed at once.
+const MAX_NEW_PAGES: usize = 16;
+/// Dialogs and downloads kept for one effect.
+const MAX_NOTES: usize = 20;
+
+/// What happened in the context beside the page.
+#[derive(Debug, Default)]
+struct Notes {
+    dialogs: Vec<String>,
+    downloads: Vec<String>,
+}
+
+/// What the last look at the page found.
+#[derive(Debug, Default)]
+struct LastSeen {
+    url: String,
+    state: Option<String>,
+}
+
+/// What must be given back.
+struct Lent {
+    context: BrowserContext,
+    proxy: Arc<EgressProxy>,
+    gone: CancellationToken,
+    place: Place,
+}
+
+/// A session in a Chromium of this machine.
+pub(crate) struct ChromiumSession {
+    id: SessionId,
+    pub(crate) spec: SessionSpec,
+    proxy: Arc<EgressProxy>,
+    context: BrowserContext,
+    gone: CancellationToken,
+    tabs: Mutex<Vec<Arc<Tab>>>,
+    new_pages: tokio::sync::Mutex<mpsc::Receiver<Page>>,
+    notes: Arc<Mutex<Notes>>,
+    last_seen: tokio::sync::Mutex<LastSeen>,
+    lent: Option<Lent>,
+}
+
+/// The attempt's own instance of the mapped hosts (the bundled worlds): told to them beside the address, so that addresses stay clean.
+fn with_instance(spec: &SessionSpec) -> EgressPolicy {
+    let mut policy = spec.egress.clone();
+    if !spec.attempt.is_empty() {
+        policy.headers.entry(INSTANCE_HEADER.to_owned()).or_insert_with(|| spec.attempt.clone());
+    }
+    policy
+}
+
+impl ChromiumSession {
+    /// Opens a context with its proxy and a first, empty page.
+    pub(crate) async fn start(spec: SessionSpec, running: Arc<RunningBrowser>, place: Place) -> Result<Self, BrowserError> {
+        let proxy = Arc::new(
+            EgressProxy::start(with_instance(&spec))
+                .await
+                .map_err(|error| no_browser(format!("the egress proxy could not listen on loopback: {error}")))?,
+        );
+        let gone = running.gone.clone();
+        let options = BrowserContextOptions::builder()
+            .viewport(playwright_rs::Viewport { width: spec.viewport.width, height: spec.viewport.height })
+            // "<-loopback>" takes back Chromium's own exception for localhost: everything goes through the proxy
+            .proxy(ProxySettings::new(format!("http://{}", proxy.address())).bypass("<-loopback>"))
+            .accept_downloads(AcceptDownloads::Accept)
+            .service_workers("block".to_owned())
+            .build();
+        let context = tokio::select! {
+            opened = running.browser.new_context_with_options(options) => opened.map_err(|error| no_browser(format!("the browser gave no context: {error}")))?,
+            () = gone.cancelled() => return Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
+        };
+        let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
+        let notes = Arc::new(Mutex::new(Notes::default()));
+        let session = Self {
+            id: fresh_id(&spec),
+            spec,
+            proxy: Arc::clone(&proxy),
+            context: context.clone(),
+            gone: gone.clone(),
+            tabs: Mutex::default(),
+            new_pages: tokio::sync::Mutex::new(receiver),
+            notes,
+            last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), state: None }),
+            // from here on a drop closes the context
+            lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
+        };
+        session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
+        let page = tokio::select! {
+            opened = context.new_page() => opened.map_err(|error| no_browser(format!("the context gave no page: {error}")))?,
+            () = gone.cancelled() => return Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
+        };
+        let tab = Tab::attach(&context, page, &gone).await?;
+        lock(&session.tabs).push(Arc::new(tab));
+        Ok(session)
+    }
+
+    /// Dialogs are answered by policy, downloads are named and thrown away, new pages wait to be adopted.
+    async fn listen(&self, new_pages: mpsc::Sender<Page>) -> playwright_rs::Result<()> {
+        self.context
+            .on_page(move |page| {
+                let refused = new_pages.try_send(page).err().map(mpsc::error::TrySendError::into_inner);
+                async move {
+                    match refused {
+                        Some(page) => page.close().await,
+                        None => Ok(()),
+                    }
+                }
+            })
+            .await?;
+        let notes = Arc::clone(&self.notes);
+        self.context
+            .on_dialog(move |dialog| {
+                let notes = Arc::clone(&notes);
+                async move {
+                    let leaving = dialog.type_() == "beforeunload";
+                    let answer = if leaving { "accepted" } else { "dismissed" };
+                    let message: String = dialog.message().chars().take(200).collect();
+                    note(&mut lock(&notes).dialogs, format!("{} {message:?} -> {answer}", dialog.type_()));
+                    if leaving { dialog.accept(None).await } else { dialog.dismiss().await }
+                }
+            })
+            .await?;
+        let notes = Arc::clone(&self.notes);
+        self.context
+            .on_download(move |download| {
+                note(&mut lock(&notes).downloads, download.suggested_filename().chars().take(200).collect());
+                // the name is all that is told; the bytes are not to fill the disk
+                async move { download.cancel().await }
+            })
+            .await
+    }
+
+    /// The newest tab that is open.
+    fn current(&self) -> Result<Arc<Tab>, BrowserError> {
+        let mut tabs = lock(&self.tabs);
+        tabs.retain(|tab| !tab.is_closed());
+        match tabs.last() {
+            Some(tab) => Ok(Arc::clone(tab)),
+            None => Err(BrowserError::environment(
+                EnvFailure::BrowserCrashed,
+                if self.gone.is_cancelled() { "the browser died" } else { "every page of the session was closed" },
+            )),
+        }
+    }
+
+    /// Takes in pages that were opened; waits for one that `tab` is known to have asked for.
+    async fn adopt(&self, tab: &Tab) -> Result<bool, BrowserError> {
+        let mut adopted = false;
+        let mut wanted = tab.take_windows_wanted();
+        let mut new_pages = self.new_pages.lock().await;
+        loop {
+            let page = match new_pages.try_recv() {
+                Ok(page) => page,
+                Err(_) if wanted == 0 => return Ok(adopted),
+                Err(_) => match tokio::time::timeout(WINDOW_LIMIT, new_pages.recv()).await {
+                    Ok(Some(page)) => page,
+                    _ => return Ok(adopted),
+                },
+            };
+            if page.is_closed() || lock(&self.tabs).iter().any(|known| known.is(&page)) {
+                continue;
+            }
+            wanted = wanted.saturating_sub(1);
+            match Tab::attach(&self.context, page, &self.gone).await {
+                Ok(tab) => {
+                    adopted = true;
+                    let surplus = {
+                        let mut tabs = lock(&self.tabs);
+                        tabs.push(Arc::new(tab));
+                        (tabs.len() > MAX_TABS).then(|| tabs.remove(1))
+                    };
+                    if let Some(surplus) = surplus {
+                        let _ = tokio::time::timeout(CLOSE_LIMIT, surplus.page.close()).await;
+                    }
+                }
+                // a window that closes as fast as it opened is nobody's failure
+                Err(error) if !self.gone.is_cancelled() => tracing::debug!(%error, "a new page went away before it was adopted"),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Closes a pop-up; `false` for the only tab.
+    pub(crate) async fn close_popup(&self, tab: &Arc<Tab>) -> bool {
+        if lock(&self.tabs).len() < 2 {
+            return false;
+        }
+        lock(&self.tabs).retain(|other| !Arc::ptr_eq(other, tab));
+        let _ = tokio::time::timeout(CLOSE_LIMIT, tab.page.close()).await;
+        true
+    }
+
+    /// Goes to an address and says whether egress or the network stood in the way.
+    pub(crate) async fn navigate(&self, tab: &Tab, url: &str, limit: Duration) -> Result<Result<(), Refusal>, TabError> {
+        let since = self.proxy.now();
+        match tab.navigate(url, limit).await {
+            Ok(None) => Ok(self.proxy.refusal(since, url).map_or(Ok(()), Err)),
+            // the document came to nothing: a download, or the page went elsewhere at once
+            Ok(Some(text)) if text.contains("ERR_ABORTED") => Ok(Ok(())),
+            Ok(Some(text)) => Ok(Err(self
+                .proxy
+                .refusal(since, url)
+                .or_else(|| self.proxy.last_refusal(since))
+                .unwrap_or_else(|| Refusal::Unreachable(format!("{url} could not be reached: {text}"))))),
+            Err(TabError::Environment(BrowserError::Environment { kind: EnvFailure::PageHung, .. })) => {
+                let _ = tab.call("Page.stopLoading", serde_json::json!({})).await;
+                Ok(Err(Refusal::Unreachable(format!("{url} did not answer within {} s", limit.as_secs()))))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Observes the current page, following windows that open and close meanwhile. The flag says whether a window was adopted.
+    async fn look(&self, last_seen: &mut LastSeen) -> Result<(Observed, bool), BrowserError> {
+        let mut popup = false;
+        for _ in 0..=MAX_TABS {
+            let tab = self.current()?;
+            if self.adopt(&tab).await? {
+                popup = true;
+                continue;
+            }
+            match observe::observe(&tab, self.spec.viewport).await {
+                Ok(observed) => {
+                    if self.adopt(&tab).await? {
+                        popup = true;
+                        continue;
+                    }
+                    last_seen.url.clone_from(&observed.observation.url);
+                    last_seen.state = Some(observed.observation.state_hash.clone());
+                    return Ok((observed, popup));
+                }
+                Err(TabError::Closed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(BrowserError::environment(EnvFailure::PageHung, "windows kept opening and closing"))
+    }
+
+    /// Lets the current page come to rest; its address, and whether a window was adopted.
+    async fn rest(&self) -> Result<(String, bool), BrowserError> {
+        let mut popup = false;
+        for _ in 0..=MAX_TABS {
+            let tab = self.current()?;
+            match tab.settle().await {
+                Ok((_, url)) => {
+                    if self.adopt(&tab).await? {
+                        popup = true;
+                        continue;
+                    }
+                    return Ok((url, popup));
+                }
+                Err(TabError::Closed) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(BrowserError::environment(EnvFailure::PageHung, "windows kept opening and closing"))
+    }
+
+    /// Performs the action alone: what went wrong with it, and how long it took.
+    async fn do_action(&self, action: &Action) -> Result<Effect, BrowserError> {
+        let began = Instant::now();
+        let tab = self.current()?;
+        let error = self.perform(&tab, action).await?;
+        Ok(Effect { error, ms: began.elapsed().as_secs_f64() * 1000.0, ..Effect::default() })
+    }
+
+    fn take_notes(&self, effect: &mut Effect) {
+        let notes = std::mem::take(&mut *lock(&self.notes));
+        effect.dialogs = notes.dialogs;
+        effect.downloads = notes.downloads;
+    }
+
+    /// Fails when the browser goes while `work` is under way, or when it takes far too long.
+    async fn guarded<T>(&self, work: impl Future<Output = Result<T, BrowserError>>) -> Result<T, BrowserError> {
+        tokio::select! {
+            done = work => done,
+            () = self.gone.cancelled() => Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died")),
+            () = tokio::time::sleep(ACT_LIMIT) => Err(BrowserError::environment(EnvFailure::PageHung, format!("the page was not done within {} s", ACT_LIMIT.as_secs()))),
+        }
+    }
+}
+
+#[async_trait]
+impl BrowserSession for ChromiumSession {
+    fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    async fn open(&self, url: &str) -> Result<Observed, BrowserError> {
+        let mut last_seen = self.last_seen.lock().await;
+        let url = address::visit(url, &self.spec.egress).map_err(|error| BrowserError::environment(EnvFailure::Unreachable, error))?;
+        self.guarded(async {
+            let tab = self.current()?;
+            let since = self.proxy.now();
+            self.navigate(&tab, &url, GOTO_LIMIT).await?.map_err(Refusal::into_error)?;
+            let (observed, _) = self.look(&mut last_seen).await?;
+            match self.proxy.refusal(since, &observed.observation.url) {
+                Some(refusal) => Err(refusal.into_error()),
+                None => Ok(observed),
+            }
+        })
+        .await
+    }
+
+    async fn observe(&self) -> Result<Observed, BrowserError> {
+        let mut last_seen = self.last_seen.lock().await;
+        self.guarded(async { Ok(self.look(&mut last_seen).await?.0) }).await
+    }
+
+    async fn act(&self, action: &Action) -> Result<Effect, BrowserError> {
+        let mut last_seen = self.last_seen.lock().await;
+        self.guarded(async {
+            let mut effect = self.do_action(action).await?;
+            if action.touches_page() {
+                let (url, popup) = self.rest().await?;
+                effect.navigated = url != last_seen.url;
+                effect.popup = popup;
+                last_seen.url = url;
+            }
+            self.take_notes(&mut effect);
+            Ok(effect)
+        })
+        .await
+    }
+
+    async fn act_and_observe(&self, action: &Action) -> Result<(Effect, Observed), BrowserError> {
+        let mut last_seen = self.last_seen.lock().await;
+        self.guarded(async {
+            let mut effect = self.do_action(action).await?;
+            let before = LastSeen { url: last_seen.url.clone(), state: last_seen.state.clone() };
+            let (observed, popup) = self.look(&mut last_seen).await?;
+            effect.navigated = before.url != last_seen.url;
+            effect.changed = before.state != last_seen.state;
+            effect.popup = popup;
+            self.take_notes(&mut effect);
+            Ok((effect, observed))
+        })
+        .await
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<(), BrowserError> {
+        match self.lent.take() {
+            Some(lent) => lent.close().await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for ChromiumSession {
+    /// An owner that forgot to release, or was cancelled: the context is closed in the background.
+    fn drop(&mut self) {
+        if let Some(lent) = self.lent.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(lent.close());
+        }
+    }
+}
+
+impl Lent {
+    async fn close(self) -> Result<(), BrowserError> {
+        let closed = tokio::select! {
+            closed = tokio::time::timeout(CLOSE_LIMIT, self.context.close()) => closed,
+            // a driver that is gone answers nothing, and its contexts went with it
+            () = self.gone.cancelled() => Ok(Ok(())),
+        };
+        self.proxy.stop();
+        drop(self.place);
+        match closed {
+            Ok(Ok(())) => Ok(()),
+            // a context of a dead browser is closed
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "the context was gone before it was closed");
+                Ok(())
+            }
+            Err(_) => Err(BrowserError::environment(
+                EnvFailure::PageHung,
+                format!("the context did not close within {} s", CLOSE_LIMIT.as_secs()),
+            )),
+        }
+    }
+}
+
+fn note(notes: &mut Vec<String>, text: String) {
+    if notes.len() < MAX_NOTES {
+        notes.push(text);
+    }
+}
+
+fn no_browser(detail: String) -> BrowserError {
+    BrowserError::environment(EnvFailure::NoBrowser, detail)
+}
+
+/// Unique over processes and time.
+fn fresh_id(spec: &SessionSpec) -> SessionId {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
+    let parts = [
+        spec.attempt.as_str(),
+        &spec.epoch.0.to_string(),
+        &std::process::id().to_string(),
+        &moment,
+        &COUNTER.fetch_add(1, Ordering::Relaxed).to_string(),
+    ];
+    SessionId::derived("session", &parts)
+}

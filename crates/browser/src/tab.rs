@@ -1,0 +1,413 @@
+//! One page and its own DevTools session: the few calls that observing and acting are made of, each bounded in time.
+
+use crate::BrowserError;
+use crate::keys::Key;
+use crate::settle::{Activity, Decision, PageEvent};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use playwright_rs::protocol::CDPSession;
+use playwright_rs::server::channel_owner::ChannelOwner;
+use playwright_rs::{BrowserContext, Page};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use wayfarer_core::observation::{Settle, SettleReason};
+use wayfarer_core::outcome::EnvFailure;
+
+/// Installed once for each document.
+const PAGE_SCRIPT: &str = include_str!("page_script.js");
+/// Name of the isolated world.
+const WORLD: &str = "wayfarer";
+/// One call to a page that answers; a page that takes longer hangs.
+pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(15);
+/// How long two equal frames are looked for in one go.
+const FRAMES_BOUND_MS: u64 = 500;
+/// A page whose network is quiet but that never stops moving (tickers, carousels) is taken as it is after this.
+const RESTLESS_BOUND: Duration = Duration::from_secs(1);
+/// How long a document that just went away is given before the next one is looked at.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Marks an evaluation in a document that has no page script yet.
+const NOT_INSTALLED: &str = "wayfarer-not-installed";
+
+/// A call failed because of what the page did meanwhile, or for good.
+#[derive(Debug)]
+pub(crate) enum TabError {
+    /// The document went away under the call: try again.
+    Navigated,
+    /// The tab was closed.
+    Closed,
+    /// The environment failed.
+    Environment(BrowserError),
+    /// The protocol refused the call.
+    Refused(String),
+}
+
+impl From<TabError> for BrowserError {
+    fn from(error: TabError) -> Self {
+        match error {
+            TabError::Environment(error) => error,
+            TabError::Navigated => BrowserError::environment(EnvFailure::PageHung, "the page kept navigating away while it was looked at"),
+            TabError::Closed => BrowserError::environment(EnvFailure::BrowserCrashed, "the page was closed"),
+            TabError::Refused(detail) => {
+                BrowserError::environment(EnvFailure::BrowserCrashed, format!("the browser refused a call: {detail}"))
+            }
+        }
+    }
+}
+
+/// What the page's events are folded into.
+#[derive(Default)]
+struct Watch {
+    activity: Mutex<Activity>,
+    changed: Notify,
+    /// Address of the last document that the main frame asked for: what an error page stands for.
+    last_document: Mutex<String>,
+    /// Tabs that scripts or links asked for and that have not been adopted yet.
+    windows_wanted: Mutex<usize>,
+}
+
+impl Watch {
+    fn on(&self, event: PageEvent) {
+        lock(&self.activity).on(event, Instant::now());
+        self.changed.notify_waiters();
+    }
+}
+
+/// A page with its own DevTools session.
+pub(crate) struct Tab {
+    pub(crate) page: Page,
+    cdp: CDPSession,
+    frame: String,
+    watch: Arc<Watch>,
+    /// Cancelled when the renderer or the browser died.
+    crashed: CancellationToken,
+    /// Cancelled when the page was closed.
+    closed: CancellationToken,
+}
+
+#[derive(Deserialize)]
+struct Rest {
+    stable: bool,
+    ready: String,
+    url: String,
+}
+
+impl Tab {
+    /// Attaches to a page. `gone` is cancelled when its browser is gone.
+    pub(crate) async fn attach(context: &BrowserContext, page: Page, gone: &CancellationToken) -> Result<Self, BrowserError> {
+        let (crashed, closed) = (gone.child_token(), CancellationToken::new());
+        let token = crashed.clone();
+        page.on_crash(move || {
+            token.cancel();
+            async { Ok(()) }
+        })
+        .await
+        .map_err(attach_failed)?;
+        let token = closed.clone();
+        page.on_close(move || {
+            token.cancel();
+            async { Ok(()) }
+        })
+        .await
+        .map_err(attach_failed)?;
+        if page.is_closed() {
+            closed.cancel();
+        }
+        let cdp = context.new_cdp_session(&page).await.map_err(attach_failed)?;
+        let mut tab = Self { page, cdp, frame: String::new(), watch: Arc::default(), crashed, closed };
+        let tree = tab.call("Page.getFrameTree", json!({})).await?;
+        tab.frame = tree["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
+        tab.subscribe();
+        let (page_events, network_events, inspector) = tokio::join!(
+            tab.call("Page.enable", json!({})),
+            tab.call("Network.enable", json!({"maxTotalBufferSize": 1, "maxResourceBufferSize": 1})),
+            tab.call("Inspector.enable", json!({}))
+        );
+        page_events?;
+        network_events?;
+        inspector?;
+        Ok(tab)
+    }
+
+    /// Whether this is the same page.
+    pub(crate) fn is(&self, page: &Page) -> bool {
+        self.page.guid() == page.guid()
+    }
+
+    /// Cancelled when the page is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
+    }
+
+    fn subscribe(&self) {
+        let frame = self.frame.clone();
+        self.on("Network.requestWillBeSent", move |watch, event| {
+            if matches!(event["type"].as_str(), Some("WebSocket" | "EventSource" | "Ping" | "Media" | "Prefetch")) {
+                return;
+            }
+            let id = event["requestId"].as_str().unwrap_or_default();
+            let is_document = event["type"] == "Document" && event["frameId"] == frame.as_str() && event["loaderId"] == id;
+            if is_document {
+                *lock(&watch.last_document) = event["request"]["url"].as_str().unwrap_or_default().to_owned();
+            }
+            watch.on(PageEvent::Request { id: id.to_owned(), document: is_document.then(|| id.to_owned()) });
+        });
+        for ended in ["Network.loadingFinished", "Network.loadingFailed"] {
+            self.on(ended, |watch, event| {
+                watch.on(PageEvent::RequestEnd { id: event["requestId"].as_str().unwrap_or_default().to_owned() })
+            });
+        }
+        let frame = self.frame.clone();
+        self.on("Page.frameRequestedNavigation", move |watch, event| {
+            if event["frameId"] == frame.as_str() && event["disposition"] != "newTab" && event["disposition"] != "newWindow" {
+                watch.on(PageEvent::NavigationRequested);
+            }
+        });
+        self.on("Page.frameNavigated", |watch, event| {
+            if event["frame"]["parentId"].is_null() {
+                watch.on(PageEvent::Committed { document: event["frame"]["loaderId"].as_str().unwrap_or_default().to_owned() });
+            }
+        });
+        let frame = self.frame.clone();
+        self.on("Page.frameStoppedLoading", move |watch, event| {
+            if event["frameId"] == frame.as_str() {
+                watch.on(PageEvent::Stopped);
+            }
+        });
+        self.on("Page.windowOpen", |watch, _| {
+            *lock(&watch.windows_wanted) += 1;
+            watch.changed.notify_waiters();
+        });
+        let crashed = self.crashed.clone();
+        self.on("Inspector.targetCrashed", move |_, _| crashed.cancel());
+    }
+
+    fn on(&self, method: &str, take: impl Fn(&Watch, &Value) + Send + Sync + 'static) {
+        let watch = Arc::clone(&self.watch);
+        self.cdp.on(method, move |event| {
+            take(&watch, &event);
+            async { Ok(()) }
+        });
+    }
+
+    /// Windows that were asked for since the last call.
+    pub(crate) fn take_windows_wanted(&self) -> usize {
+        std::mem::take(&mut lock(&self.watch.windows_wanted))
+    }
+
+    /// Address of the last document that was asked for.
+    pub(crate) fn last_document(&self) -> String {
+        lock(&self.watch.last_document).clone()
+    }
+
+    /// One call of the DevTools protocol.
+    pub(crate) async fn call(&self, method: &str, params: Value) -> Result<Value, TabError> {
+        self.call_within(CALL_LIMIT, method, params).await
+    }
+
+    /// One call of the DevTools protocol, bounded.
+    pub(crate) async fn call_within(&self, limit: Duration, method: &str, params: Value) -> Result<Value, TabError> {
+        tokio::select! {
+            biased;
+            () = self.crashed.cancelled() => Err(TabError::Environment(crashed())),
+            answer = self.cdp.send(method, Some(params)) => match answer {
+                Ok(mut answer) => Ok(answer.get_mut("result").map(Value::take).unwrap_or(answer)),
+                Err(error) => Err(self.explain(&error.to_string())),
+            },
+            () = self.closed.cancelled() => Err(TabError::Closed),
+            () = tokio::time::sleep(limit) => {
+                Err(TabError::Environment(BrowserError::environment(EnvFailure::PageHung, format!("{method} was not answered within {} s", limit.as_secs()))))
+            }
+        }
+    }
+
+    fn explain(&self, text: &str) -> TabError {
+        if self.crashed.is_cancelled() || text.contains("crashed") {
+            return TabError::Environment(crashed());
+        }
+        if self.closed.is_cancelled()
+            || text.contains("has been closed")
+            || text.contains("Target closed")
+            || text.contains("Session closed")
+        {
+            return TabError::Closed;
+        }
+        const NAVIGATED: [&str; 6] = [
+            "context was destroyed",
+            "Cannot find context",
+            "Cannot find execution context",
+            "navigated or closed",
+            "Frame with the given",
+            "No frame for given id",
+        ];
+        if NAVIGATED.iter().any(|sign| text.contains(sign)) {
+            return TabError::Navigated;
+        }
+        TabError::Refused(text.lines().next().unwrap_or_default().to_owned())
+    }
+
+    /// Calls a function of the page script in the isolated world of the current document.
+    pub(crate) async fn script<T: serde::de::DeserializeOwned>(&self, expression: &str) -> Result<T, TabError> {
+        let world = self.call("Page.createIsolatedWorld", json!({"frameId": self.frame, "worldName": WORLD})).await?;
+        let context = world["executionContextId"].clone();
+        let guarded = format!("globalThis.__wayfarer ? {expression} : '{NOT_INSTALLED}'");
+        let mut value = self.evaluate(&guarded, &context).await?;
+        if value == NOT_INSTALLED {
+            self.evaluate(PAGE_SCRIPT, &context).await?;
+            value = self.evaluate(&guarded, &context).await?;
+        }
+        serde_json::from_value(value).map_err(|error| TabError::Refused(format!("the page script answered nonsense: {error}")))
+    }
+
+    async fn evaluate(&self, expression: &str, context: &Value) -> Result<Value, TabError> {
+        let params =
+            json!({"expression": expression, "contextId": context, "returnByValue": true, "awaitPromise": true, "userGesture": false});
+        let mut answer = self.call("Runtime.evaluate", params).await?;
+        if let Some(exception) = answer.get("exceptionDetails") {
+            let text = exception["exception"]["description"].as_str().or(exception["text"].as_str()).unwrap_or("exception");
+            return Err(self.explain(&format!("the page script failed: {text}")));
+        }
+        Ok(answer["result"]["value"].take())
+    }
+
+    /// Waits until the page has come to rest; returns how, and the address it rests at.
+    pub(crate) async fn settle(&self) -> Result<(Settle, String), TabError> {
+        let began = Instant::now();
+        let mut parsing = false;
+        let mut restless_since: Option<Instant> = None;
+        loop {
+            let changed = self.watch.changed.notified();
+            let decision = if restless_since.is_some_and(|since| since.elapsed() >= RESTLESS_BOUND) {
+                Decision::Bound
+            } else {
+                lock(&self.watch.activity).decide(began, Instant::now(), parsing)
+            };
+            match decision {
+                Decision::Wait(limit) => {
+                    tokio::select! {
+                        () = changed => {}
+                        () = tokio::time::sleep(limit) => {}
+                        () = self.crashed.cancelled() => return Err(TabError::Environment(crashed())),
+                        () = self.closed.cancelled() => return Err(TabError::Closed),
+                    }
+                }
+                Decision::LookAtFrames | Decision::Bound => {
+                    let looked = Instant::now();
+                    let bound = if decision == Decision::Bound { 0 } else { FRAMES_BOUND_MS };
+                    let rest: Rest = match self.script(&format!("__wayfarer.rest({bound})")).await {
+                        Ok(rest) => rest,
+                        Err(TabError::Navigated) if began.elapsed() < crate::settle::NAVIGATION_BOUND => {
+                            let _ = tokio::time::timeout(RETRY_PAUSE, changed).await;
+                            continue;
+                        }
+                        Err(error) => return Err(error),
+                    };
+                    let settle = |reason| Settle { reason, ms: began.elapsed().as_secs_f64() * 1000.0 };
+                    if decision == Decision::Bound {
+                        return Ok((settle(SettleReason::Bound), rest.url));
+                    }
+                    parsing = rest.ready == "loading";
+                    restless_since = if rest.stable { None } else { restless_since.or(Some(looked)) };
+                    let activity = lock(&self.watch.activity);
+                    if rest.stable && !parsing && !activity.is_navigating() && !activity.active_since(looked) {
+                        return Ok((settle(SettleReason::Quiet), rest.url));
+                    }
+                }
+            }
+        }
+    }
+
+    /// PNG of the viewport.
+    pub(crate) async fn screenshot(&self) -> Result<Bytes, TabError> {
+        let answer = self.call("Page.captureScreenshot", json!({"format": "png", "optimizeForSpeed": true})).await?;
+        let data = answer["data"].as_str().ok_or_else(|| TabError::Refused("the screenshot has no data".into()))?;
+        BASE64_STANDARD.decode(data).map(Bytes::from).map_err(|error| TabError::Refused(format!("the screenshot is no base64: {error}")))
+    }
+
+    /// Moves the pointer.
+    pub(crate) async fn move_to(&self, x: f64, y: f64) -> Result<(), TabError> {
+        self.mouse("mouseMoved", x, y, 0).await
+    }
+
+    /// Moves there and clicks; the three messages travel together, their order is the driver's.
+    pub(crate) async fn click(&self, x: f64, y: f64) -> Result<(), TabError> {
+        let (moved, pressed, released) = tokio::join!(biased; self.mouse("mouseMoved", x, y, 0), self.mouse("mousePressed", x, y, 1), self.mouse("mouseReleased", x, y, 1));
+        moved?;
+        pressed?;
+        released
+    }
+
+    async fn mouse(&self, kind: &str, x: f64, y: f64, clicks: u8) -> Result<(), TabError> {
+        let button = if clicks == 0 { "none" } else { "left" };
+        self.call("Input.dispatchMouseEvent", json!({"type": kind, "x": x, "y": y, "button": button, "clickCount": clicks})).await?;
+        Ok(())
+    }
+
+    /// Turns the wheel; positive `down` moves the page's content up.
+    pub(crate) async fn wheel(&self, x: f64, y: f64, down: f64) -> Result<(), TabError> {
+        self.move_to(x, y).await?;
+        self.call("Input.dispatchMouseEvent", json!({"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": down})).await?;
+        Ok(())
+    }
+
+    /// Presses a key under the held modifiers.
+    pub(crate) async fn key_down(&self, key: &Key, modifiers: u8) -> Result<(), TabError> {
+        let types_text = !key.text.is_empty() && modifiers & !crate::keys::SHIFT == 0;
+        let mut params = json!({
+            "type": if types_text { "keyDown" } else { "rawKeyDown" }, "key": key.key, "code": key.code,
+            "windowsVirtualKeyCode": key.key_code, "modifiers": modifiers,
+        });
+        if types_text {
+            params["text"] = key.text.as_str().into();
+            params["unmodifiedText"] = key.text.as_str().into();
+        }
+        if modifiers & crate::keys::CONTROL != 0 && key.key.eq_ignore_ascii_case("a") {
+            params["commands"] = json!(["selectAll"]);
+        }
+        self.call("Input.dispatchKeyEvent", params).await?;
+        Ok(())
+    }
+
+    /// Releases a key.
+    pub(crate) async fn key_up(&self, key: &Key, modifiers: u8) -> Result<(), TabError> {
+        self.call(
+            "Input.dispatchKeyEvent",
+            json!({"type": "keyUp", "key": key.key, "code": key.code, "windowsVirtualKeyCode": key.key_code, "modifiers": modifiers}),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Inserts text as an input method does: input events, no key events.
+    pub(crate) async fn insert_text(&self, text: &str) -> Result<(), TabError> {
+        self.call("Input.insertText", json!({"text": text})).await?;
+        Ok(())
+    }
+
+    /// Goes to an address; answers when its document is there. `Ok(Some(text))` is Chromium's own name of what went wrong.
+    pub(crate) async fn navigate(&self, url: &str, limit: Duration) -> Result<Option<String>, TabError> {
+        *lock(&self.watch.last_document) = url.to_owned();
+        let answer = self.call_within(limit, "Page.navigate", json!({"url": url})).await?;
+        if answer["isDownload"] == true {
+            return Ok(None);
+        }
+        Ok(answer["errorText"].as_str().filter(|text| !text.is_empty()).map(str::to_owned))
+    }
+}
+
+/// Locks that are held for a moment and never across an await; a panic elsewhere leaves the value as it is.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn crashed() -> BrowserError {
+    BrowserError::environment(EnvFailure::BrowserCrashed, "the page's renderer or its browser died")
+}
+
+fn attach_failed(error: playwright_rs::Error) -> BrowserError {
+    BrowserError::environment(EnvFailure::BrowserCrashed, format!("could not attach to a page: {error}"))
+}

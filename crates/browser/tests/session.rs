@@ -1,0 +1,510 @@
+//! Sessions against real pages in a real Chromium.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::{Html, IntoResponse, Redirect};
+use axum::routing::get;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::io::AsyncBufReadExt;
+use wayfarer_browser::{
+    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec,
+    accessibility_outline,
+};
+use wayfarer_core::action::{Effect, Target};
+use wayfarer_core::observation::{SettleReason, Viewport};
+use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::{Action, BlobHash, Epoch, Mark, TenantId};
+
+/// A world of small pages on loopback.
+struct World {
+    address: SocketAddr,
+    hits: Arc<AtomicUsize>,
+}
+
+fn page(body: &str) -> Html<String> {
+    Html(format!(
+        "<!doctype html><html><head><title>Test</title><style>body{{margin:20px;font:16px sans-serif}}</style></head><body>{body}</body></html>"
+    ))
+}
+
+async fn world() -> World {
+    let hits = Arc::new(AtomicUsize::new(0));
+    let form = r#"<h1>Order</h1><form action="/done" method="post"><label>Full name <input name="fullname" autocomplete="name"></label>
+        <label for="s">Size</label><select id="s" name="size"><option>Small</option><option value="l">Large one</option></select>
+        <input type="password" name="secret" value="hunter2"><input name="cardNumber" placeholder="Card" value="4111111111111111">
+        <input type="date" name="day" aria-label="Day"><label><input type="checkbox" name="gift"> As a gift</label>
+        <textarea name="note" aria-label="Note"></textarea><p>You pay with 4111111111111111</p><button>Send order</button></form>
+        <p id="said"></p><div style="cursor:pointer;width:120px" id="div">Press me</div>
+        <a href="/second">Second page</a> <button disabled>Never</button>
+        <script>
+          const said = document.getElementById('said');
+          document.querySelector('[name=fullname]').addEventListener('keyup', (e) => said.textContent = 'typed ' + e.target.value);
+          document.getElementById('s').addEventListener('change', (e) => said.textContent = 'chose ' + e.target.value);
+          document.getElementById('div').addEventListener('click', () => said.textContent = 'pressed');
+          document.querySelector('[name=day]').addEventListener('change', (e) => said.textContent = 'day ' + e.target.value);
+          document.querySelector('form').addEventListener('submit', (e) => { e.preventDefault(); document.title = 'submitted'; });
+        </script>"#;
+    let tall = r#"<button>Top</button><div style="height:3000px"></div><button onclick="document.title='bottom pressed'">Bottom</button>
+        <div style="position:absolute;top:300px;left:20px"><div id="host"></div><iframe srcdoc="<button onclick=&quot;parent.document.title='inner'&quot;>Inner</button>" width="200" height="60"></iframe></div>
+        <script>document.getElementById('host').attachShadow({mode:'open'}).innerHTML='<button onclick="document.title=\'shadow\'">Shadow</button>'</script>"#;
+    let tricks = r#"<button onclick="said.textContent = confirm('Sure?')">Ask</button><button onclick="window.open('/second')">Open</button>
+        <a href="/second" target="_blank" rel="noopener">Tab</a><a href="/file">Get</a><button onclick="this.remove()">Vanish</button>
+        <button onclick="setTimeout(()=>{fetch('/slow').then(r=>r.text()).then(t=>said.textContent=t)},0)">Load</button><p id="said"></p>"#;
+    let router = Router::new()
+        .route("/", get(move || async move { page(form) }))
+        .route("/second", get(|headers: HeaderMap| async move { page(&format!("<h1>Second</h1><p>instance {:?}</p>", headers.get("x-wayfarer-instance"))) }))
+        .route("/tall", get(move || async move { page(tall) }))
+        .route("/tricks", get(move || async move { page(tricks) }))
+        .route("/small", get(|| async { page("<button onclick=\"n.textContent = +n.textContent + 1\">Count</button><p id=n>0</p><button onclick=\"for(;;);\">Hang</button>") }))
+        .route("/restless", get(|| async { page("<p id=p>ticking</p><script>(function tick(){p.textContent='ticking '+performance.now();requestAnimationFrame(tick)})()</script>") }))
+        .route("/slow", get(|| async { tokio::time::sleep(Duration::from_millis(400)).await; "slow answer" }))
+        .route("/file", get(|| async { ([("content-disposition", "attachment; filename=\"report.csv\"")], "a,b") }))
+        .route("/away", get(|Query(query): Query<HashMap<String, String>>| async move { Redirect::to(&query["to"]) }))
+        .route("/probe", get(|Query(query): Query<HashMap<String, String>>| async move {
+            let to = query["to"].clone();
+            page(&format!("<p id=o>probing</p><img src='{to}/img'><script>(async()=>{{let r=[];for(const u of ['{to}/fetch','http://localhost:'+new URL('{to}').port+'/named'])r.push(await fetch(u,{{mode:'no-cors',headers:{{}}}}).then(()=>'answered',()=>'failed'));
+              const ws=await new Promise(d=>{{const w=new WebSocket('{to}'.replace('http','ws'));w.onopen=()=>d('open');w.onerror=()=>d('closed')}});o.textContent='probed '+ws}})()</script>"))
+        }))
+        .fallback(|State(hits): State<Arc<AtomicUsize>>| async move { hits.fetch_add(1, Ordering::SeqCst); "hit".into_response() })
+        .with_state(Arc::clone(&hits));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    World { address, hits }
+}
+
+fn tools() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
+    std::env::var_os("WAYFARER_TOOLS").map_or(root.join(".wayfarer"), PathBuf::from)
+}
+
+fn options() -> ChromiumOptions {
+    let executable = PathBuf::from("/usr/lib/chromium/chromium-headless-shell");
+    let driver_dir = tools().join("driver");
+    for needed in [&executable, &driver_dir.join("node"), &driver_dir.join("package/cli.js")] {
+        assert!(needed.exists(), "{} is missing; run scripts/bootstrap.sh (or point WAYFARER_TOOLS at what it made)", needed.display());
+    }
+    ChromiumOptions { executable, driver_dir, max_sessions: 3, sessions_per_browser: 2, no_sandbox: None }
+}
+
+/// One supply at a time: tests that kill or count processes must meet only their own, and the machine may be small.
+struct Alone {
+    supply: ChromiumSupply,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
+}
+
+impl std::ops::Deref for Alone {
+    type Target = ChromiumSupply;
+    fn deref(&self) -> &ChromiumSupply {
+        &self.supply
+    }
+}
+
+async fn turn() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}
+
+async fn supply() -> Alone {
+    let turn = turn().await;
+    Alone { supply: ChromiumSupply::launch(options()).await.unwrap(), _turn: turn }
+}
+
+fn spec(world: &World) -> SessionSpec {
+    SessionSpec {
+        tenant: TenantId::default(),
+        attempt: "test-a1".into(),
+        epoch: Epoch(1),
+        viewport: Viewport { width: 1000, height: 700 },
+        egress: EgressPolicy {
+            resolve: [("shop.localhost".to_owned(), world.address)].into(),
+            headers: [("x-wayfarer-instance".to_owned(), "test-a1".to_owned())].into(),
+            ..EgressPolicy::default()
+        },
+    }
+}
+
+async fn opened(supply: &ChromiumSupply, world: &World, path: &str) -> (Box<dyn BrowserSession>, Observed) {
+    let session = supply.acquire(spec(world)).await.unwrap();
+    let seen = session.open(&format!("http://shop.localhost{path}")).await.unwrap();
+    (session, seen)
+}
+
+fn named<'a>(seen: &'a Observed, name: &str) -> &'a Mark {
+    seen.observation
+        .marks
+        .iter()
+        .find(|mark| mark.name == name)
+        .unwrap_or_else(|| panic!("no mark {name:?} in {}", accessibility_outline(&seen.observation)))
+}
+
+fn at(mark: &Mark) -> Target {
+    let (x, y) = mark.rect.centre();
+    Target { mark: Some(mark.id), x, y, label: mark.name.clone() }
+}
+
+fn click(mark: &Mark) -> Action {
+    Action::LeftClick { target: at(mark) }
+}
+
+fn typed(mark: &Mark, text: &str, press_enter: bool, delete_existing_text: bool) -> Action {
+    Action::Type { target: Some(at(mark)), text: text.into(), press_enter, delete_existing_text }
+}
+
+async fn does(session: &dyn BrowserSession, action: Action) -> (Effect, Observed) {
+    session.act_and_observe(&action).await.unwrap()
+}
+
+fn kind_of<T: std::fmt::Debug>(result: Result<T, BrowserError>) -> EnvFailure {
+    match result.unwrap_err() {
+        BrowserError::Environment { kind, .. } => kind,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_observed_and_its_form_is_filled() {
+    let (world, supply) = (world().await, supply().await);
+
+    let (session, seen) = opened(&supply, &world, "/").await;
+
+    let observation = &seen.observation;
+    assert_eq!(observation.url, "http://shop.localhost/");
+    assert_eq!(observation.screenshot, BlobHash::of(&seen.screenshot));
+    assert_eq!(&seen.screenshot[1..4], b"PNG");
+    assert_eq!(observation.settle.reason, SettleReason::Quiet);
+    let name = named(&seen, "Full name");
+    assert_eq!((name.role.as_str(), name.field.as_str(), name.form), ("textbox", "name fullname", Some(0)));
+    assert!(name.id >= 10);
+    assert_eq!(named(&seen, "Size").options, ["Small", "Large one"]);
+    assert_eq!(named(&seen, "Size").value, "Small");
+    assert_eq!(named(&seen, "As a gift").checked, Some(false));
+    assert!(named(&seen, "Send order").submits);
+    assert!(named(&seen, "Never").disabled);
+    assert_eq!(named(&seen, "Second page").href, "http://shop.localhost/second");
+    assert_eq!(named(&seen, "Press me").tag, "div");
+    let form = &observation.forms[0];
+    assert_eq!((form.method.as_str(), form.action.as_str(), form.name.as_str()), ("post", "http://shop.localhost/done", "Order"));
+    assert_eq!(form.submit_texts, ["Send order"]);
+    assert!(form.fields[0].contains("full name name fullname text"), "{:?}", form.fields);
+    let everything = serde_json::to_string(observation).unwrap();
+    assert!(!everything.contains("hunter2") && !everything.contains("4111"), "secrets are masked: {everything}");
+    assert!(observation.visible_text.starts_with("Order\nFull name"), "{}", observation.visible_text);
+    assert!(accessibility_outline(observation).contains("textbox \"Full name\""));
+
+    let (effect, after) = does(&*session, typed(name, "Ada Łovelace 🎉", false, false)).await;
+    assert_eq!((effect.error.as_deref(), effect.changed, effect.navigated), (None, true, false));
+    assert!(after.observation.visible_text.contains("typed Ada Łovelace 🎉"));
+    assert_eq!(after.observation.focused, Some(name.id));
+    assert_eq!(named(&after, "Full name").id, name.id);
+    let (_, after) = does(&*session, typed(name, "Grace", false, true)).await;
+    assert_eq!(named(&after, "Full name").value, "Grace");
+
+    let (effect, after) = does(&*session, Action::SelectOption { target: at(named(&seen, "Size")), option: "large one".into() }).await;
+    assert_eq!(effect.error, None);
+    assert!(after.observation.visible_text.contains("chose l"));
+    let (effect, _) = does(&*session, Action::SelectOption { target: at(named(&seen, "Size")), option: "Huge".into() }).await;
+    assert!(effect.error.unwrap().contains("Small, Large one"));
+    let (effect, _) = does(&*session, click(named(&seen, "Size"))).await;
+    assert!(effect.error.unwrap().contains("select_option"));
+
+    let (_, after) = does(&*session, click(named(&seen, "As a gift"))).await;
+    assert_eq!(named(&after, "As a gift").checked, Some(true));
+    let (_, after) = does(&*session, typed(named(&seen, "Day"), "2026-05-04", false, false)).await;
+    assert!(after.observation.visible_text.contains("day 2026-05-04"));
+    let (effect, _) = does(&*session, typed(named(&seen, "Day"), "tomorrow", false, false)).await;
+    assert!(effect.error.unwrap().contains("YYYY-MM-DD"));
+    let long = "a line of text that is longer than what is typed key by key\nand a second line";
+    let (_, after) = does(&*session, typed(named(&seen, "Note"), long, false, false)).await;
+    assert_eq!(named(&after, "Note").value, long.replace('\n', " "));
+    let (_, after) = does(&*session, click(named(&seen, "Press me"))).await;
+    assert!(after.observation.visible_text.contains("pressed"));
+    let (effect, _) = does(&*session, typed(named(&seen, "Press me"), "x", false, false)).await;
+    assert!(effect.error.unwrap().contains("does not take text"));
+    let (effect, _) = does(&*session, click(named(&seen, "Never"))).await;
+    assert!(effect.error.unwrap().contains("disabled"));
+    let (_, after) = does(&*session, typed(name, "Eve", true, true)).await;
+    assert_eq!(after.observation.title, "submitted");
+
+    let (effect, after) = does(&*session, click(named(&seen, "Second page"))).await;
+    assert!(effect.navigated && effect.changed);
+    assert!(after.observation.visible_text.contains("instance Some(\"test-a1\")"), "{}", after.observation.visible_text);
+    let (effect, _) = does(&*session, click(name)).await;
+    assert!(effect.error.unwrap().contains("is gone"));
+    let (effect, after) = does(&*session, Action::HistoryBack).await;
+    assert!(effect.navigated && after.observation.url == "http://shop.localhost/");
+
+    session.release().await.unwrap();
+    assert_eq!(supply.sessions(), 0);
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrolling_shadow_roots_and_frames_are_reached() {
+    let (world, supply) = (world().await, supply().await);
+    let (session, seen) = opened(&supply, &world, "/tall").await;
+
+    assert!(!named(&seen, "Bottom").visible);
+    let (_, after) = does(&*session, click(named(&seen, "Inner"))).await;
+    assert_eq!(after.observation.title, "inner");
+    let (_, after) = does(&*session, click(named(&seen, "Shadow"))).await;
+    assert_eq!(after.observation.title, "shadow");
+    let (effect, after) = does(&*session, Action::Scroll { pixels: -750, target: None }).await;
+    assert_eq!((effect.error, after.observation.scroll.top), (None, 750.0));
+    let (_, after) = does(&*session, Action::Scroll { pixels: 200, target: None }).await;
+    assert_eq!(after.observation.scroll.top, 550.0);
+    let (_, after) = does(&*session, click(named(&seen, "Bottom"))).await;
+    assert_eq!(after.observation.title, "bottom pressed");
+    let (_, after) = does(&*session, Action::Key { keys: vec!["ctrl".into(), "Home".into()] }).await;
+    assert_eq!(after.observation.scroll.top, 0.0);
+
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dialogs_windows_downloads_and_gone_elements_are_told() {
+    let (world, supply) = (world().await, supply().await);
+    let (session, seen) = opened(&supply, &world, "/tricks").await;
+
+    let (effect, after) = does(&*session, click(named(&seen, "Ask"))).await;
+    assert_eq!(effect.dialogs, ["confirm \"Sure?\" -> dismissed"]);
+    assert!(after.observation.visible_text.contains("false"));
+
+    let (_, after) = does(&*session, click(named(&seen, "Load"))).await;
+    assert!(after.observation.visible_text.contains("slow answer"), "settling waits for the network");
+
+    let (effect, _) = does(&*session, click(named(&seen, "Get"))).await;
+    assert_eq!((effect.downloads.as_slice(), effect.navigated), (&["report.csv".to_owned()][..], false));
+
+    for opener in ["Open", "Tab"] {
+        let (effect, after) = does(&*session, click(named(&seen, opener))).await;
+        assert!(effect.popup, "{opener}: {effect:?}");
+        assert!(after.observation.visible_text.starts_with("Second"), "{opener}");
+        let (effect, after) = does(&*session, Action::HistoryBack).await;
+        assert_eq!((effect.error, after.observation.url.as_str()), (None, "http://shop.localhost/tricks"));
+    }
+
+    let vanish = click(named(&seen, "Vanish"));
+    does(&*session, vanish.clone()).await;
+    let (effect, _) = does(&*session, vanish).await;
+    assert_eq!(effect.error.as_deref(), Some(format!("mark {} is gone", named(&seen, "Vanish").id).as_str()));
+
+    for refused in ["file:///etc/passwd", "chrome://crash", "view-source:http://shop.localhost/", "data:text/html,x"] {
+        let effect = session.act(&Action::VisitUrl { url: refused.into() }).await.unwrap();
+        assert!(effect.error.unwrap().contains("not opened"), "{refused}");
+    }
+    let (effect, after) = does(&*session, Action::HistoryBack).await;
+    assert_eq!(
+        (effect.error.as_deref(), after.observation.url.as_str()),
+        (Some("there is no page to go back to"), "http://shop.localhost/tricks")
+    );
+
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn private_addresses_are_closed_unless_opened_by_name() {
+    let (world, other, supply) = (world().await, world().await, supply().await);
+    let session = supply.acquire(spec(&world)).await.unwrap();
+
+    let port = other.address.port();
+    for closed in [
+        format!("http://127.0.0.1:{port}/x"),
+        format!("http://localhost:{port}/x"),
+        format!("http://2130706433:{port}/x"),
+        format!("http://[::ffff:127.0.0.1]:{port}/x"),
+        format!("https://127.0.0.1:{port}/x"),
+        format!("http://shop.localhost/away?to=http://127.0.0.1:{port}/x"),
+    ] {
+        assert_eq!(kind_of(session.open(&closed).await), EnvFailure::EgressDenied, "{closed}");
+    }
+    assert_eq!(kind_of(session.open("http://no-such-host.invalid/").await), EnvFailure::Unreachable);
+
+    let seen = session.open(&format!("http://shop.localhost/probe?to=http://127.0.0.1:{port}")).await.unwrap();
+    assert!(seen.observation.visible_text.contains("probed closed"), "{}", seen.observation.visible_text);
+    assert_eq!(other.hits.load(Ordering::SeqCst), 0, "nothing reached the closed address");
+
+    let effect = session.act(&Action::VisitUrl { url: format!("http://127.0.0.1:{port}/x") }).await.unwrap();
+    assert!(effect.error.unwrap().contains("not open to this session"));
+
+    session.release().await.unwrap();
+    let allowed = SessionSpec { egress: EgressPolicy { allow_hosts: vec!["127.0.0.1".into()], ..EgressPolicy::default() }, ..spec(&world) };
+    let session = supply.acquire(allowed).await.unwrap();
+    let seen = session.open(&format!("http://127.0.0.1:{port}/second")).await.unwrap();
+    assert!(seen.observation.visible_text.contains("instance None"), "headers go only to hosts in resolve");
+    drop(session);
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_renderer_and_a_dead_browser_are_environment_failures_and_the_next_session_works() {
+    let (world, supply) = (world().await, supply().await);
+
+    for victim in ["renderer", "browser", "driver"] {
+        let (session, seen) = opened(&supply, &world, "/small").await;
+        kill(victim);
+        assert_eq!(
+            kind_of(session.act_and_observe(&click(named(&seen, "Count"))).await.map(|_| ())),
+            EnvFailure::BrowserCrashed,
+            "{victim}"
+        );
+        session.release().await.unwrap();
+    }
+    let (session, _) = opened(&supply, &world, "/small").await;
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn places_are_bounded_and_come_back_when_a_session_is_dropped() {
+    let (world, supply) = (world().await, supply().await);
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(opened(&supply, &world, "/small").await);
+    }
+
+    assert!(matches!(supply.acquire(spec(&world)).await, Err(BrowserError::Busy { .. })));
+
+    sessions.clear();
+    let (session, _) = opened(&supply, &world, "/small").await;
+    session.release().await.unwrap();
+    supply.shutdown().await;
+    assert!(descendants().is_empty(), "nothing is left running: {:?}", descendants());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_outlives_a_process_that_is_killed() {
+    let _turn = turn().await;
+    let mut holder = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "hold_a_session_until_killed", "--ignored", "--nocapture"])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = tokio::io::BufReader::new(holder.stdout.take().unwrap()).lines();
+    let held: Vec<i32> = loop {
+        let line = lines.next_line().await.unwrap().expect("the holder says which processes it holds");
+        if let Some((_, pids)) = line.split_once("holding ") {
+            break pids.split(' ').map(|pid| pid.parse().unwrap()).collect();
+        }
+    };
+    assert!(held.len() >= 3, "a driver, a browser and its children: {held:?}");
+
+    holder.kill().await.unwrap();
+
+    let alive = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while held.iter().any(alive) {
+        assert!(Instant::now() < deadline, "still running: {:?}", held.iter().filter(|pid| alive(pid)).collect::<Vec<_>>());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "the victim of nothing_outlives_a_process_that_is_killed"]
+async fn hold_a_session_until_killed() {
+    let (world, supply) = (world().await, supply().await);
+    let _session = opened(&supply, &world, "/small").await;
+    println!("holding {}", descendants().iter().map(|(pid, _)| pid.to_string()).collect::<Vec<_>>().join(" "));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn a_missing_chromium_names_the_remedy() {
+    let missing = ChromiumSupply::launch(ChromiumOptions { executable: "/nonexistent/chromium".into(), ..options() }).await;
+
+    assert!(missing.err().unwrap().to_string().contains("bootstrap"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_never_rests_is_taken_as_it_is() {
+    let (world, supply) = (world().await, supply().await);
+
+    let (session, seen) = opened(&supply, &world, "/restless").await;
+
+    assert_eq!(seen.observation.settle.reason, SettleReason::Bound);
+    assert!(seen.observation.visible_text.contains("ticking"));
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes as long as a page may hang"]
+async fn a_page_that_hangs_is_an_environment_failure() {
+    let (world, supply) = (world().await, supply().await);
+    let (session, seen) = opened(&supply, &world, "/small").await;
+
+    assert_eq!(kind_of(session.act_and_observe(&click(named(&seen, "Hang"))).await.map(|_| ())), EnvFailure::PageHung);
+
+    session.release().await.unwrap();
+    assert_eq!(supply.sessions(), 0);
+    supply.shutdown().await;
+}
+
+/// Prints what one click with its observation costs: `cargo test -p wayfarer-browser -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn measure_a_click() {
+    let (world, supply) = (world().await, supply().await);
+    let (session, seen) = opened(&supply, &world, "/small").await;
+    let action = click(named(&seen, "Count"));
+    let mut took = Vec::new();
+    let mut acts = Vec::new();
+    for _ in 0..100 {
+        let began = Instant::now();
+        let (effect, observed) = does(&*session, action.clone()).await;
+        took.push(began.elapsed().as_secs_f64() * 1000.0);
+        acts.push((effect.ms, observed.observation.settle.ms));
+        assert!(effect.changed);
+    }
+    took.sort_by(f64::total_cmp);
+    println!("act_and_observe p50 {:.1} ms, p95 {:.1} ms (last act {:.1} ms, settle {:.1} ms)", took[50], took[95], acts[99].0, acts[99].1);
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+/// Processes that descend from this test process: (pid, command line).
+fn descendants() -> Vec<(i32, String)> {
+    let mut parents = HashMap::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        if fields[0] == "Z" {
+            continue;
+        }
+        let command = String::from_utf8_lossy(&std::fs::read(entry.path().join("cmdline")).unwrap_or_default()).replace('\0', " ");
+        parents.insert(pid, (fields[1].parse::<i32>().unwrap(), command));
+    }
+    let me = std::process::id() as i32;
+    let is_mine = |mut pid: i32| {
+        while let Some((parent, _)) = parents.get(&pid) {
+            if *parent == me {
+                return true;
+            }
+            pid = *parent;
+        }
+        false
+    };
+    parents.iter().filter(|(pid, _)| is_mine(**pid)).map(|(pid, (_, command))| (*pid, command.clone())).collect()
+}
+
+fn kill(victim: &str) {
+    for (pid, command) in descendants() {
+        let is_renderer = command.contains("--type=renderer");
+        let is_browser = command.contains("headless-shell") && !command.contains("--type=");
+        let is_driver = command.contains("run-driver");
+        if (victim == "driver" && is_driver) || (victim == "renderer" && is_renderer) || (victim == "browser" && is_browser) {
+            let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The event log of a run: one subject per task and seed, optimistic `expected last sequence`, so that a stale owner cannot write.
+
+use async_trait::async_trait;
+use wayfarer_core::event::{About, RunEvent};
+use wayfarer_core::{Epoch, RunId};
+
+/// An event and where it stands in the stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logged {
+    /// Sequence in the stream: grows over the whole cluster.
+    pub sequence: u64,
+    /// Milliseconds since the epoch (UTC).
+    pub at_unix_ms: u64,
+    /// The event.
+    pub event: RunEvent,
+}
+
+/// Why an event was not written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Somebody else wrote to the subject meanwhile: this owner is fenced and must stop, without giving the work back.
+    #[error("another owner wrote to {subject} after sequence {expected}")]
+    Fenced {
+        /// The subject.
+        subject: String,
+        /// The sequence that this owner knew as the last.
+        expected: u64,
+    },
+    /// NATS did not take or give it within the bound.
+    #[error("the event log did not answer: {why}")]
+    Unavailable {
+        /// What was met.
+        why: String,
+    },
+}
+
+/// The log, as actors see it.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// All events about one thing, in order.
+    async fn read(&self, run: &RunId, about: &About) -> Result<Vec<Logged>, LogError>;
+
+    /// Appends, if the last event about the same thing still has this sequence (0: there is none). Returns the new sequence.
+    async fn append(&self, run: &RunId, event: &RunEvent, expected_last: u64) -> Result<u64, LogError>;
+}
+
+/// The fencing token that follows from the sequence of [`RunEvent::AttemptStarted`].
+pub fn epoch_of(sequence: u64) -> Epoch {
+    Epoch(sequence)
+}

@@ -1,0 +1,58 @@
+//! The pull loop of every role that works off a queue: takes only what can start now, drains when told to stop.
+
+use crate::{Delivery, Worker};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How long the loop rests after NATS failed to answer a fetch.
+const AFTER_FAILURE: Duration = Duration::from_millis(500);
+
+/// Fetches while there are free slots and hands each delivery to `handle` in a task of its own. Returns when the token is cancelled and
+/// every handler has ended.
+pub async fn run<H, F>(worker: Worker, slots: usize, token: CancellationToken, handle: H)
+where
+    H: Fn(Delivery) -> F,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(slots.max(1)));
+    let handlers = TaskTracker::new();
+    'pull: loop {
+        let first = tokio::select! {
+            () = token.cancelled() => break 'pull,
+            permit = slots.clone().acquire_owned() => match permit { Ok(permit) => permit, Err(_) => break 'pull },
+        };
+        let mut permits = vec![first];
+        while let Ok(permit) = slots.clone().try_acquire_owned() {
+            permits.push(permit);
+        }
+        let fetched = tokio::select! {
+            () = token.cancelled() => break 'pull,
+            fetched = worker.fetch(permits.len()) => fetched,
+        };
+        match fetched {
+            Ok(deliveries) => {
+                for delivery in deliveries {
+                    let permit = permits.pop();
+                    let work = handle(delivery);
+                    handlers.spawn(async move {
+                        work.await;
+                        drop(permit);
+                    });
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "fetching work failed; the loop goes on");
+                tokio::select! {
+                    () = token.cancelled() => break 'pull,
+                    () = tokio::time::sleep(AFTER_FAILURE) => {}
+                }
+            }
+        }
+    }
+    handlers.close();
+    handlers.wait().await;
+}

@@ -1,0 +1,166 @@
+//! Work that must not be lost.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod common;
+
+use common::{LONG, SHORT, TRACEPARENT, an_item, name_of, nats, queue_items};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use wayfarer_bus::{Queue, QueueDepth};
+
+#[tokio::test]
+async fn every_item_is_done_although_workers_die() {
+    let nats = nats(SHORT).await;
+    let names: Vec<String> = (0..40).map(|number| format!("item-{number}")).collect();
+    queue_items(&nats.bus, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+
+    let mut done: BTreeMap<String, u32> = BTreeMap::new();
+    while done.len() < names.len() {
+        for (place, delivery) in worker.fetch(7).await.unwrap().into_iter().enumerate() {
+            let dies = place % 3 == 0 && delivery.delivered < 3;
+            if dies {
+                continue;
+            }
+            delivery.ack().await.unwrap();
+            *done.entry(name_of(&delivery.item)).or_default() += 1;
+        }
+    }
+
+    assert!(done.values().all(|times| *times == 1), "{done:?}");
+    assert_eq!(nats.bus.queue_depth(Queue::Curate).await.unwrap(), QueueDepth::default());
+}
+
+#[tokio::test]
+async fn the_same_id_is_queued_once_and_queues_do_not_mix() {
+    let nats = nats(LONG).await;
+    queue_items(&nats.bus, &["a", "a", "b"]).await;
+    nats.bus.publish_work(Queue::Judge, "a", &an_item("a")).await.unwrap();
+
+    assert_eq!(nats.bus.queue_depth(Queue::Curate).await.unwrap().waiting, 2);
+    assert_eq!(nats.bus.queue_depth(Queue::Judge).await.unwrap().waiting, 1);
+}
+
+#[tokio::test]
+async fn a_delivery_carries_its_trace_and_is_kept_by_signs_of_life() {
+    let nats = nats(SHORT).await;
+    queue_items(&nats.bus, &["slow"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    let delivery = worker.fetch(1).await.unwrap().pop().unwrap();
+    assert_eq!(delivery.traceparent.as_deref(), Some(TRACEPARENT));
+
+    let alive = delivery.keep_alive();
+    // A fetch waits two seconds, several times the ack wait.
+    assert!(worker.fetch(1).await.unwrap().is_empty());
+    drop(alive);
+    let again = worker.fetch(1).await.unwrap();
+
+    assert_eq!(again[0].delivered, 2);
+}
+
+#[tokio::test]
+async fn an_item_that_is_given_back_comes_again() {
+    let nats = nats(LONG).await;
+    queue_items(&nats.bus, &["a"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+
+    let delivery = worker.fetch(1).await.unwrap().pop().unwrap();
+    let _alive = delivery.keep_alive();
+    delivery.retry_after(Duration::ZERO).await.unwrap();
+    let delivery = worker.fetch(1).await.unwrap().pop().unwrap();
+    delivery.retry_after(Duration::from_millis(50)).await.unwrap();
+    let delivery = worker.fetch(1).await.unwrap().pop().unwrap();
+
+    assert_eq!(delivery.delivered, 3);
+}
+
+#[tokio::test]
+async fn a_cancelled_fetch_gives_back_what_it_would_have_taken() {
+    let nats = nats(LONG).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    let waiting = tokio::time::timeout(Duration::from_millis(200), worker.fetch(1)).await;
+    assert!(waiting.is_err());
+
+    queue_items(&nats.bus, &["a"]).await;
+    let mut taken = worker.fetch(1).await.unwrap();
+    if taken.is_empty() {
+        taken = worker.fetch(1).await.unwrap();
+    }
+
+    assert_eq!(name_of(&taken[0].item), "a");
+}
+
+#[tokio::test]
+async fn a_dead_letter_is_kept_with_its_reason_and_leaves_the_queue() {
+    let nats = nats(SHORT).await;
+    queue_items(&nats.bus, &["bad"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+
+    worker.fetch(1).await.unwrap()[0].dead_letter("cannot be written").await.unwrap();
+
+    let letters = nats.bus.dead_letters().await.unwrap();
+    assert_eq!(letters.len(), 1);
+    let (queue, letter) = &letters[0];
+    assert_eq!((*queue, letter.reason.as_str()), (Queue::Curate, "cannot be written"));
+    assert_eq!(letter.item, Some(an_item("bad")));
+    assert!(worker.fetch(1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_item_that_kills_every_worker_becomes_a_dead_letter() {
+    let nats = nats(Duration::from_millis(100)).await;
+    queue_items(&nats.bus, &["poison"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    let mut deliveries = 0;
+    while deliveries < 5 {
+        deliveries += worker.fetch(1).await.unwrap().len();
+    }
+    // The server notes the last delivery only when it would be due again.
+    assert!(worker.fetch(1).await.unwrap().is_empty());
+
+    let swept = nats.bus.poison().await.unwrap();
+
+    assert_eq!(swept.len(), 1);
+    assert_eq!((swept[0].queue, &swept[0].item), (Queue::Curate, &an_item("poison")));
+    assert!(swept[0].reason.contains('5'), "{}", swept[0].reason);
+    swept[0].settle().await.unwrap();
+    assert!(nats.bus.poison().await.unwrap().is_empty());
+    assert_eq!(nats.bus.dead_letters().await.unwrap().len(), 1);
+    nats.bus.reset_consumers().await.unwrap();
+    assert_eq!(nats.bus.queue_depth(Queue::Curate).await.unwrap(), QueueDepth::default());
+}
+
+#[tokio::test]
+async fn poison_that_nobody_settled_is_swept_again() {
+    let nats = nats(Duration::from_millis(100)).await;
+    queue_items(&nats.bus, &["poison"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    let mut deliveries = 0;
+    while deliveries < 5 {
+        deliveries += worker.fetch(1).await.unwrap().len();
+    }
+    assert!(worker.fetch(1).await.unwrap().is_empty());
+
+    drop(nats.bus.poison().await.unwrap());
+    let mut again = Vec::new();
+    while again.is_empty() {
+        again = nats.bus.sweep_poison().await.unwrap();
+    }
+
+    assert_eq!(again.len(), 1);
+    assert_eq!(nats.bus.dead_letters().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sole_owner_gets_the_work_of_its_dead_predecessor_back_at_once() {
+    let nats = nats(LONG).await;
+    queue_items(&nats.bus, &["a", "b"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    assert_eq!(worker.fetch(5).await.unwrap().len(), 2);
+    assert!(worker.fetch(5).await.unwrap().is_empty());
+
+    nats.bus.provision().await.unwrap();
+    nats.bus.reset_consumers().await.unwrap();
+
+    assert_eq!(worker.fetch(5).await.unwrap().len(), 2);
+}

@@ -1,0 +1,18 @@
+//! Talking to models: the trait, prompts from files, replies as types, OpenAI-compatible endpoints.
+//!
+//! Actors call [`ask()`] and get a typed reply; behind it every call goes through [`Model`], which is an endpoint ([`HttpModel`]), the
+//! inference pool, or that pool over gRPC. Rendering (`prompt.rs`) and reading replies (`read.rs`) are pure.
+
+pub mod ask;
+pub mod model;
+pub mod openai;
+mod prompt;
+mod read;
+mod secret;
+mod wire;
+
+pub use ask::{Answer, AskError, PromptFile, ask};
+pub use model::{ChatReply, ChatRequest, Message, Model, ModelError, Part, ReplySchema, Scope, Speaker};
+pub use openai::{HttpModel, HttpModelOptions};
+pub use read::read_reply;
+pub use secret::Secret;

@@ -1,0 +1,295 @@
+//! One OpenAI-compatible endpoint: `POST {base_url}/chat/completions`, as vLLM, SGLang, TensorRT-LLM, hosted models and the stand-in
+//! speak it.
+//!
+//! Everything is bounded: the whole call (retries included) by the timeout, the reply by its size, retries by their number. What an
+//! endpoint says in an error is cut and rid of the key before it goes anywhere.
+
+use crate::model::{ChatReply, ChatRequest, Model, ModelError};
+use crate::secret::Secret;
+use crate::wire;
+use async_trait::async_trait;
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The biggest reply that is read: 4096 tokens are about 16 KiB, thoughts of a reasoning model some more.
+const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a failed reply that are read for its error.
+const MAX_ERROR_BYTES: usize = 16 * 1024;
+/// Characters of it that are told.
+const TOLD_CHARACTERS: usize = 300;
+/// First pause before a retry; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+/// Longest pause that we choose ourselves.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Longest wait for a TCP and TLS connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where and how a model is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpModelOptions {
+    /// Up to and including the version: `http://127.0.0.1:8000/v1`.
+    pub base_url: String,
+    /// The model's name at that server.
+    pub model: String,
+    /// Sent as bearer token.
+    pub api_key: Option<Secret>,
+    /// Bound of one call, retries included.
+    pub timeout: Duration,
+    /// Requests that may follow the first one, when it met a fault that may pass.
+    pub retries: u32,
+    /// US dollars per million tokens sent.
+    pub price_in_per_million: f64,
+    /// US dollars per million tokens received.
+    pub price_out_per_million: f64,
+    /// Send the reply's schema as `response_format`; not every server knows it.
+    pub json_schema: bool,
+}
+
+impl Default for HttpModelOptions {
+    /// A local server without key or price.
+    fn default() -> Self {
+        Self {
+            base_url: "http://127.0.0.1:8000/v1".into(),
+            model: "default".into(),
+            api_key: None,
+            timeout: Duration::from_secs(120),
+            retries: 3,
+            price_in_per_million: 0.0,
+            price_out_per_million: 0.0,
+            json_schema: false,
+        }
+    }
+}
+
+/// A model behind an OpenAI-compatible endpoint.
+#[derive(Debug, Clone)]
+pub struct HttpModel {
+    options: HttpModelOptions,
+    completions: reqwest::Url,
+    /// The base URL as errors may show it: without user, password and query.
+    endpoint: String,
+    client: reqwest::Client,
+}
+
+/// How one request went.
+enum Tried {
+    Answered(wire::Completion),
+    /// Trying again may help, after the pause that the server asked for.
+    MayPass {
+        why: String,
+        pause: Option<Duration>,
+    },
+    Refused(ModelError),
+}
+
+impl HttpModel {
+    /// A client for the endpoint; nothing is sent yet.
+    pub fn new(options: HttpModelOptions) -> Result<Self, ModelError> {
+        let (completions, endpoint) = addresses(&options.base_url)?;
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            // a redirect would carry key and conversation to another host
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .map_err(|error| ModelError::Down { endpoint: endpoint.clone(), why: chain(&error) })?;
+        Ok(Self { options, completions, endpoint, client })
+    }
+
+    /// How it was configured.
+    pub fn options(&self) -> &HttpModelOptions {
+        &self.options
+    }
+
+    /// The base URL as it may be shown: without user, password and query.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    async fn try_once(&self, body: &serde_json::Value) -> Tried {
+        let mut request = self.client.post(self.completions.clone()).json(body);
+        if let Some(key) = &self.options.api_key {
+            request = request.bearer_auth(key.reveal());
+        }
+        let response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => return Tried::MayPass { why: self.told(&chain(&error)), pause: None },
+        };
+        let status = response.status();
+        let pause = retry_after(response.headers());
+        if !status.is_success() {
+            let said = read_bounded(response, MAX_ERROR_BYTES).await.map_or_else(|why| why, |bytes| lossy(&bytes));
+            let what = self.told(&format!("HTTP {status}: {said}"));
+            return if may_pass(status) { Tried::MayPass { why: what, pause } } else { Tried::Refused(self.nonsense(what)) };
+        }
+        match read_bounded(response, MAX_REPLY_BYTES + 1).await {
+            Err(why) => Tried::MayPass { why: self.told(&why), pause: None },
+            Ok(bytes) if bytes.len() > MAX_REPLY_BYTES => {
+                Tried::Refused(self.nonsense(format!("more than {MAX_REPLY_BYTES} bytes to one question")))
+            }
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(completion) => Tried::Answered(completion),
+                Err(error) => Tried::Refused(self.nonsense(format!("no chat completion ({error}): {}", self.told(&lossy(&bytes))))),
+            },
+        }
+    }
+
+    async fn try_often(&self, request: &ChatRequest, tries: &mut u32, last: &mut Option<String>) -> Result<ChatReply, ModelError> {
+        let started = Instant::now();
+        let body = wire::body(&self.options.model, request, self.options.json_schema);
+        loop {
+            *tries += 1;
+            let (why, pause) = match self.try_once(&body).await {
+                Tried::Answered(completion) => return self.reply(&completion, request, *tries, started),
+                Tried::Refused(error) => return Err(error),
+                Tried::MayPass { why, pause } => (why, pause),
+            };
+            let down = |why: String| ModelError::Down { endpoint: self.endpoint.clone(), why };
+            if *tries > self.options.retries {
+                return Err(down(format!("{why}; {tries} tries")));
+            }
+            let pause = pause.unwrap_or_else(|| backoff(*tries, jitter()));
+            if started.elapsed() + pause >= self.options.timeout {
+                return Err(down(format!("{why}; the next try, in {} s, would be past the timeout", pause.as_secs())));
+            }
+            tracing::debug!(endpoint = self.endpoint, why, pause_ms = pause.as_millis() as u64, "a model request is tried again");
+            *last = Some(why);
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    fn reply(&self, completion: &wire::Completion, request: &ChatRequest, tries: u32, started: Instant) -> Result<ChatReply, ModelError> {
+        let text = completion.text().ok_or_else(|| self.nonsense("a completion without choices".into()))?;
+        let usage = completion.usage(request, &text, self.options.price_in_per_million, self.options.price_out_per_million);
+        Ok(ChatReply {
+            usage,
+            model: completion.model.clone().unwrap_or_else(|| self.options.model.clone()),
+            tries,
+            latency_ms: started.elapsed().as_secs_f64() * 1000.0,
+            text,
+        })
+    }
+
+    fn nonsense(&self, what: String) -> ModelError {
+        ModelError::Nonsense { endpoint: self.endpoint.clone(), what }
+    }
+
+    /// The beginning of a text, on one line and without the key.
+    fn told(&self, text: &str) -> String {
+        let text = self.options.api_key.as_ref().map_or_else(|| text.to_owned(), |key| key.remove_from(text));
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ").chars().take(TOLD_CHARACTERS).collect()
+    }
+}
+
+#[async_trait]
+impl Model for HttpModel {
+    #[tracing::instrument(name = "model_call", skip_all, fields(role = request.role.as_str(), model = %self.options.model))]
+    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+        let (mut tries, mut last) = (0, None);
+        let call = self.try_often(&request, &mut tries, &mut last);
+        match tokio::time::timeout(self.options.timeout, call).await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!(endpoint = self.endpoint, tries, last, "a model gave no answer in time");
+                Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: self.options.timeout.as_secs() })
+            }
+        }
+    }
+}
+
+/// The address that is posted to, and the base URL as it may be shown.
+fn addresses(base_url: &str) -> Result<(reqwest::Url, String), ModelError> {
+    let wrong =
+        |why: String| ModelError::Nonsense { endpoint: "(unset)".into(), what: format!("nothing, as its base URL is wrong ({why})") };
+    let base = reqwest::Url::parse(base_url).map_err(|error| wrong(error.to_string()))?;
+    if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
+        return Err(wrong("it must begin with http:// or https://".into()));
+    }
+    let mut completions = base.clone();
+    completions.set_path(&format!("{}/chat/completions", base.path().trim_end_matches('/')));
+    let mut shown = base;
+    // both calls fail only for URLs without a host
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.set_query(None);
+    shown.set_fragment(None);
+    Ok((completions, shown.to_string()))
+}
+
+fn may_pass(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// `Retry-After` in seconds; the form with a date is seldom and taken as absent.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Pause before try `tries + 1`: doubling, half of it drawn, so that many callers do not come back at once.
+fn backoff(tries: u32, draw: f64) -> Duration {
+    let full = FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+    full.mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
+}
+
+/// A number from 0 to 1 that differs between processes and calls; it need not be good.
+fn jitter() -> f64 {
+    let drawn = std::hash::RandomState::new().build_hasher().finish();
+    (drawn >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+async fn read_bounded(mut response: reqwest::Response, most: usize) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    while bytes.len() < most {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk[..chunk.len().min(most - bytes.len())]),
+            Ok(None) => break,
+            Err(error) => return Err(chain(&error)),
+        }
+    }
+    Ok(bytes)
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// An error with its causes, without its URL (which may hold a key).
+fn chain(error: &reqwest::Error) -> String {
+    let mut said = match (error.is_connect(), error.is_decode() || error.is_body()) {
+        (true, _) => "no connection".to_owned(),
+        (_, true) => "the reply broke off".to_owned(),
+        _ => "the request could not be sent".to_owned(),
+    };
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        said = format!("{said}: {error}");
+        cause = error.source();
+    }
+    said
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_keep_paths_and_show_no_secrets() {
+        let (completions, shown) = addresses("https://user:pw@host.test/openai/v1/?key=k").unwrap();
+        assert_eq!(completions.as_str(), "https://user:pw@host.test/openai/v1/chat/completions?key=k");
+        assert_eq!(shown, "https://host.test/openai/v1/");
+        assert!(addresses("ftp://host").is_err());
+        assert!(addresses("localhost:8000").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn pauses_grow_and_stay_bounded(tries in 1_u32..200, draw in 0.0_f64..1.0) {
+            let pause = backoff(tries, draw);
+            proptest::prop_assert!(pause >= FIRST_PAUSE / 2 && pause <= LONGEST_PAUSE);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The OpenAI chat-completions wire: request bodies and replies, without any I/O.
+
+use crate::model::{ChatRequest, Message, Part, Speaker};
+use base64::Engine;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use wayfarer_core::Usage;
+
+/// Tokens that a picture is taken for where the server does not count (a 1440×900 tile count of common vision models).
+const TOKENS_PER_PICTURE: u64 = 1105;
+/// Bytes of text per token where the server does not count.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// The request body.
+pub(crate) fn body(model: &str, request: &ChatRequest, with_schema: bool) -> Value {
+    let mut body = json!({
+        "model": model,
+        "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+    });
+    if with_schema
+        && let Some(schema) = &request.schema
+        && let Ok(parsed) = serde_json::from_str::<Value>(&schema.json)
+    {
+        body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": schema.name, "schema": parsed}});
+    }
+    body
+}
+
+fn message(message: &Message) -> Value {
+    let role = match message.speaker {
+        Speaker::System => "system",
+        Speaker::User => "user",
+        Speaker::Assistant => "assistant",
+    };
+    // plain words as a plain string: servers without vision know no other form
+    if let [Part::Text(text)] = message.parts.as_slice() {
+        return json!({"role": role, "content": text});
+    }
+    let content: Vec<Value> = message
+        .parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => json!({"type": "text", "text": text}),
+            Part::Png(bytes) => {
+                let data = base64::engine::general_purpose::STANDARD.encode(bytes);
+                json!({"type": "image_url", "image_url": {"url": format!("data:image/png;base64,{data}")}})
+            }
+        })
+        .collect();
+    json!({"role": role, "content": content})
+}
+
+/// What is used of a completion.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Completion {
+    #[serde(default)]
+    pub model: Option<String>,
+    choices: Vec<Choice>,
+    #[serde(default)]
+    usage: Option<Tokens>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice {
+    message: Said,
+}
+
+#[derive(Debug, Deserialize)]
+struct Said {
+    #[serde(default)]
+    content: Option<Content>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Content {
+    Text(String),
+    Parts(Vec<TextPart>),
+}
+
+#[derive(Debug, Deserialize)]
+struct TextPart {
+    #[serde(default)]
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct Tokens {
+    prompt_tokens: u64,
+    #[serde(default)]
+    completion_tokens: u64,
+}
+
+impl Completion {
+    /// The text of the first choice; empty if the model said nothing, which is for the reader of the reply to complain about.
+    pub(crate) fn text(&self) -> Option<String> {
+        Some(match &self.choices.first()?.message.content {
+            Some(Content::Text(text)) => text.clone(),
+            Some(Content::Parts(parts)) => parts.iter().map(|part| part.text.as_str()).collect(),
+            None => String::new(),
+        })
+    }
+
+    /// What one answered request cost, by the server's count or, without one, by estimate; prices are dollars per million tokens.
+    pub(crate) fn usage(&self, request: &ChatRequest, text: &str, price_in: f64, price_out: f64) -> Usage {
+        let tokens = self.usage.unwrap_or_else(|| Tokens {
+            prompt_tokens: estimated_tokens(&request.messages),
+            completion_tokens: (text.len() as u64).div_ceil(BYTES_PER_TOKEN),
+        });
+        let millionth = |count: u64, price: f64| count as f64 * price / 1e6;
+        Usage {
+            model_calls: 1,
+            prompt_tokens: tokens.prompt_tokens,
+            completion_tokens: tokens.completion_tokens,
+            cost_usd: millionth(tokens.prompt_tokens, price_in) + millionth(tokens.completion_tokens, price_out),
+        }
+    }
+}
+
+fn estimated_tokens(messages: &[Message]) -> u64 {
+    let parts = messages.iter().flat_map(|message| &message.parts);
+    parts
+        .map(|part| match part {
+            Part::Text(text) => (text.len() as u64).div_ceil(BYTES_PER_TOKEN),
+            Part::Png(_) => TOKENS_PER_PICTURE,
+        })
+        .sum()
+}

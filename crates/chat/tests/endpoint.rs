@@ -1,0 +1,146 @@
+//! An endpoint over real HTTP that fails as endpoints do.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use wayfarer_chat::{ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, ReplySchema, Scope, Secret, Speaker};
+use wayfarer_core::prompt::ModelRole;
+use wayfarer_core::{RunId, TenantId};
+
+type Answer = fn(usize, &Value) -> Response;
+
+#[derive(Clone)]
+struct Server {
+    answer: Answer,
+    got: Arc<Mutex<Vec<(HeaderMap, Value)>>>,
+}
+
+async fn completions(State(server): State<Server>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
+    let count = {
+        let mut got = server.got.lock().unwrap();
+        got.push((headers, body.clone()));
+        got.len()
+    };
+    if body["model"] == "slow" {
+        std::future::pending::<()>().await;
+    }
+    (server.answer)(count, &body)
+}
+
+async fn start(answer: Answer) -> (HttpModelOptions, Server) {
+    let server = Server { answer, got: Arc::default() };
+    let router = Router::new().route("/v1/chat/completions", post(completions)).with_state(server.clone());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let options = HttpModelOptions { base_url, model: "m".into(), api_key: Some(Secret::new("sk-very-secret")), ..Default::default() };
+    (options, server)
+}
+
+fn completion() -> Value {
+    json!({
+        "model": "m-2026",
+        "choices": [{"message": {"role": "assistant", "content": "hello"}}],
+        "usage": {"prompt_tokens": 1000, "completion_tokens": 500}
+    })
+}
+
+fn question() -> ChatRequest {
+    ChatRequest {
+        scope: Scope { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), task: None, attempt: None, step: 0 },
+        role: ModelRole::Surf,
+        messages: vec![Message {
+            speaker: Speaker::User,
+            parts: vec![Part::Text("look".into()), Part::Png(Bytes::from_static(b"\x89PNG"))],
+        }],
+        schema: Some(ReplySchema { name: "reply".into(), json: r#"{"type": "object"}"#.into() }),
+        max_tokens: 100,
+        temperature: 0.0,
+    }
+}
+
+#[tokio::test]
+async fn a_passing_fault_is_retried_and_the_reply_is_priced() {
+    let (options, server) =
+        start(
+            |count, _| {
+                if count == 1 { (StatusCode::INTERNAL_SERVER_ERROR, "oops").into_response() } else { Json(completion()).into_response() }
+            },
+        )
+        .await;
+    let options = HttpModelOptions { price_in_per_million: 2.0, price_out_per_million: 10.0, json_schema: true, ..options };
+
+    let reply = HttpModel::new(options).unwrap().generate(question()).await.unwrap();
+
+    assert_eq!((reply.text.as_str(), reply.model.as_str(), reply.tries), ("hello", "m-2026", 2));
+    assert_eq!((reply.usage.model_calls, reply.usage.prompt_tokens, reply.usage.completion_tokens), (1, 1000, 500));
+    assert!((reply.usage.cost_usd - 0.007).abs() < 1e-9);
+    let got = server.got.lock().unwrap();
+    let (headers, body) = &got[1];
+    assert_eq!(headers["authorization"], "Bearer sk-very-secret");
+    assert_eq!(body["response_format"]["json_schema"]["name"], "reply");
+    assert_eq!(body["messages"][0]["content"][1]["image_url"]["url"], "data:image/png;base64,iVBORw==");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_count_is_estimated() {
+    let (options, server) = start(|_, _| Json(json!({"choices": [{"message": {"content": "12345678"}}]})).into_response()).await;
+
+    let reply = HttpModel::new(options).unwrap().generate(question()).await.unwrap();
+
+    assert_eq!(reply.usage.completion_tokens, 2);
+    assert!(reply.usage.prompt_tokens > 500);
+    assert!(server.got.lock().unwrap()[0].1.get("response_format").is_none());
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_shows_no_key() {
+    let (options, server) = start(|_, _| (StatusCode::UNAUTHORIZED, "bad key sk-very-secret").into_response()).await;
+    assert!(!format!("{options:?}").contains("sk-very"));
+
+    let error = HttpModel::new(options).unwrap().generate(question()).await.unwrap_err();
+
+    let said = error.to_string();
+    assert!(matches!(error, ModelError::Nonsense { .. }) && said.contains("401") && !said.contains("sk-very"), "{said}");
+    assert_eq!(server.got.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_endpoint_is_given_up_at_the_timeout() {
+    let (options, _server) = start(|_, _| unreachable!()).await;
+    let options = HttpModelOptions { model: "slow".into(), timeout: Duration::from_millis(200), ..options };
+
+    let error = HttpModel::new(options).unwrap().generate(question()).await.unwrap_err();
+
+    assert!(matches!(error, ModelError::Slow { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn garbage_is_nonsense_with_its_beginning() {
+    let (options, _server) = start(|_, _| "<html>proxy</html>".into_response()).await;
+
+    let error = HttpModel::new(options).unwrap().generate(question()).await.unwrap_err();
+
+    assert!(matches!(&error, ModelError::Nonsense { what, .. } if what.contains("<html>proxy")), "{error}");
+}
+
+#[tokio::test]
+async fn too_long_a_pause_or_no_server_is_down() {
+    let (options, server) = start(|_, _| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "3600")], "later").into_response()).await;
+    let error = HttpModel::new(options.clone()).unwrap().generate(question()).await.unwrap_err();
+    assert!(matches!(&error, ModelError::Down { why, .. } if why.contains("429")), "{error}");
+    assert_eq!(server.got.lock().unwrap().len(), 1);
+
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}/v1", gone.local_addr().unwrap());
+    drop(gone);
+    let error = HttpModel::new(HttpModelOptions { base_url, retries: 1, ..options }).unwrap().generate(question()).await.unwrap_err();
+    assert!(matches!(&error, ModelError::Down { why, .. } if why.contains("2 tries")), "{error}");
+}

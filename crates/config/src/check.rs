@@ -1,0 +1,89 @@
+//! Which values make sense. Values themselves are not repeated in errors: a URL may hold a password.
+
+use crate::Config;
+use url::Url;
+use wayfarer_core::prompt::ModelRole;
+
+/// A key whose value makes no sense.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Fault {
+    pub key: String,
+    pub why: String,
+}
+
+/// Most of anything that is done at the same time in one process; more is a typing error.
+const MOST_SLOTS: usize = 10_000;
+
+pub(crate) fn check(config: &Config) -> Result<(), Fault> {
+    is_url("cluster.nats_url", &config.cluster.nats_url, &["nats", "tls", "ws", "wss"])?;
+    is_url("cluster.redis_url", &config.cluster.redis_url, &["redis", "rediss", "redis+unix", "unix"])?;
+    holds("cluster.store", !config.cluster.store.as_os_str().is_empty(), "is empty; name a folder")?;
+
+    for (key, slots) in [
+        ("inference.max_in_flight", config.inference.max_in_flight),
+        ("farm.max_sessions", config.farm.max_sessions),
+        ("farm.sessions_per_browser", config.farm.sessions_per_browser),
+        ("solver.slots", config.solver.slots),
+        ("judge.slots", config.judge.slots),
+        ("proposer.slots", config.proposer.slots),
+    ] {
+        holds(key, (1..=MOST_SLOTS).contains(&slots), "must be from 1 to 10000")?;
+    }
+
+    for name in config.inference.roles.keys() {
+        let known: Vec<&str> = ModelRole::ALL.into_iter().map(ModelRole::as_str).collect();
+        let key = format!("inference.roles.{name}");
+        holds(&key, known.contains(&name.as_str()), &format!("is no role; roles are {}", known.join(", ")))?;
+    }
+    for role in ModelRole::ALL {
+        let own = config.inference.roles.get(role.as_str());
+        let endpoint = config.inference.endpoint_of(role);
+        // an override is blamed only for what it sets itself
+        let key = |name: &str, is_own: bool| {
+            if is_own { format!("inference.roles.{}.{name}", role.as_str()) } else { format!("inference.{name}") }
+        };
+        if !endpoint.base_url.is_empty() {
+            is_url(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url, &["http", "https"])?;
+        }
+        holds(&key("model", own.is_some_and(|own| own.model.is_some())), !endpoint.model.is_empty(), "is empty; name the model")?;
+        holds(
+            &key("api_key_env", own.is_some_and(|own| own.api_key_env.is_some())),
+            endpoint.api_key_env.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_'),
+            "must be the name of an environment variable that holds the key, not the key",
+        )?;
+        holds(
+            &key("timeout_seconds", own.is_some_and(|own| own.timeout_seconds.is_some())),
+            (1..=3600).contains(&endpoint.timeout_seconds),
+            "must be from 1 to 3600",
+        )?;
+        holds(&key("retries", own.is_some_and(|own| own.retries.is_some())), endpoint.retries <= 20, "must be 20 at most")?;
+        for (name, price, is_own) in [
+            ("price_in_per_million", endpoint.price_in_per_million, own.is_some_and(|own| own.price_in_per_million.is_some())),
+            ("price_out_per_million", endpoint.price_out_per_million, own.is_some_and(|own| own.price_out_per_million.is_some())),
+        ] {
+            holds(&key(name, is_own), price.is_finite() && price >= 0.0, "must be 0 or more US dollars")?;
+        }
+    }
+
+    holds("farm.lease_seconds", (2..=3600).contains(&config.farm.lease_seconds), "must be from 2 to 3600")?;
+    is_url("farm.search_url", &config.farm.search_url.replace("{query}", "words"), &["http", "https"])?;
+    holds("farm.search_url", config.farm.search_url.contains("{query}"), "has no `{query}` where the words go")?;
+    for host in &config.egress.allow_hosts {
+        let bare = host.strip_prefix('.').unwrap_or(host);
+        let fits = !bare.is_empty() && !bare.contains(['/', '*', ' ']);
+        holds("egress.allow_hosts", fits, "must list host names such as `shop.test`, or `.test` for all below")?;
+    }
+    if let Some(endpoint) = &config.telemetry.otlp_endpoint {
+        is_url("telemetry.otlp_endpoint", endpoint, &["http", "https"])?;
+    }
+    Ok(())
+}
+
+fn holds(key: &str, fits: bool, why: &str) -> Result<(), Fault> {
+    if fits { Ok(()) } else { Err(Fault { key: key.to_owned(), why: why.to_owned() }) }
+}
+
+fn is_url(key: &str, value: &str, schemes: &[&str]) -> Result<(), Fault> {
+    let fits = value.split(',').all(|part| Url::parse(part.trim()).is_ok_and(|url| schemes.contains(&url.scheme())));
+    holds(key, fits, &format!("must be a URL that begins with {}://", schemes.join(":// or ")))
+}

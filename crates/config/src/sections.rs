@@ -1,0 +1,269 @@
+//! What can be set, and what holds when nothing is.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use wayfarer_core::prompt::ModelRole;
+
+/// All sections.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Servers and folders that all roles share.
+    pub cluster: Cluster,
+    /// Models.
+    pub inference: Inference,
+    /// Browsers.
+    pub farm: Farm,
+    /// What browsers may reach beyond the public internet.
+    pub egress: Egress,
+    /// Attempts at the same time in one process.
+    pub solver: Slots,
+    /// Attempts judged at the same time in one process.
+    pub judge: Slots,
+    /// Seeds worked off at the same time in one process.
+    pub proposer: Slots,
+    /// The face for people and programs.
+    pub gateway: Gateway,
+    /// Logs, traces and metrics.
+    pub telemetry: Telemetry,
+}
+
+/// Servers and folders that all roles share.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Cluster {
+    /// NATS with JetStream.
+    pub nats_url: String,
+    /// Redis.
+    pub redis_url: String,
+    /// Folder of trajectories and blobs.
+    pub store: PathBuf,
+}
+
+impl Default for Cluster {
+    fn default() -> Self {
+        Self { nats_url: "nats://127.0.0.1:4222".into(), redis_url: "redis://127.0.0.1:6379".into(), store: "wayfarer-data".into() }
+    }
+}
+
+/// Models: the default endpoint, and what differs for single roles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inference {
+    /// Address of the inference service.
+    pub listen: SocketAddr,
+    /// Requests at the same time to one endpoint.
+    pub max_in_flight: usize,
+    /// OpenAI-compatible base URL, version included; empty means the stand-in model.
+    pub base_url: String,
+    /// The model's name at that server.
+    pub model: String,
+    /// Name of the environment variable that holds the key; empty for none.
+    pub api_key_env: String,
+    /// Bound of one call, retries included.
+    pub timeout_seconds: u64,
+    /// Requests that may follow the first one.
+    pub retries: u32,
+    /// US dollars per million tokens sent.
+    pub price_in_per_million: f64,
+    /// US dollars per million tokens received.
+    pub price_out_per_million: f64,
+    /// Send the reply's schema as `response_format`.
+    pub json_schema: bool,
+    /// What differs for a role (`propose`, `surf`, `judge_rubric`, ...).
+    pub roles: BTreeMap<String, EndpointOverride>,
+}
+
+impl Default for Inference {
+    fn default() -> Self {
+        Self {
+            listen: local(7410),
+            max_in_flight: 16,
+            base_url: String::new(),
+            model: "default".into(),
+            api_key_env: String::new(),
+            timeout_seconds: 120,
+            retries: 3,
+            price_in_per_million: 0.0,
+            price_out_per_million: 0.0,
+            json_schema: false,
+            roles: BTreeMap::new(),
+        }
+    }
+}
+
+/// What differs from the default endpoint for one role; what is absent is as there.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EndpointOverride {
+    /// See [`Inference::base_url`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// See [`Inference::model`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// See [`Inference::api_key_env`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api_key_env: Option<String>,
+    /// See [`Inference::timeout_seconds`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<u64>,
+    /// See [`Inference::retries`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+    /// See [`Inference::price_in_per_million`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_in_per_million: Option<f64>,
+    /// See [`Inference::price_out_per_million`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_out_per_million: Option<f64>,
+    /// See [`Inference::json_schema`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub json_schema: Option<bool>,
+}
+
+/// An endpoint after defaults and overrides are put together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Endpoint {
+    /// See [`Inference::base_url`].
+    pub base_url: String,
+    /// See [`Inference::model`].
+    pub model: String,
+    /// See [`Inference::api_key_env`].
+    pub api_key_env: String,
+    /// See [`Inference::timeout_seconds`].
+    pub timeout_seconds: u64,
+    /// See [`Inference::retries`].
+    pub retries: u32,
+    /// See [`Inference::price_in_per_million`].
+    pub price_in_per_million: f64,
+    /// See [`Inference::price_out_per_million`].
+    pub price_out_per_million: f64,
+    /// See [`Inference::json_schema`].
+    pub json_schema: bool,
+}
+
+impl Inference {
+    /// The endpoint of a role.
+    pub fn endpoint_of(&self, role: ModelRole) -> Endpoint {
+        let none = EndpointOverride::default();
+        let own = self.roles.get(role.as_str()).unwrap_or(&none);
+        Endpoint {
+            base_url: own.base_url.clone().unwrap_or_else(|| self.base_url.clone()),
+            model: own.model.clone().unwrap_or_else(|| self.model.clone()),
+            api_key_env: own.api_key_env.clone().unwrap_or_else(|| self.api_key_env.clone()),
+            timeout_seconds: own.timeout_seconds.unwrap_or(self.timeout_seconds),
+            retries: own.retries.unwrap_or(self.retries),
+            price_in_per_million: own.price_in_per_million.unwrap_or(self.price_in_per_million),
+            price_out_per_million: own.price_out_per_million.unwrap_or(self.price_out_per_million),
+            json_schema: own.json_schema.unwrap_or(self.json_schema),
+        }
+    }
+
+    /// Whether some role has no endpoint, so that the stand-in model must be started for it.
+    pub fn needs_standin(&self) -> bool {
+        ModelRole::ALL.into_iter().any(|role| self.endpoint_of(role).base_url.is_empty())
+    }
+}
+
+/// Browsers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Farm {
+    /// Address of the farm service.
+    pub listen: SocketAddr,
+    /// Sessions at the same time.
+    pub max_sessions: usize,
+    /// Sessions that share one Chromium process.
+    pub sessions_per_browser: usize,
+    /// Seconds after which a session that nobody renews is ended.
+    pub lease_seconds: u64,
+    /// The browser; absent means that it is looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chromium: Option<PathBuf>,
+    /// Folder with the unpacked driver; absent means that it is looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub driver_dir: Option<PathBuf>,
+    /// Address of the search engine, with `{query}` where the words go.
+    pub search_url: String,
+}
+
+impl Default for Farm {
+    fn default() -> Self {
+        Self {
+            listen: local(7420),
+            max_sessions: 4,
+            sessions_per_browser: 4,
+            lease_seconds: 30,
+            chromium: None,
+            driver_dir: None,
+            search_url: "https://www.bing.com/search?q={query}&FORM=QBLH".into(),
+        }
+    }
+}
+
+/// What browsers may reach beyond the public internet.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Egress {
+    /// Hosts that are open although their addresses are private; `.example.test` means the host and all below it.
+    pub allow_hosts: Vec<String>,
+    /// Host → address that stands for it, whatever DNS says.
+    pub resolve: BTreeMap<String, SocketAddr>,
+}
+
+/// How much one process of a role does at the same time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Slots {
+    /// Pieces of work at the same time.
+    pub slots: usize,
+}
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { slots: 4 }
+    }
+}
+
+/// The face for people and programs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Its address.
+    pub listen: SocketAddr,
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self { listen: local(7400) }
+    }
+}
+
+/// Logs, traces and metrics.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// gRPC address of an OTLP collector; absent means that spans are made but not sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub otlp_endpoint: Option<String>,
+    /// Address of `/metrics` and `/livez`; absent means that they are not served.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Filter of the log: `info`, `wayfarer_browser=debug,info`.
+    pub log: String,
+    /// One JSON object a line.
+    pub json_logs: bool,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { otlp_endpoint: None, metrics_listen: None, log: "info".into(), json_logs: false }
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}

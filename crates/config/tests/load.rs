@@ -1,0 +1,114 @@
+//! Configuration as a person meets it. The environment belongs to the whole process, so all that reads it is one test.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use serde::Serialize;
+use std::path::PathBuf;
+use wayfarer_config::{Config, ConfigError, Place};
+use wayfarer_core::prompt::ModelRole;
+
+#[derive(Serialize, Default)]
+struct Flags {
+    farm: FarmFlags,
+}
+
+#[derive(Serialize, Default)]
+struct FarmFlags {
+    max_sessions: Option<usize>,
+    lease_seconds: Option<u64>,
+}
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn fault(text: &str) -> String {
+    let (_folder, path) = file(text);
+    let error = Config::load(Some(&path), Flags::default()).unwrap_err();
+    error.to_string().replace(path.to_str().unwrap(), "w.toml")
+}
+
+#[test]
+fn the_example_is_the_defaults() {
+    let (_folder, path) = file(Config::example());
+    assert_eq!(Config::load(Some(&path), Flags::default()).unwrap(), Config::default());
+}
+
+#[test]
+fn a_file_sets_and_a_flag_overrides() {
+    let (_folder, path) = file(
+        "[farm]\nmax_sessions = 9\nlease_seconds = 7\n[inference]\nmodel = \"m\"\n[inference.roles.surf]\nmodel = \"fara\"\n\
+         [egress.resolve]\n\"shop.test\" = \"127.0.0.1:8080\"\n",
+    );
+
+    let config = Config::load(Some(&path), Flags { farm: FarmFlags { max_sessions: Some(2), lease_seconds: None } }).unwrap();
+
+    assert_eq!((config.farm.max_sessions, config.farm.lease_seconds), (2, 7));
+    assert_eq!(config.inference.endpoint_of(ModelRole::Surf).model, "fara");
+    assert_eq!(config.inference.endpoint_of(ModelRole::Explore).model, "m");
+    assert_eq!(config.egress.resolve["shop.test"].port(), 8080);
+    assert!(config.inference.needs_standin());
+}
+
+#[test]
+fn every_fault_names_its_line_and_its_key() {
+    for (text, said) in [
+        ("[farm]\n\nmax_session = 3\n", "w.toml:3: unknown key `farm.max_session`; did you mean `max_sessions`?"),
+        ("[frm]\nmax_sessions = 3\n", "w.toml:1: unknown key `frm`; did you mean `farm`?"),
+        ("[inference.roles.surf]\nmodle = \"x\"\n", "w.toml:2: unknown key `inference.roles.surf.modle`; did you mean `model`?"),
+        ("[farm]\nmax_sessions = \"many\"\n", "w.toml:2: `farm.max_sessions` does not fit"),
+        ("# a\n[farm]\nlisten = \"nowhere\"\n", "w.toml:3: `farm.listen` does not fit"),
+        ("[farm]\nmax_sessions = 0\n", "w.toml:2: `farm.max_sessions` must be from 1 to 10000"),
+        ("[inference.roles.surfer]\nmodel = \"x\"\n", "w.toml:1: `inference.roles.surfer` is no role"),
+        ("[inference]\napi_key_env = \"sk-123\"\n", "w.toml:2: `inference.api_key_env` must be the name"),
+        ("[inference.roles.surf]\n\nbase_url = \"localhost:1\"\n", "w.toml:3: `inference.roles.surf.base_url` must be a URL"),
+        ("[farm\n", "w.toml:1: this is not TOML"),
+        ("[farm]\nmax_sessions = 1\nmax_sessions = 2\n", "w.toml:3: this is not TOML"),
+    ] {
+        let got = fault(text);
+        assert!(got.starts_with(said), "{text}\n  gave {got}\n  not  {said}");
+        assert!(!got.contains("sk-123"));
+    }
+}
+
+#[test]
+fn a_file_that_was_named_must_be_there() {
+    let error = Config::load(Some("nowhere/w.toml".as_ref()), Flags::default()).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn a_wrong_flag_is_blamed_on_the_command_line() {
+    let error = Config::load(None, Flags { farm: FarmFlags { max_sessions: Some(0), lease_seconds: None } }).unwrap_err();
+    assert!(matches!(error, ConfigError::Wrong { place: Place::Flags, .. }), "{error}");
+}
+
+/// The environment cannot be changed safely from inside a process with threads: the test runs itself again as a child.
+#[test]
+fn the_environment_stands_between_file_and_flags() {
+    let (_folder, path) = file("[farm]\nmax_sessions = 9\nlease_seconds = 7\n");
+    if std::env::var_os("WAYFARER__FARM__MAX_SESSIONS").is_some() {
+        let path = PathBuf::from(std::env::var_os("CHILD_FILE").unwrap());
+        let config = Config::load(Some(&path), Flags { farm: FarmFlags { max_sessions: None, lease_seconds: Some(3) } }).unwrap();
+        assert_eq!((config.farm.max_sessions, config.farm.lease_seconds), (5, 3));
+        return;
+    }
+    if std::env::var_os("WAYFARER__FARM__MAX_SESSION").is_some() {
+        let said = Config::load(None, Flags::default()).unwrap_err().to_string();
+        let wanted = "environment variable WAYFARER__FARM__MAX_SESSION: unknown key `farm.max_session`; did you mean `max_sessions`?";
+        assert_eq!(said, wanted);
+        return;
+    }
+    for name in ["WAYFARER__FARM__MAX_SESSIONS", "WAYFARER__FARM__MAX_SESSION"] {
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "the_environment_stands_between_file_and_flags"])
+            .env(name, "5")
+            .env("WAYFARER__FARM__LEASE_SECONDS", "4")
+            .env("CHILD_FILE", &path)
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+    }
+}

@@ -1,0 +1,26 @@
+//! What model calls cost.
+
+use serde::{Deserialize, Serialize};
+use std::ops::AddAssign;
+
+/// Calls, tokens and money.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Usage {
+    /// Requests that a model answered.
+    pub model_calls: u64,
+    /// Tokens sent, as the model's server counted them.
+    pub prompt_tokens: u64,
+    /// Tokens received, as the model's server counted them.
+    pub completion_tokens: u64,
+    /// US dollars by the price list.
+    pub cost_usd: f64,
+}
+
+impl AddAssign for Usage {
+    fn add_assign(&mut self, other: Self) {
+        self.model_calls += other.model_calls;
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
+        self.cost_usd += other.cost_usd;
+    }
+}

@@ -1,0 +1,135 @@
+//! Judges, opinions and the verdict.
+
+use crate::hash::BlobHash;
+use crate::usage::Usage;
+use serde::{Deserialize, Serialize};
+
+/// The score from which a rubric passes (spec/faragen.md C.1).
+pub const RUBRIC_THRESHOLD: f64 = 0.8;
+
+/// What an opinion rests on: at least one of step, screenshot and text.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The step, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// The screenshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screenshot: Option<BlobHash>,
+    /// Words from the page, the action or the answer.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+}
+
+/// Who judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judge {
+    /// Do the actions and the answer match the intent?
+    Alignment,
+    /// How many points of a rubric made before the trajectory was seen?
+    Rubric,
+    /// Do the salient screenshots agree with the answer?
+    Multimodal,
+    /// Was a critical point crossed without permission? (rules, no model)
+    CriticalPoint,
+}
+
+impl Judge {
+    /// The name on every wire and in every file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Alignment => "alignment",
+            Self::Rubric => "rubric",
+            Self::Multimodal => "multimodal",
+            Self::CriticalPoint => "critical_point",
+        }
+    }
+}
+
+/// A criterion of a rubric and what was earned on it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CriterionScore {
+    /// What is asked.
+    pub criterion: String,
+    /// Points to earn.
+    pub max_points: u32,
+    /// Points earned.
+    pub earned_points: f64,
+    /// Why.
+    pub reason: String,
+    /// What it rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+/// One judge's opinion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Opinion {
+    /// Who.
+    pub judge: Judge,
+    /// Yes or no.
+    pub pass: bool,
+    /// 0 to 1.
+    pub score: f64,
+    /// Why, for a person.
+    pub reasoning: String,
+    /// What it rests on; an opinion that passes without evidence does not count.
+    pub evidence: Vec<Evidence>,
+    /// The rubric, criterion by criterion (rubric judge).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub criteria: Vec<CriterionScore>,
+    /// What it cost.
+    #[serde(default)]
+    pub usage: Usage,
+}
+
+/// What the opinions come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum Decision {
+    /// All passed, each with evidence, and no critical point was crossed.
+    Accepted,
+    /// At least one did not.
+    Rejected {
+        /// Why, in one sentence.
+        why: String,
+        /// The step at which it went wrong first, where it is known.
+        first_failure: Option<u32>,
+    },
+    /// The task itself cannot be judged: it is not possible, or every attempt met a broken environment that is the task's own (an
+    /// unreachable page, a host that egress does not allow).
+    InvalidTask {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Decision {
+    /// The name on every wire and in every file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Rejected { .. } => "rejected",
+            Self::InvalidTask { .. } => "invalid_task",
+        }
+    }
+}
+
+/// A verdict, with what it was made from. Verdicts are versioned: judging again writes the next version.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// From 1.
+    pub version: u32,
+    /// What the opinions come to.
+    pub decision: Decision,
+    /// The opinions.
+    pub opinions: Vec<Opinion>,
+    /// Points earned over points possible: how well it was done (0 to 1).
+    pub process_score: f64,
+    /// 1 if the result is right, else 0.
+    pub outcome_score: f64,
+    /// The name of the model that judged.
+    pub judge_model: String,
+    /// What it cost.
+    pub usage: Usage,
+}

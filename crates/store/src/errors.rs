@@ -1,0 +1,82 @@
+//! What can go wrong with the store.
+
+use std::error::Error as _;
+
+/// Why something could not be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Not there.
+    #[error("{path} is not in the store")]
+    Missing {
+        /// Path under the root.
+        path: String,
+    },
+    /// The disk is full.
+    #[error("the disk that holds {root} is full; free some space (the run goes on where it stopped when it is started again)")]
+    Full {
+        /// The store's root.
+        root: String,
+    },
+    /// Anything else that the store met.
+    #[error("{what} {path} failed: {why}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Path under the root.
+        path: String,
+        /// What was met.
+        why: String,
+    },
+    /// A document that is there but cannot be read.
+    #[error("{path} is not a valid document: {why}")]
+    Corrupt {
+        /// Path under the root.
+        path: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// Sorts what the object store met.
+    pub(crate) fn from_objects(what: &'static str, path: &str, root: &std::path::Path, error: object_store::Error) -> Self {
+        if matches!(error, object_store::Error::NotFound { .. }) {
+            return Self::Missing { path: path.to_owned() };
+        }
+        if is_storage_full(&error) {
+            return Self::Full { root: root.display().to_string() };
+        }
+        Self::Io { what, path: path.to_owned(), why: error.to_string() }
+    }
+}
+
+/// The object store wraps the system's error several times; a full disk or quota is somewhere in the chain.
+fn is_storage_full(error: &object_store::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>()
+            && matches!(io.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+        {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_faults() {
+        let met = |kind: std::io::ErrorKind| object_store::Error::Generic { store: "local", source: Box::new(std::io::Error::from(kind)) };
+        let root = std::path::Path::new("out");
+
+        let full = StoreError::from_objects("writing", "a.json", root, met(std::io::ErrorKind::StorageFull));
+        let other = StoreError::from_objects("writing", "a.json", root, met(std::io::ErrorKind::PermissionDenied));
+
+        assert!(matches!(full, StoreError::Full { .. }), "{full}");
+        assert!(matches!(other, StoreError::Io { .. }), "{other}");
+    }
+}

@@ -1,0 +1,15 @@
+//! Logs, traces and metrics of every role.
+//!
+//! [`init`] sets them up once a process (`setup.rs`). Metric names live in `names.rs` only, instruments in `metrics.rs`. One trace spans
+//! an attempt over all processes: `propagate.rs` carries its context in gRPC metadata, NATS headers and plain strings, and spans have
+//! real trace ids whether or not a collector is configured.
+
+mod metrics;
+pub mod names;
+pub mod propagate;
+mod serve;
+mod setup;
+
+pub use metrics::{Counted, Metrics, ModelUsage, metrics};
+pub use propagate::{current_traceparent, set_parent, trace_id_of};
+pub use setup::{Telemetry, TelemetryError, TelemetryOptions, init};

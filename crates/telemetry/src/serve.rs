@@ -1,0 +1,27 @@
+//! `/metrics` for Prometheus and `/livez` for whoever restarts us.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus::{Encoder, Registry, TextEncoder};
+use tokio_util::sync::CancellationToken;
+
+/// Serves until the token is cancelled.
+pub(crate) async fn serve(listener: tokio::net::TcpListener, registry: Registry, stop: CancellationToken) {
+    let router = Router::new()
+        .route("/metrics", get(move || std::future::ready(exposition(&registry))))
+        .route("/livez", get(|| std::future::ready("ok\n")));
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await {
+        tracing::error!(%error, "the metrics server ended");
+    }
+}
+
+fn exposition(registry: &Registry) -> Response {
+    let encoder = TextEncoder::new();
+    let mut text = Vec::new();
+    match encoder.encode(&registry.gather(), &mut text) {
+        Ok(()) => ([(header::CONTENT_TYPE, encoder.format_type().to_owned())], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    }
+}

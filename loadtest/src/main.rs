@@ -1,0 +1,52 @@
+//! Measures Wayfarer on real parts, beside a limit or a peer in the same run.
+
+mod scripted;
+mod step;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Wayfarer on this machine: real Chromium, real nats-server, real worlds; loopback only.
+#[derive(Debug, Parser)]
+#[command(name = "wayfarer-loadtest", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// What a step of the solver costs beside the model and the page: p50 and p95 on the shop, with a scripted model that answers at once.
+    Step {
+        /// Attempts, one after another.
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=100))]
+        attempts: u32,
+        /// Steps of each attempt.
+        #[arg(long, default_value_t = 25, value_parser = clap::value_parser!(u32).range(2..=90))]
+        steps: u32,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> std::process::ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return std::process::ExitCode::FAILURE;
+        }
+    };
+    let done = runtime.block_on(async {
+        match Cli::parse().command {
+            Command::Step { attempts, steps, json } => step::measure(attempts, steps, json).await,
+        }
+    });
+    match done {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The cost of a step: whole actor tree, real Chromium behind its egress proxy, real event log, real store; only the model is scripted.
+
+use crate::scripted::Scripted;
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use hdrhistogram::Histogram;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, SurferPort, run_attempt};
+use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
+use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
+use wayfarer_bus::{Bus, BusOptions, EventLog, NatsEventLog};
+use wayfarer_chat::Model;
+use wayfarer_children::{NatsOptions, NatsServer, Tools};
+use wayfarer_core::event::RunEvent;
+use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::task::Lineage;
+use wayfarer_core::{AttemptId, Category, Epoch, RunId, SeedId, Strategy, Task, TaskId, TenantId, Usage};
+use wayfarer_sandbox::{Sandbox, SandboxOptions};
+use wayfarer_store::Store;
+
+const SHOP: &str = "http://shop.localhost/";
+
+/// The surfer in this process: what NATS adds is measured by the cluster's own figures (tenths of a millisecond).
+struct Direct {
+    deps: SurferDeps,
+    handle: Mutex<Option<SurferHandle>>,
+    /// Wall time of every order, as the orchestrator waits for it.
+    orders_ms: Arc<Mutex<Vec<f64>>>,
+}
+
+#[async_trait]
+impl SurferPort for Direct {
+    async fn open(&self, open: SurfOpen) -> SurfOpened {
+        let (opened, handle) = SurferHandle::open(self.deps.clone(), open).await;
+        *self.handle.lock().await = handle;
+        opened
+    }
+
+    async fn step(&self, order: SurfOrder) -> SurfReport {
+        let started = Instant::now();
+        let handle = self.handle.lock().await;
+        let report = match handle.as_ref() {
+            Some(handle) => handle.step(order).await,
+            None => SurfReport::Failed { kind: EnvFailure::SurferLost, detail: "not open".into(), usage: Usage::default() },
+        };
+        self.orders_ms.lock().await.push(started.elapsed().as_secs_f64() * 1e3);
+        report
+    }
+
+    async fn close(&self) {
+        if let Some(handle) = self.handle.lock().await.take() {
+            handle.close().await;
+        }
+    }
+}
+
+/// Figures of one kind, in milliseconds.
+struct Figures(Histogram<u64>);
+
+impl Figures {
+    fn new() -> Result<Self> {
+        Ok(Self(Histogram::new_with_bounds(1, 120_000_000, 3)?))
+    }
+    fn take(&mut self, ms: f64) -> Result<()> {
+        Ok(self.0.record((ms.max(0.001) * 1e3) as u64)?)
+    }
+    fn at(&self, quantile: f64) -> f64 {
+        self.0.value_at_quantile(quantile) as f64 / 1e3
+    }
+}
+
+pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let tools = Tools::locate();
+    let nats = NatsServer::start(NatsOptions::found(&tools, &folder.path().join("nats"))?).await?;
+    let bus = Bus::connect(nats.url(), BusOptions::default()).await?;
+    bus.provision().await?;
+    let log: Arc<dyn EventLog> = Arc::new(NatsEventLog::new(bus.clone()));
+    let worlds = Sandbox::start(SandboxOptions {
+        data_dir: folder.path().join("worlds"),
+        docs_dir: None,
+        listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
+        today: time::OffsetDateTime::now_utc().date(),
+        seed: 1,
+    })
+    .await?;
+    let chromium = Arc::new(
+        ChromiumSupply::launch(ChromiumOptions {
+            executable: tools.chromium()?.to_owned(),
+            driver_dir: tools.driver_dir()?.to_owned(),
+            max_sessions: 2,
+            sessions_per_browser: 2,
+            no_sandbox: None,
+        })
+        .await?,
+    );
+    let store = Store::open(folder.path().join("out"))?;
+    let mut egress = EgressPolicy::default();
+    egress.resolve.insert("shop.localhost".into(), worlds.addr());
+    let model: Arc<dyn Model> = Arc::new(Scripted { steps });
+
+    let (mut whole, mut settle, mut overhead, mut idle) = (Figures::new()?, Figures::new()?, Figures::new()?, Figures::new()?);
+    let mut measured = 0;
+    for number in 1..=attempts {
+        let orders_ms = Arc::new(Mutex::new(Vec::new()));
+        let surfer = Direct {
+            deps: SurferDeps { model: model.clone(), browsers: chromium.clone(), store: store.clone(), egress: egress.clone() },
+            handle: Mutex::new(None),
+            orders_ms: orders_ms.clone(),
+        };
+        let task = a_task(number)?;
+        let spec = a_run()?;
+        let attempt = AttemptId { task: task.id.clone(), number: 1 };
+        let started = RunEvent::AttemptStarted { attempt: attempt.clone(), worker: "loadtest".into() };
+        let sequence = log.append(&spec.run, &started, 0).await?;
+        let deps = OrchestratorDeps { model: model.clone(), log: log.clone(), store: store.clone(), surfer: Arc::new(surfer) };
+        let job = AttemptJob {
+            spec,
+            task,
+            attempt: attempt.clone(),
+            epoch: Epoch(sequence),
+            last_sequence: sequence,
+            cancel: CancellationToken::new(),
+            today: "2026-01-01".into(),
+        };
+        match run_attempt(deps, job).await {
+            AttemptEnd::Ended { .. } => {}
+            _ => anyhow::bail!("the attempt did not end"),
+        }
+        let trajectory = store.get_trajectory(&attempt).await.context("reading the trajectory")?;
+        // the first step pays for the cold cache of the page; from the second on a step is a step
+        for pair in trajectory.steps.windows(2) {
+            let (before, step) = (&pair[0], &pair[1]);
+            let wall = (step.at_unix_ms - before.at_unix_ms) as f64;
+            let surfed = &before.surfed;
+            let page = surfed.observation.settle.ms;
+            if !surfed.action.touches_page() {
+                continue;
+            }
+            measured += 1;
+            whole.take(wall)?;
+            settle.take(page)?;
+            overhead.take(wall - page - surfed.model_ms)?;
+        }
+        for ms in orders_ms.lock().await.iter() {
+            idle.take(*ms)?;
+        }
+    }
+    chromium.shutdown().await;
+    worlds.shutdown().await;
+    nats.stop().await;
+
+    println!("{measured} steps of {attempts} attempts on the shop, scripted model; milliseconds");
+    println!("{:<44} {:>8} {:>8}", "", "p50", "p95");
+    for (name, figures) in [
+        ("whole step (ledger, decision, act, observe, log)", &whole),
+        ("  of it: the page comes to rest", &settle),
+        ("  of it: step overhead, all the rest", &overhead),
+        ("one order to the surfer", &idle),
+    ] {
+        println!("{name:<50} {:>8.1} {:>8.1}", figures.at(0.5), figures.at(0.95));
+    }
+    if json {
+        let object = serde_json::json!({
+            "steps": measured,
+            "step_ms_p50": whole.at(0.5), "step_ms_p95": whole.at(0.95),
+            "settle_ms_p50": settle.at(0.5), "settle_ms_p95": settle.at(0.95),
+            "overhead_ms_p50": overhead.at(0.5), "overhead_ms_p95": overhead.at(0.95),
+        });
+        println!("{object}");
+    }
+    Ok(())
+}
+
+fn a_task(number: u32) -> Result<Task> {
+    Ok(Task {
+        id: TaskId::derived("loadtest", &[&number.to_string()]),
+        intent: "Look around in the shop.".into(),
+        start_url: SHOP.parse()?,
+        category: Category::Shopping,
+        strategy: Strategy::World,
+        expected_critical_point: None,
+        valid_from: None,
+        valid_until: None,
+        lineage: Lineage { seed: SeedId::derived("loadtest", &[]), parent: None, earlier_intents: vec![], template: None, pages: vec![] },
+    })
+}
+
+fn a_run() -> Result<RunSpec> {
+    Ok(RunSpec {
+        run: RunId::new("loadtest")?,
+        tenant: TenantId::default(),
+        seeds: Vec::new(),
+        max_tasks: 0,
+        exemplar_tasks: 0,
+        attempts: 1,
+        seed: 1,
+        budgets: Budgets::default(),
+        consent: ConsentPolicy { follow_up: 0.0, ..ConsentPolicy::default() },
+        solver: "ledger".into(),
+        created_unix_ms: 0,
+    })
+}

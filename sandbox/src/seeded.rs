@@ -1,0 +1,18 @@
+//! Choices that follow from the seed and from what they are about, in any order and on any machine.
+//!
+//! A stream of random numbers would tie every value to the order in which values are drawn; a hash of the parts does not, so the
+//! server, the oracle and the tests agree without talking to each other.
+
+use wayfarer_core::hash::sha256_hex;
+
+/// A number from 0 to `bound - 1` that follows from the seed and the parts.
+pub(crate) fn below(seed: u64, parts: &[&str], bound: u64) -> u64 {
+    let digest = sha256_hex(format!("{seed}\u{1f}{}", parts.join("\u{1f}")).as_bytes());
+    let number = u64::from_str_radix(&digest[..15], 16).unwrap_or(0);
+    number % bound.max(1)
+}
+
+/// Whether something with this chance (in percent) holds.
+pub(crate) fn chance(seed: u64, parts: &[&str], percent: u64) -> bool {
+    below(seed, parts, 100) < percent
+}

@@ -1,0 +1,258 @@
+//! All leases of a farm: who may have a session, who still holds one, and what became of the others.
+
+use crate::lease::{Ended, Lease, Owner};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+use wayfarer_browser::{BrowserError, BrowserSupply, SessionSpec};
+use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::{Epoch, SessionId, TenantId};
+use wayfarer_telemetry::metrics;
+
+/// Ended leases whose reason is remembered, so that late calls are told what happened.
+const REMEMBERED_ENDS: usize = 4096;
+/// Attempts whose newest epoch is remembered after their sessions are gone.
+const REMEMBERED_EPOCHS: usize = 16_384;
+/// When asking a full farm again makes sense.
+const RETRY_AFTER_MS: u64 = 500;
+/// Longest wait for a place, whatever a caller asks for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// Bounds of a farm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FarmOptions {
+    /// Sessions at the same time.
+    pub max_sessions: usize,
+    /// Life of a lease; renewed, it counts anew.
+    pub lease: Duration,
+    /// Time that owners have to give their sessions back when the farm shuts down.
+    pub drain: Duration,
+}
+
+impl Default for FarmOptions {
+    fn default() -> Self {
+        Self { max_sessions: 4, lease: Duration::from_secs(30), drain: Duration::from_secs(15) }
+    }
+}
+
+/// A farm over any supply of sessions.
+pub struct Farm {
+    supply: Arc<dyn BrowserSupply>,
+    options: FarmOptions,
+    places: Arc<Semaphore>,
+    next_token: AtomicU64,
+    state: Mutex<State>,
+    /// Something ended: for the drain.
+    changed: Notify,
+    tasks: TaskTracker,
+}
+
+#[derive(Default)]
+struct State {
+    leases: HashMap<SessionId, Arc<Lease>>,
+    ends: HashMap<SessionId, Ended>,
+    ends_in_order: VecDeque<SessionId>,
+    /// The newest epoch of each attempt, and when it was last seen.
+    epochs: HashMap<(TenantId, String), (Epoch, Instant)>,
+    draining: bool,
+}
+
+impl State {
+    fn remember_end(&mut self, session: SessionId, why: Ended) {
+        if self.ends_in_order.len() >= REMEMBERED_ENDS
+            && let Some(oldest) = self.ends_in_order.pop_front()
+        {
+            self.ends.remove(&oldest);
+        }
+        self.ends.insert(session.clone(), why);
+        self.ends_in_order.push_back(session);
+    }
+
+    /// Takes note of an owner; `Fenced` if a newer one was here.
+    fn admit(&mut self, owner: &Owner) -> Result<(), BrowserError> {
+        if self.draining {
+            return Err(BrowserError::environment(EnvFailure::NoBrowser, "the browser farm shuts down"));
+        }
+        if self.epochs.len() >= REMEMBERED_EPOCHS {
+            self.forget_older_half();
+        }
+        let seen = self.epochs.entry((owner.tenant.clone(), owner.attempt.clone())).or_insert((owner.epoch, Instant::now()));
+        if seen.0 > owner.epoch {
+            return Err(BrowserError::Fenced);
+        }
+        *seen = (owner.epoch, Instant::now());
+        Ok(())
+    }
+
+    fn forget_older_half(&mut self) {
+        let mut times: Vec<Instant> = self.epochs.values().map(|(_, seen)| *seen).collect();
+        let middle = times.len() / 2;
+        let (_, median, _) = times.select_nth_unstable(middle);
+        let median = *median;
+        self.epochs.retain(|_, (_, seen)| *seen > median);
+    }
+
+    fn older_than(&self, owner: &Owner) -> Vec<Arc<Lease>> {
+        let same = |held: &Owner| held.tenant == owner.tenant && held.attempt == owner.attempt && held.epoch < owner.epoch;
+        self.leases.values().filter(|lease| same(&lease.owner)).cloned().collect()
+    }
+}
+
+impl Farm {
+    /// A farm without sessions.
+    pub fn new(supply: Arc<dyn BrowserSupply>, options: FarmOptions) -> Arc<Self> {
+        // tokens must grow over restarts of the farm too
+        let start = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |since| since.as_millis() as u64) << 16;
+        metrics().sessions(0, options.max_sessions as u64);
+        Arc::new(Self {
+            supply,
+            options,
+            places: Arc::new(Semaphore::new(options.max_sessions)),
+            next_token: AtomicU64::new(start),
+            state: Mutex::default(),
+            changed: Notify::new(),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A session under a lease. Older owners of the same attempt lose theirs first.
+    pub(crate) async fn acquire(self: &Arc<Self>, spec: SessionSpec, wait: Duration) -> Result<Arc<Lease>, BrowserError> {
+        let owner = Owner { tenant: spec.tenant.clone(), attempt: spec.attempt.clone(), epoch: spec.epoch };
+        let older = {
+            let mut state = self.state();
+            state.admit(&owner)?;
+            state.older_than(&owner)
+        };
+        for lease in older {
+            self.end(&lease, Ended::Fenced).await;
+        }
+        let place = self.place(wait).await?;
+        let session = self.supply.acquire(spec).await?;
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed) + 1;
+        let lease = Arc::new(Lease::new(session, token, owner, place, self.options.lease));
+        self.admit_lease(&lease).await?;
+
+        let farm = Arc::clone(self);
+        let watched = Arc::clone(&lease);
+        self.tasks.spawn(async move {
+            if watched.run_out().await.is_some() {
+                farm.end(&watched, Ended::Expired).await;
+            }
+        });
+        tracing::info!(session = %lease.id, tenant = %lease.owner.tenant, attempt = lease.owner.attempt, token, "a session is leased");
+        Ok(lease)
+    }
+
+    async fn place(&self, wait: Duration) -> Result<OwnedSemaphorePermit, BrowserError> {
+        let busy = || BrowserError::Busy { retry_after_ms: RETRY_AFTER_MS };
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(place);
+        }
+        match tokio::time::timeout(wait.min(LONGEST_WAIT), Arc::clone(&self.places).acquire_owned()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(busy()),
+        }
+    }
+
+    /// Puts a lease among the others, unless its owner was fenced or the farm began to drain while the session was being made.
+    async fn admit_lease(self: &Arc<Self>, lease: &Arc<Lease>) -> Result<(), BrowserError> {
+        let admitted = {
+            let mut state = self.state();
+            let admitted = state.admit(&lease.owner);
+            if admitted.is_ok() {
+                state.leases.insert(lease.id.clone(), Arc::clone(lease));
+            }
+            self.count(&state);
+            admitted
+        };
+        if admitted.is_err() {
+            lease.begin_end(Ended::Fenced);
+            lease.close().await;
+        }
+        admitted
+    }
+
+    /// The lease that a caller refers to, if it still holds it.
+    pub(crate) fn held(&self, session: &str, token: u64) -> Result<Arc<Lease>, BrowserError> {
+        let unknown = || BrowserError::environment(EnvFailure::LeaseLost, format!("the farm has no session {session}"));
+        let id = SessionId::new(session).map_err(|_| unknown())?;
+        let state = self.state();
+        match state.leases.get(&id) {
+            Some(lease) if lease.token == token => Ok(Arc::clone(lease)),
+            Some(_) => Err(BrowserError::Fenced),
+            None => Err(state.ends.get(&id).map_or_else(unknown, |why| why.error())),
+        }
+    }
+
+    /// Longer life for a lease that still holds.
+    pub(crate) fn renew(&self, session: &str, token: u64) -> Result<Arc<Lease>, BrowserError> {
+        let lease = self.held(session, token)?;
+        lease.renew(self.options.lease);
+        Ok(lease)
+    }
+
+    /// Ends a lease and waits until its session is closed. Ending it twice is no error.
+    pub(crate) async fn end(self: &Arc<Self>, lease: &Arc<Lease>, why: Ended) {
+        if lease.begin_end(why) {
+            {
+                let mut state = self.state();
+                state.leases.remove(&lease.id);
+                state.remember_end(lease.id.clone(), why);
+                self.count(&state);
+            }
+            metrics().session_ended(why.as_str());
+            tracing::info!(session = %lease.id, attempt = lease.owner.attempt, why = why.as_str(), "a lease ended");
+            let (farm, closing) = (Arc::clone(self), Arc::clone(lease));
+            // a caller who goes away must not stop the closing
+            self.tasks.spawn(async move {
+                closing.close().await;
+                farm.changed.notify_waiters();
+            });
+        }
+        lease.closed().await;
+    }
+
+    fn count(&self, state: &State) {
+        metrics().sessions(state.leases.len() as u64, self.options.max_sessions as u64);
+    }
+
+    /// All leases.
+    pub(crate) fn leases(&self) -> Vec<Arc<Lease>> {
+        self.state().leases.values().cloned().collect()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.options.max_sessions
+    }
+
+    /// Gives no more sessions out, lets owners give theirs back for a while, then ends what is left.
+    pub(crate) async fn drain(self: &Arc<Self>) {
+        self.state().draining = true;
+        let given_back = async {
+            loop {
+                let changed = self.changed.notified();
+                tokio::pin!(changed);
+                // registered before the look, so that no end is missed
+                changed.as_mut().enable();
+                if self.state().leases.is_empty() {
+                    return;
+                }
+                changed.await;
+            }
+        };
+        if tokio::time::timeout(self.options.drain, given_back).await.is_err() {
+            tracing::warn!(left = self.leases().len(), "sessions were not given back in time and are ended");
+        }
+        futures::future::join_all(self.leases().iter().map(|lease| self.end(lease, Ended::Drained))).await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}

@@ -1,0 +1,179 @@
+//! One session under its lease: one call at a time, until the lease ends.
+
+use futures::future::BoxFuture;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use wayfarer_browser::{BrowserError, BrowserSession};
+use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::{Epoch, SessionId, TenantId};
+
+/// Bound of one call to a session; the session's own bounds of opening, acting and settling lie below.
+const CALL_LIMIT: Duration = Duration::from_secs(80);
+/// Bound of closing a session.
+const RELEASE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Why a lease ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Its owner gave it back.
+    Released,
+    /// Nobody renewed it in time.
+    Expired,
+    /// A newer owner of the same attempt came.
+    Fenced,
+    /// The farm shuts down.
+    Drained,
+}
+
+impl Ended {
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Released => "released",
+            Self::Expired => "expired",
+            Self::Fenced => "fenced",
+            Self::Drained => "drained",
+        }
+    }
+
+    /// What a call on such a session is told.
+    pub(crate) fn error(self) -> BrowserError {
+        let lost = |detail| BrowserError::environment(EnvFailure::LeaseLost, detail);
+        match self {
+            Self::Released => lost("the session was released already"),
+            Self::Expired => lost("the session's lease was not renewed in time"),
+            Self::Fenced => BrowserError::Fenced,
+            Self::Drained => lost("the browser farm shuts down"),
+        }
+    }
+}
+
+/// Who a session was given to.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    pub tenant: TenantId,
+    pub attempt: String,
+    pub epoch: Epoch,
+}
+
+/// A session under its lease.
+pub(crate) struct Lease {
+    pub id: SessionId,
+    /// Fencing token: grows with every lease of the farm.
+    pub token: u64,
+    pub owner: Owner,
+    expires: Mutex<Instant>,
+    /// Taken out by whoever ends the lease. The lock is what makes calls run one after another.
+    session: tokio::sync::Mutex<Option<Box<dyn BrowserSession>>>,
+    /// The place in the farm; free again once the session is closed.
+    place: Mutex<Option<OwnedSemaphorePermit>>,
+    ended: OnceLock<Ended>,
+    ending: CancellationToken,
+    closed: CancellationToken,
+}
+
+impl Lease {
+    pub(crate) fn new(session: Box<dyn BrowserSession>, token: u64, owner: Owner, place: OwnedSemaphorePermit, life: Duration) -> Self {
+        Self {
+            id: session.id().clone(),
+            token,
+            owner,
+            expires: Mutex::new(Instant::now() + life),
+            session: tokio::sync::Mutex::new(Some(session)),
+            place: Mutex::new(Some(place)),
+            ended: OnceLock::new(),
+            ending: CancellationToken::new(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// Longer life, counted from now.
+    pub(crate) fn renew(&self, life: Duration) {
+        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + life;
+    }
+
+    fn expires(&self) -> Instant {
+        *self.expires.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The end of the lease on the wall clock, for other machines; they take it as a hint only.
+    pub(crate) fn expires_unix_ms(&self) -> u64 {
+        let left = self.expires().saturating_duration_since(Instant::now());
+        let end = SystemTime::now() + left;
+        end.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    }
+
+    /// Returns when the lease has run out; never, once it ended otherwise.
+    pub(crate) async fn run_out(&self) -> Option<()> {
+        loop {
+            let end = self.expires();
+            if end <= Instant::now() {
+                return Some(());
+            }
+            tokio::select! {
+                () = self.ending.cancelled() => return None,
+                () = tokio::time::sleep_until(end) => {}
+            }
+        }
+    }
+
+    /// Marks the lease as ended; `false` if it was already. Calls in flight are told at once.
+    pub(crate) fn begin_end(&self, why: Ended) -> bool {
+        let first = self.ended.set(why).is_ok();
+        self.ending.cancel();
+        first
+    }
+
+    /// Closes the session of an ended lease and frees its place. Only whoever [`begin_end`](Self::begin_end)s calls this.
+    pub(crate) async fn close(&self) {
+        // calls in flight let go of the lock at once: they watch `ending`
+        if let Some(session) = self.session.lock().await.take() {
+            match tokio::time::timeout(RELEASE_LIMIT, session.release()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(session = %self.id, %error, "a session could not be closed well"),
+                Err(_) => tracing::warn!(session = %self.id, "a session was not closed in time"),
+            }
+        }
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.closed.cancel();
+    }
+
+    /// Returns when the session of an ended lease is closed.
+    pub(crate) async fn closed(&self) {
+        self.closed.cancelled().await;
+    }
+
+    /// Runs one call on the session, after those before it. It runs in a task of its own: a caller who goes away must not leave a
+    /// half-done action behind. The end of the lease cuts it off.
+    pub(crate) async fn call<T, F>(self: Arc<Self>, work: F) -> Result<T, BrowserError>
+    where
+        T: Send + 'static,
+        F: for<'a> FnOnce(&'a dyn BrowserSession) -> BoxFuture<'a, Result<T, BrowserError>> + Send + 'static,
+    {
+        let task = async move {
+            let cut_off = || self.ended.get().copied().unwrap_or(Ended::Released).error();
+            tokio::select! {
+                biased;
+                () = self.ending.cancelled() => Err(cut_off()),
+                done = self.call_in_turn(work) => done,
+            }
+        };
+        let joined = tokio::spawn(task.in_current_span()).await;
+        joined.unwrap_or_else(|error| Err(BrowserError::environment(EnvFailure::BrowserCrashed, format!("a browser call broke: {error}"))))
+    }
+
+    async fn call_in_turn<T, F>(&self, work: F) -> Result<T, BrowserError>
+    where
+        F: for<'a> FnOnce(&'a dyn BrowserSession) -> BoxFuture<'a, Result<T, BrowserError>>,
+    {
+        let session = self.session.lock().await;
+        let Some(session) = session.as_deref() else { return Err(Ended::Released.error()) };
+        let too_long =
+            || BrowserError::environment(EnvFailure::PageHung, format!("a browser call took longer than {} s", CALL_LIMIT.as_secs()));
+        tokio::time::timeout(CALL_LIMIT, work(session)).await.unwrap_or_else(|_| Err(too_long()))
+    }
+}

@@ -1,0 +1,87 @@
+//! The curator role: writes what a judged attempt yields (viewer page, the reference harness's layout), from what is stored.
+
+mod finish;
+
+pub use finish::{RunTask, finish_run, run_tasks};
+
+use anyhow::Result;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use wayfarer_actor_curator::curate;
+use wayfarer_bus::{Bus, Delivery, EventLog, Queue, work_loop};
+use wayfarer_core::event::About;
+use wayfarer_core::{AttemptId, RunId};
+use wayfarer_proto::v1::work_item::Work;
+use wayfarer_store::{Store, Stores};
+
+/// Deliveries after which an attempt that cannot be written is left to the dead letters (its verdict stands).
+const LAST_DELIVERY: u64 = 4;
+
+/// What the role needs.
+#[derive(Clone)]
+pub struct CuratorService {
+    /// NATS.
+    pub bus: Bus,
+    /// The event log, kept with each attempt.
+    pub log: Arc<dyn EventLog>,
+    /// Where attempts are kept.
+    pub stores: Stores,
+    /// Attempts written at once.
+    pub slots: usize,
+}
+
+impl CuratorService {
+    /// Works until the token is cancelled.
+    pub async fn run(self, token: CancellationToken) -> Result<()> {
+        let worker = self.bus.worker(Queue::Curate).await?;
+        let slots = self.slots;
+        let service = Arc::new(self);
+        work_loop::run(worker, slots, token, move |delivery| {
+            let service = service.clone();
+            async move {
+                if let Err(error) = service.handle(delivery).await {
+                    tracing::error!(error = format!("{error:#}"), "an attempt could not be curated");
+                }
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn handle(&self, delivery: Delivery) -> Result<()> {
+        let item = delivery.item.clone();
+        let (Ok(run), Some(Work::CurateAttempt(attempt))) = (RunId::new(item.run.clone()), &item.work) else {
+            delivery.dead_letter("not an attempt to curate").await?;
+            return Ok(());
+        };
+        let Ok(attempt) = attempt.parse::<AttemptId>() else {
+            delivery.dead_letter("not an attempt id").await?;
+            return Ok(());
+        };
+        let _alive = delivery.keep_alive();
+        let store = self.stores.of(&run)?;
+        match self.write(&run, &store, &attempt).await {
+            Ok(()) => delivery.ack().await?,
+            Err(error) if delivery.delivered < LAST_DELIVERY => {
+                tracing::warn!(error = format!("{error:#}"), %attempt, "curating failed; it is tried again");
+                delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
+            }
+            Err(error) => delivery.dead_letter(&format!("could not be curated: {error:#}")).await?,
+        }
+        Ok(())
+    }
+
+    async fn write(&self, run: &RunId, store: &Store, attempt: &AttemptId) -> Result<()> {
+        let mut lines = String::new();
+        for logged in self.log.read(run, &About::Task(attempt.task.clone())).await? {
+            let line = serde_json::json!({ "sequence": logged.sequence, "at_unix_ms": logged.at_unix_ms, "event": logged.event });
+            lines.push_str(&line.to_string());
+            lines.push('\n');
+        }
+        store.put_bytes(&format!("attempts/{attempt}/events.jsonl"), lines.into_bytes().into()).await?;
+        curate(store, attempt).await?;
+        wayfarer_viewer::write_attempt_page(store, attempt).await?;
+        Ok(())
+    }
+}

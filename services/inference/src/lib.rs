@@ -1,0 +1,14 @@
+//! The inference pool: every model call of the cluster goes through it, in process or over gRPC.
+//!
+//! `pool.rs` routes roles to endpoints, bounds what is in flight, and counts; `budget.rs` says who may still spend, `shared_budget.rs`
+//! the same for all replicas; `server.rs` is the gRPC face.
+
+mod budget;
+mod pool;
+mod server;
+mod shared_budget;
+
+pub use budget::{Limits, MemoryBudget, SpendingBudget, Unlimited};
+pub use pool::{Pool, PoolError, Route};
+pub use server::serve;
+pub use shared_budget::SharedBudget;

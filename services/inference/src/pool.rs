@@ -1,0 +1,185 @@
+//! From role to endpoint: admitted by the budget, one of a bounded number in flight, answered, counted.
+
+use crate::budget::{SpendingBudget, Unlimited};
+use async_trait::async_trait;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+use wayfarer_chat::{ChatReply, ChatRequest, HttpModel, HttpModelOptions, Model, ModelError, Secret};
+use wayfarer_config::{Endpoint, Inference};
+use wayfarer_core::prompt::ModelRole;
+use wayfarer_telemetry::{ModelUsage, metrics};
+
+/// Why there is no pool.
+#[derive(Debug, thiserror::Error)]
+pub enum PoolError {
+    /// A role has no endpoint.
+    #[error("the role {role} has no model endpoint; set inference.base_url, or start the stand-in model and give its address")]
+    NoEndpoint {
+        /// The role.
+        role: &'static str,
+    },
+    /// The variable of the key is not set.
+    #[error("the environment variable {name} is to hold the key of {endpoint} but is not set; set it, or clear api_key_env")]
+    NoKey {
+        /// The variable.
+        name: String,
+        /// The endpoint.
+        endpoint: String,
+    },
+    /// The endpoint's address is wrong.
+    #[error(transparent)]
+    Endpoint(#[from] ModelError),
+}
+
+/// Where the calls of a role go. Roles that share an endpoint share one route, and its places.
+#[derive(Clone)]
+pub struct Route {
+    model: Arc<dyn Model>,
+    name: String,
+    endpoint: String,
+    places: Arc<Semaphore>,
+    longest_wait: Duration,
+}
+
+impl Route {
+    /// A route to any model: `name` is what metrics and `Routes` call it, `max_in_flight` bounds its calls at the same time, and no
+    /// call waits longer than `longest_wait` for its place.
+    pub fn new(model: Arc<dyn Model>, name: impl Into<String>, max_in_flight: usize, longest_wait: Duration) -> Self {
+        let name = name.into();
+        Self { model, endpoint: name.clone(), name, places: Arc::new(Semaphore::new(max_in_flight.max(1))), longest_wait }
+    }
+
+    async fn place(&self) -> Result<SemaphorePermit<'_>, ModelError> {
+        let _waiting = metrics().model_waits();
+        match tokio::time::timeout(self.longest_wait, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) => Err(ModelError::ServiceDown { why: "the pool is closed".into() }),
+            Err(_) => Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: self.longest_wait.as_secs() }),
+        }
+    }
+}
+
+/// Models by role.
+#[derive(Clone)]
+pub struct Pool {
+    routes: BTreeMap<ModelRole, Route>,
+    budget: Arc<dyn SpendingBudget>,
+}
+
+impl Pool {
+    /// A pool with these routes and no budget.
+    pub fn new(routes: impl IntoIterator<Item = (ModelRole, Route)>) -> Self {
+        Self { routes: routes.into_iter().collect(), budget: Arc::new(Unlimited) }
+    }
+
+    /// The pool that is configured; `variable` looks environment variables up (keys are never in the configuration itself).
+    pub fn from_config(config: &Inference, variable: impl Fn(&str) -> Option<String>) -> Result<Self, PoolError> {
+        let mut known: HashMap<String, Route> = HashMap::new();
+        let mut routes = BTreeMap::new();
+        for role in ModelRole::ALL {
+            let endpoint = config.endpoint_of(role);
+            if endpoint.base_url.is_empty() {
+                return Err(PoolError::NoEndpoint { role: role.as_str() });
+            }
+            // roles whose settings are the same in every respect share connections and places
+            let identity = format!("{endpoint:?}");
+            let route = match known.get(&identity) {
+                Some(route) => route.clone(),
+                None => {
+                    let route = http_route(&endpoint, config.max_in_flight, &variable)?;
+                    known.insert(identity, route.clone());
+                    route
+                }
+            };
+            routes.insert(role, route);
+        }
+        Ok(Self { routes, budget: Arc::new(Unlimited) })
+    }
+
+    /// The same pool, with a budget.
+    #[must_use]
+    pub fn with_budget(self, budget: Arc<dyn SpendingBudget>) -> Self {
+        Self { budget, ..self }
+    }
+
+    /// Which model answers for which role.
+    pub fn model_by_role(&self) -> BTreeMap<String, String> {
+        self.routes.iter().map(|(role, route)| (role.as_str().to_owned(), route.name.clone())).collect()
+    }
+}
+
+fn http_route(endpoint: &Endpoint, max_in_flight: usize, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {
+    let api_key = match endpoint.api_key_env.as_str() {
+        "" => None,
+        name => {
+            let key = variable(name).filter(|key| !key.is_empty());
+            Some(key.ok_or_else(|| PoolError::NoKey { name: name.to_owned(), endpoint: endpoint.base_url.clone() })?)
+        }
+    };
+    let timeout = Duration::from_secs(endpoint.timeout_seconds);
+    let model = HttpModel::new(HttpModelOptions {
+        base_url: endpoint.base_url.clone(),
+        model: endpoint.model.clone(),
+        api_key: api_key.map(Secret::new),
+        timeout,
+        retries: endpoint.retries,
+        price_in_per_million: endpoint.price_in_per_million,
+        price_out_per_million: endpoint.price_out_per_million,
+        json_schema: endpoint.json_schema,
+    })?;
+    let shown = model.endpoint().to_owned();
+    let route = Route::new(Arc::new(model), endpoint.model.clone(), max_in_flight, timeout);
+    Ok(Route { endpoint: shown, ..route })
+}
+
+#[async_trait]
+impl Model for Pool {
+    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+        let started = Instant::now();
+        let role = request.role.as_str();
+        let Some(route) = self.routes.get(&request.role) else {
+            return Err(ModelError::ServiceDown { why: format!("no model is routed for the role {role}") });
+        };
+        let scope = request.scope.clone();
+        let answered = async {
+            self.budget.admit(&scope).await?;
+            let _place = route.place().await?;
+            route.model.generate(request).await
+        };
+        match answered.await {
+            Ok(mut reply) => {
+                self.budget.spend(&scope, reply.usage).await;
+                reply.latency_ms = started.elapsed().as_secs_f64() * 1000.0;
+                metrics().model_answered(role, &route.name, usage(&reply), started.elapsed());
+                Ok(reply)
+            }
+            Err(error) => {
+                tracing::warn!(role, model = route.name, run = %scope.run, %error, "a model call failed");
+                metrics().model_failed(role, &route.name, kind(&error));
+                Err(error)
+            }
+        }
+    }
+}
+
+fn usage(reply: &ChatReply) -> ModelUsage {
+    ModelUsage {
+        calls: reply.usage.model_calls,
+        prompt_tokens: reply.usage.prompt_tokens,
+        completion_tokens: reply.usage.completion_tokens,
+        cost_usd: reply.usage.cost_usd,
+    }
+}
+
+fn kind(error: &ModelError) -> &'static str {
+    match error {
+        ModelError::Down { .. } => "down",
+        ModelError::Slow { .. } => "slow",
+        ModelError::Nonsense { .. } => "nonsense",
+        ModelError::BudgetSpent { .. } => "budget_spent",
+        ModelError::ServiceDown { .. } => "service_down",
+    }
+}

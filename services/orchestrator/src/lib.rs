@@ -1,0 +1,202 @@
+//! The orchestrator role: pulls tasks, opens attempts under a fencing epoch, runs one actor tree for each, and hands ended attempts to
+//! the judges.
+//!
+//! A delivery is acknowledged only after what follows from it is in the event log *and* in the next queue, so a process can be killed
+//! anywhere: the redelivered task meets its own log and goes on from there.
+
+mod surfer;
+
+use anyhow::{Context, Result};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use wayfarer_actor_orchestrator::lifecycle::{self, Next};
+use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, run_attempt};
+use wayfarer_bus::{Bus, Delivery, EventLog, LogError, Logged, Queue, document, read_document, work_loop};
+use wayfarer_chat::Model;
+use wayfarer_core::event::{About, RunEvent};
+use wayfarer_core::run::RunSpec;
+use wayfarer_core::verdict::Decision;
+use wayfarer_core::{AttemptId, Epoch, Outcome, RunId, Task, Usage};
+use wayfarer_proto::v1::{WorkItem, work_item::Work};
+use wayfarer_store::Stores;
+
+/// What the role needs.
+#[derive(Clone)]
+pub struct OrchestratorService {
+    /// NATS.
+    pub bus: Bus,
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// Every model call.
+    pub model: Arc<dyn Model>,
+    /// Where trajectories are kept.
+    pub stores: Stores,
+    /// Attempts at once.
+    pub slots: usize,
+    /// Bound of one order to a surfer: a model call with its retries, an action and an observation.
+    pub step_timeout: Duration,
+    /// Name of this process in events.
+    pub worker: String,
+    /// Today's date (ISO 8601) for prompts.
+    pub today: String,
+}
+
+impl OrchestratorService {
+    /// Works until the token is cancelled; running attempts are then released to another owner.
+    pub async fn run(self, token: CancellationToken) -> Result<()> {
+        let slots = self.slots;
+        let worker = self.bus.worker(Queue::Solve).await?;
+        let service = Arc::new(self);
+        let stop = token.clone();
+        work_loop::run(worker, slots, token, move |delivery| {
+            let (service, stop) = (service.clone(), stop.clone());
+            async move {
+                if let Err(error) = service.handle(delivery, stop).await {
+                    tracing::error!(error = format!("{error:#}"), "a task could not be worked on; it comes back after a pause");
+                }
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn handle(&self, delivery: Delivery, stop: CancellationToken) -> Result<()> {
+        let item = delivery.item.clone();
+        let (Ok(run), Some(Work::Task(task))) = (RunId::new(item.run.clone()), &item.work) else {
+            delivery.dead_letter("not a task").await?;
+            return Ok(());
+        };
+        let task: Task = match read_document(task) {
+            Ok(task) => task,
+            Err(error) => {
+                delivery.dead_letter(&format!("unreadable task: {error}")).await?;
+                return Ok(());
+            }
+        };
+        let Some(spec) = self.bus.get_run(&run).await? else {
+            delivery.dead_letter("its run is unknown").await?;
+            return Ok(());
+        };
+        let _alive = delivery.keep_alive();
+        let logged = self.log.read(&run, &About::Task(task.id.clone())).await?;
+        let cancelled = self.is_cancelled(&run).await?;
+        let next = if cancelled && !is_done(&logged) {
+            Next::DeadLetter { reason: "the run was cancelled".into(), expected_last: last_sequence(&logged) }
+        } else {
+            lifecycle::next(&task.id, &logged, &spec)
+        };
+        match next {
+            Next::Start { number, expected_last } => self.attempt(&spec, task, number, expected_last, &delivery, stop).await?,
+            Next::Judge { attempt } => {
+                self.queue_for_judges(&spec, &attempt).await?;
+                delivery.ack().await?;
+            }
+            Next::Done => delivery.ack().await?,
+            Next::DeadLetter { reason, expected_last } => {
+                let event = RunEvent::DeadLettered { task: task.id.clone(), reason };
+                self.append_then_ack(&run, &event, expected_last, &delivery).await?;
+            }
+            Next::Invalid { why, attempt, expected_last } => {
+                let event = RunEvent::Judged {
+                    attempt,
+                    decision: Decision::InvalidTask { why },
+                    is_final: true,
+                    exemplar: None,
+                    usage: Usage::default(),
+                };
+                self.append_then_ack(&run, &event, expected_last, &delivery).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn attempt(&self, spec: &RunSpec, task: Task, number: u32, expected_last: u64, delivery: &Delivery, stop: CancellationToken) -> Result<()> {
+        let attempt = AttemptId { task: task.id.clone(), number };
+        let started = RunEvent::AttemptStarted { attempt: attempt.clone(), worker: self.worker.clone() };
+        let sequence = match self.log.append(&spec.run, &started, expected_last).await {
+            Ok(sequence) => sequence,
+            // another owner has it: the task is no longer ours to acknowledge or to give back
+            Err(LogError::Fenced { .. }) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let span = tracing::info_span!("attempt", run = %spec.run, task = %task.id, attempt = %attempt, epoch = sequence);
+        if let Some(parent) = &delivery.traceparent {
+            wayfarer_telemetry::propagate::set_parent(&span, parent);
+        }
+        let deps = OrchestratorDeps {
+            model: self.model.clone(),
+            log: self.log.clone(),
+            store: self.stores.of(&spec.run)?,
+            surfer: Arc::new(surfer::NatsSurfer::new(self.bus.clone(), attempt.clone(), self.step_timeout)),
+        };
+        let job = AttemptJob {
+            spec: spec.clone(),
+            task: task.clone(),
+            attempt: attempt.clone(),
+            epoch: Epoch(sequence),
+            last_sequence: sequence,
+            cancel: stop,
+            today: self.today.clone(),
+        };
+        async {
+            match run_attempt(deps, job).await {
+                AttemptEnd::Ended { outcome: Outcome::EnvFailed { kind, detail }, .. } => {
+                    tracing::warn!(?kind, detail, "the environment failed; a fresh attempt follows");
+                    self.queue_again(spec, &task, number).await?;
+                    delivery.ack().await?;
+                }
+                AttemptEnd::Ended { outcome, .. } => {
+                    tracing::info!(%outcome, "attempt ended");
+                    self.queue_for_judges(spec, &attempt).await?;
+                    delivery.ack().await?;
+                }
+                AttemptEnd::Fenced => tracing::warn!("fenced: another owner has the task"),
+                AttemptEnd::Cancelled => delivery.retry_after(Duration::ZERO).await?,
+                AttemptEnd::LogUnavailable(why) => {
+                    tracing::error!(why, "the event log is gone; the task comes back");
+                    delivery.retry_after(Duration::from_secs(2)).await?;
+                }
+            }
+            anyhow::Ok(())
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// A further attempt is a further item: deliveries count crashes, attempts count environment failures.
+    async fn queue_again(&self, spec: &RunSpec, task: &Task, number: u32) -> Result<()> {
+        let item = WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(Work::Task(document(task)?)) };
+        self.bus.publish_work(Queue::Solve, &format!("{}-after-{number}", task.id), &item).await.context("queueing the task again")
+    }
+
+    async fn queue_for_judges(&self, spec: &RunSpec, attempt: &AttemptId) -> Result<()> {
+        let item = WorkItem {
+            tenant: spec.tenant.to_string(),
+            run: spec.run.to_string(),
+            work: Some(Work::JudgeAttempt(attempt.to_string())),
+        };
+        self.bus.publish_work(Queue::Judge, &attempt.to_string(), &item).await.context("queueing the attempt for the judges")
+    }
+
+    async fn append_then_ack(&self, run: &RunId, event: &RunEvent, expected_last: u64, delivery: &Delivery) -> Result<()> {
+        match self.log.append(run, event, expected_last).await {
+            Ok(_) => Ok(delivery.ack().await?),
+            Err(LogError::Fenced { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn is_cancelled(&self, run: &RunId) -> Result<bool> {
+        Ok(self.log.read(run, &About::Run).await?.iter().any(|logged| matches!(logged.event, RunEvent::Cancelled { .. })))
+    }
+}
+
+fn last_sequence(logged: &[Logged]) -> u64 {
+    logged.last().map_or(0, |logged| logged.sequence)
+}
+
+fn is_done(logged: &[Logged]) -> bool {
+    logged.iter().any(|logged| logged.event.ends_task())
+}

@@ -1,0 +1,160 @@
+//! The proposer role: pulls seeds, turns each into tasks, and commits them in one event before any of them is queued.
+
+mod fetch;
+mod seen;
+
+pub use fetch::EgressFetcher;
+pub use seen::RunSeen;
+
+use anyhow::Result;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use wayfarer_actor_proposer::{ProposerDeps, propose};
+use wayfarer_browser::{BrowserSupply, EgressPolicy};
+use wayfarer_bus::{Bus, Delivery, EventLog, LogError, Queue, RunFollower, document, read_document, work_loop};
+use wayfarer_chat::Model;
+use wayfarer_core::event::{About, Dropped, RunEvent};
+use wayfarer_core::run::RunSpec;
+use wayfarer_core::seed::{Seed, SeedKind};
+use wayfarer_core::{RunId, Strategy, Task, Usage};
+use wayfarer_proto::v1::{WorkItem, work_item::Work};
+use wayfarer_store::Stores;
+
+/// Deliveries after which a seed that cannot be worked off yields no task.
+const LAST_DELIVERY: u64 = 4;
+
+/// What the role needs.
+#[derive(Clone)]
+pub struct ProposerService {
+    /// NATS.
+    pub bus: Bus,
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// Knows the intents that runs have already.
+    pub follower: Arc<RunFollower>,
+    /// Every model call.
+    pub model: Arc<dyn Model>,
+    /// Browser sessions, for exploration.
+    pub browsers: Arc<dyn BrowserSupply>,
+    /// Where screenshots of walks are kept.
+    pub stores: Stores,
+    /// What fetches and sessions may reach.
+    pub egress: EgressPolicy,
+    /// Seeds at once.
+    pub slots: usize,
+    /// Today's date (ISO 8601).
+    pub today: String,
+}
+
+impl ProposerService {
+    /// Works until the token is cancelled.
+    pub async fn run(self, token: CancellationToken) -> Result<()> {
+        let worker = self.bus.worker(Queue::Propose).await?;
+        let slots = self.slots;
+        let fetcher = Arc::new(EgressFetcher::start(self.egress.clone()).await?);
+        let seen = Arc::new(RunSeen::new(self.bus.clone(), self.follower.clone()));
+        let service = Arc::new(self);
+        work_loop::run(worker, slots, token, move |delivery| {
+            let (service, fetcher, seen) = (service.clone(), fetcher.clone(), seen.clone());
+            async move {
+                if let Err(error) = service.handle(delivery, fetcher, seen).await {
+                    tracing::error!(error = format!("{error:#}"), "a seed could not be worked off; it comes back after a pause");
+                }
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn handle(&self, delivery: Delivery, fetcher: Arc<EgressFetcher>, seen: Arc<RunSeen>) -> Result<()> {
+        let item = delivery.item.clone();
+        let (Ok(run), Some(Work::Seed(seed))) = (RunId::new(item.run.clone()), &item.work) else {
+            delivery.dead_letter("not a seed").await?;
+            return Ok(());
+        };
+        let seed: Seed = match read_document(seed) {
+            Ok(seed) => seed,
+            Err(error) => {
+                delivery.dead_letter(&format!("unreadable seed: {error}")).await?;
+                return Ok(());
+            }
+        };
+        let Some(spec) = self.bus.get_run(&run).await? else {
+            delivery.dead_letter("its run is unknown").await?;
+            return Ok(());
+        };
+        let _alive = delivery.keep_alive();
+        let span = tracing::info_span!("propose", run = %run, seed = %seed.id);
+        self.work_off(&spec, &seed, &delivery, fetcher, seen).instrument(span).await
+    }
+
+    async fn work_off(&self, spec: &RunSpec, seed: &Seed, delivery: &Delivery, fetcher: Arc<EgressFetcher>, seen: Arc<RunSeen>) -> Result<()> {
+        let logged = self.log.read(&spec.run, &About::Seed(seed.id.clone())).await?;
+        let committed = logged.iter().find_map(|logged| match &logged.event {
+            RunEvent::SeedDone { tasks, .. } => Some(tasks.clone()),
+            _ => None,
+        });
+        let tasks = match committed {
+            Some(tasks) => tasks,
+            None => {
+                let deps = ProposerDeps {
+                    model: self.model.clone(),
+                    fetcher,
+                    browsers: self.browsers.clone(),
+                    store: self.stores.of(&spec.run)?,
+                    seen,
+                    egress: self.egress.clone(),
+                };
+                let event = match propose(&deps, spec, seed, &self.today).await {
+                    Ok(proposal) => RunEvent::SeedDone {
+                        seed: seed.id.clone(),
+                        strategy: proposal.strategy,
+                        tasks: proposal.tasks,
+                        dropped: proposal.dropped,
+                        usage: proposal.usage,
+                    },
+                    Err(error) if delivery.delivered < LAST_DELIVERY => {
+                        tracing::warn!(%error, "proposing failed; it is tried again");
+                        delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
+                        return Ok(());
+                    }
+                    Err(error) => nothing_came_of(seed, error.to_string()),
+                };
+                match self.log.append(&spec.run, &event, 0).await {
+                    Ok(_) => {}
+                    // another proposer committed first: its tasks are the run's, and its own delivery queues them
+                    Err(LogError::Fenced { .. }) => return Ok(delivery.ack().await?),
+                    Err(error) => return Err(error.into()),
+                }
+                match event {
+                    RunEvent::SeedDone { tasks, .. } => tasks,
+                    _ => Vec::new(),
+                }
+            }
+        };
+        for task in &tasks {
+            self.queue(spec, task).await?;
+        }
+        tracing::info!(tasks = tasks.len(), "seed worked off");
+        delivery.ack().await?;
+        Ok(())
+    }
+
+    async fn queue(&self, spec: &RunSpec, task: &Task) -> Result<()> {
+        let item = WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(Work::Task(document(task)?)) };
+        Ok(self.bus.publish_work(Queue::Solve, task.id.as_str(), &item).await?)
+    }
+}
+
+/// A seed that could not be worked off is still done: its reason is counted, and the run can complete.
+pub fn nothing_came_of(seed: &Seed, reason: String) -> RunEvent {
+    let (strategy, subject) = match &seed.kind {
+        SeedKind::Targeted { url, .. } => (Strategy::Targeted, url.to_string()),
+        SeedKind::Exploration { url, .. } => (Strategy::Exploration, url.to_string()),
+        SeedKind::Exemplar { task, .. } => (Strategy::Exemplar, task.intent.clone()),
+    };
+    let dropped = vec![Dropped { intent: subject, gate: "model".into(), reason }];
+    RunEvent::SeedDone { seed: seed.id.clone(), strategy, tasks: Vec::new(), dropped, usage: Usage::default() }
+}

@@ -1,0 +1,168 @@
+//! What a site offers, as far as its pages say so: the values that intents may use.
+
+use crate::brain::docs::{defined, version_of};
+use crate::words;
+use wayfarer_core::prompt::PageText;
+use wayfarer_core::prompt::propose::Offer;
+
+/// A product.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Product {
+    /// Its name.
+    pub name: String,
+    /// Colours, if its own page was seen.
+    pub colours: Vec<String>,
+    /// Sizes, if its own page was seen.
+    pub sizes: Vec<String>,
+    /// Its own page was seen, so that its variants are known.
+    pub known: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default)]
+pub struct Inventory {
+    /// Products of a shop.
+    pub products: Vec<Product>,
+    /// Categories of a shop.
+    pub categories: Vec<String>,
+    /// Restaurants.
+    pub restaurants: Vec<String>,
+    /// Kinds of food.
+    pub cuisines: Vec<String>,
+    /// Places.
+    pub places: Vec<String>,
+    /// Modules of a documentation.
+    pub modules: Vec<String>,
+    /// Dotted names whose documentation has a "New in version" note.
+    pub names: Vec<String>,
+}
+
+fn push(list: &mut Vec<String>, value: &str) {
+    let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+    if value.len() > 1 && value.len() < 60 && !list.iter().any(|have| words::same(have, &value)) {
+        list.push(value);
+    }
+}
+
+/// The first part of a title: `Trail Mug | Juniper & Pine`.
+fn heading(title: &str) -> &str {
+    title.split(['|', '—', '–', '·', ',']).next().unwrap_or(title).trim()
+}
+
+/// Collects from the offers of one page and the texts of several.
+pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
+    let mut found = Inventory::default();
+    for offer in offers {
+        from_offer(&mut found, offer);
+    }
+    for page in pages {
+        from_page(&mut found, page);
+    }
+    // a page's own selects are among the offers: they belong to the product that the first page shows
+    if let Some(first) = pages.first()
+        && first.url.contains("/product")
+    {
+        let values = |names: &[&str]| -> Vec<String> {
+            offers.iter().filter(|offer| offer.kind == "select" && words::holds_any(&offer.name, names).is_some()).flat_map(|offer| offer.options.clone()).filter(|option| is_value(option)).collect()
+        };
+        let product = Product { name: heading(&first.title).into(), colours: values(&["colour", "color"]), sizes: values(&["size"]), known: true };
+        found.products.retain(|have| have.name != product.name);
+        found.products.insert(0, product);
+    }
+    found
+}
+
+fn is_value(option: &str) -> bool {
+    !option.trim().is_empty() && words::holds_any(option, &["choose", "select", "any", "anywhere", "sold out", "all", "please"]).is_none()
+}
+
+fn from_offer(found: &mut Inventory, offer: &Offer) {
+    let name = offer.name.trim();
+    let href = offer.href.to_lowercase();
+    if offer.kind == "link" && !name.is_empty() {
+        if href.contains("/product/") {
+            if !found.products.iter().any(|product| words::same(&product.name, name)) && words::money(name).is_empty() {
+                found.products.push(Product { name: name.into(), ..Product::default() });
+            }
+        } else if href.contains("/category/") || href.contains("/c/") {
+            push(&mut found.categories, name);
+        } else if is_restaurant(&href) && words::holds_any(name, &["book", "reserve", "view", "see", "details", "more"]).is_none() && words::times(name).is_empty() {
+            push(&mut found.restaurants, name);
+        } else if href.contains("library/") && href.contains(".html") && is_module(name) {
+            push(&mut found.modules, name);
+        }
+    }
+    if offer.kind == "select" {
+        let list = if words::holds_any(&offer.name, &["cuisine", "food", "kitchen"]).is_some() {
+            Some(&mut found.cuisines)
+        } else if words::holds_any(&offer.name, &["place", "where", "location", "neighbourhood", "area", "city"]).is_some() {
+            Some(&mut found.places)
+        } else {
+            None
+        };
+        if let Some(list) = list {
+            offer.options.iter().filter(|option| is_value(option)).for_each(|option| push(list, option));
+        }
+    }
+}
+
+/// The address of a restaurant's own page.
+fn is_restaurant(address: &str) -> bool {
+    (address.contains("/restaurants/") || address.contains("/restaurant/")) && !address.contains("/reserve") && !address.contains("/contact")
+}
+
+fn is_module(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_')) && name.len() > 2 && !name.starts_with('_')
+}
+
+fn from_page(found: &mut Inventory, page: &PageText) {
+    let path = page.url.to_lowercase();
+    let name = heading(&page.title);
+    if path.contains("/product/") {
+        let product = Product { name: name.into(), colours: after_label(&page.text, "colour"), sizes: after_label(&page.text, "size"), known: true };
+        let has_axis = |label: &str| page.text.lines().any(|line| words::same(line, label) || words::holds(line, &format!("choose a {label}")));
+        let readable = (!has_axis("colour") || !product.colours.is_empty()) && (!has_axis("size") || !product.sizes.is_empty());
+        let product = Product { known: readable, ..product };
+        match found.products.iter_mut().find(|have| words::same(&have.name, name)) {
+            Some(have) => *have = product,
+            None => found.products.push(product),
+        }
+    } else if is_restaurant(&path) {
+        push(&mut found.restaurants, name);
+    } else if path.contains("library/") && !path.contains("library/index") {
+        let module = path.rsplit('/').next().unwrap_or_default().split(".html").next().unwrap_or_default();
+        if is_module(module) && page.title.contains('—') && words::same(page.title.split('—').next().unwrap_or_default(), module) {
+            push(&mut found.modules, module);
+            names_with_notes(&page.text, module).iter().for_each(|name| push(&mut found.names, name));
+        }
+    }
+}
+
+/// Values of a select, in the text of a page: short lines after its label.
+fn after_label(text: &str, label: &str) -> Vec<String> {
+    const ENDS: &[&str] = &["colour", "size", "quantity", "add to cart", "details", "in stock", "reviews"];
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let Some(at) = lines.iter().position(|line| words::same(line, label) || words::holds(line, &format!("{label} choose a {label}"))) else {
+        return Vec::new();
+    };
+    // all in one line: "Colour Choose a colour Olive Grey" cannot be cut into values
+    let values = lines[at + 1..].iter().take_while(|line| !ENDS.contains(&words::normal(line).as_str()) && line.len() <= 24 && words::money(line).is_empty());
+    values.filter(|line| is_value(line)).take(12).map(|line| (*line).to_string()).collect()
+}
+
+/// Names whose definition is followed by a note before any other definition.
+fn names_with_notes(text: &str, module: &str) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for line in text.lines().filter(|line| line.contains('(')) {
+        let Some(name) = defined(line) else { continue };
+        let dotted = if name.starts_with(&format!("{module}.")) { name.clone() } else { format!("{module}.{name}") };
+        let is_plain = name.contains('.') && !names.contains(&dotted);
+        if is_plain && version_of(text, &dotted).is_some() {
+            names.push(dotted);
+        }
+        if names.len() >= 8 {
+            break;
+        }
+    }
+    names
+}

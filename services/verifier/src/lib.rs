@@ -1,0 +1,195 @@
+//! The verifier role: pulls ended attempts, judges them from what is stored, and commits the verdict to the task's log.
+
+use anyhow::{Context, Result};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use wayfarer_actor_verifier::{VerifierDeps, verify};
+use wayfarer_bus::{Bus, Delivery, EventLog, LogError, Logged, Queue, RunFollower, document, work_loop};
+use wayfarer_chat::Model;
+use wayfarer_core::event::{About, RunEvent};
+use wayfarer_core::run::RunSpec;
+use wayfarer_core::seed::{Seed, SeedKind};
+use wayfarer_core::verdict::{Decision, Verdict};
+use wayfarer_core::{AttemptId, RunId, SeedId, Strategy, Task};
+use wayfarer_proto::v1::{WorkItem, work_item::Work};
+use wayfarer_store::Stores;
+
+/// Deliveries after which an attempt that cannot be judged is given up.
+const LAST_DELIVERY: u64 = 4;
+
+/// What the role needs.
+#[derive(Clone)]
+pub struct VerifierService {
+    /// NATS.
+    pub bus: Bus,
+    /// The event log.
+    pub log: Arc<dyn EventLog>,
+    /// Counts exemplars of runs.
+    pub follower: Arc<RunFollower>,
+    /// Every model call.
+    pub model: Arc<dyn Model>,
+    /// Where trajectories are kept.
+    pub stores: Stores,
+    /// Attempts judged at once.
+    pub slots: usize,
+}
+
+/// A judged attempt, read back from the log.
+struct Judged {
+    decision: Decision,
+    is_final: bool,
+    exemplar: Option<SeedId>,
+}
+
+impl VerifierService {
+    /// Works until the token is cancelled.
+    pub async fn run(self, token: CancellationToken) -> Result<()> {
+        let worker = self.bus.worker(Queue::Judge).await?;
+        let slots = self.slots;
+        let service = Arc::new(self);
+        work_loop::run(worker, slots, token, move |delivery| {
+            let service = service.clone();
+            async move {
+                if let Err(error) = service.handle(delivery).await {
+                    tracing::error!(error = format!("{error:#}"), "an attempt could not be judged; it comes back after a pause");
+                }
+            }
+        })
+        .await;
+        Ok(())
+    }
+
+    async fn handle(&self, delivery: Delivery) -> Result<()> {
+        let item = delivery.item.clone();
+        let (Ok(run), Some(Work::JudgeAttempt(attempt))) = (RunId::new(item.run.clone()), &item.work) else {
+            delivery.dead_letter("not an attempt to judge").await?;
+            return Ok(());
+        };
+        let Ok(attempt) = attempt.parse::<AttemptId>() else {
+            delivery.dead_letter("not an attempt id").await?;
+            return Ok(());
+        };
+        let Some(spec) = self.bus.get_run(&run).await? else {
+            delivery.dead_letter("its run is unknown").await?;
+            return Ok(());
+        };
+        let _alive = delivery.keep_alive();
+        let span = tracing::info_span!("judge", run = %run, attempt = %attempt);
+        if let Some(parent) = &delivery.traceparent {
+            wayfarer_telemetry::propagate::set_parent(&span, parent);
+        }
+        self.judge(&spec, &attempt, &delivery).instrument(span).await
+    }
+
+    async fn judge(&self, spec: &RunSpec, attempt: &AttemptId, delivery: &Delivery) -> Result<()> {
+        let logged = self.log.read(&spec.run, &About::Task(attempt.task.clone())).await?;
+        let judged = match verdict_in(&logged, attempt) {
+            // judged before, but perhaps killed before the queues knew: what follows is done again under the same ids
+            Some(judged) => judged,
+            None => match self.make_verdict(spec, attempt, &logged, delivery).await? {
+                Some(judged) => judged,
+                None => return Ok(()),
+            },
+        };
+        let store = self.stores.of(&spec.run)?;
+        let task = store.get_trajectory(attempt).await?.task;
+        self.queue_what_follows(spec, attempt, &task, &judged).await?;
+        delivery.ack().await?;
+        Ok(())
+    }
+
+    /// `None`: the delivery was dealt with already (given back, given up or fenced).
+    async fn make_verdict(&self, spec: &RunSpec, attempt: &AttemptId, logged: &[Logged], delivery: &Delivery) -> Result<Option<Judged>> {
+        let store = self.stores.of(&spec.run)?;
+        let expected_last = logged.last().map_or(0, |logged| logged.sequence);
+        let deps = VerifierDeps { model: self.model.clone(), store: store.clone() };
+        let made = async {
+            let trajectory = store.get_trajectory(attempt).await.context("reading the trajectory")?;
+            let verdict = verify(&deps, &trajectory, 1).await?;
+            anyhow::Ok((trajectory, verdict))
+        }
+        .await;
+        let (trajectory, verdict) = match made {
+            Ok(made) => made,
+            Err(error) if delivery.delivered < LAST_DELIVERY => {
+                tracing::warn!(error = format!("{error:#}"), "judging failed; it is tried again");
+                delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
+                return Ok(None);
+            }
+            Err(error) => {
+                let event = RunEvent::DeadLettered { task: attempt.task.clone(), reason: format!("could not be judged: {error:#}") };
+                match self.log.append(&spec.run, &event, expected_last).await {
+                    Ok(_) => delivery.dead_letter("could not be judged").await?,
+                    Err(LogError::Fenced { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+                return Ok(None);
+            }
+        };
+        store.put_verdict(attempt, &verdict).await?;
+        let judged_before = logged.iter().filter(|logged| matches!(logged.event, RunEvent::Judged { .. })).count();
+        let is_final = !matches!(verdict.decision, Decision::Rejected { .. }) || judged_before as u32 + 1 >= spec.attempts;
+        let exemplar = if is_final { self.exemplar_for(spec, &trajectory.task, &verdict).await? } else { None };
+        let event = RunEvent::Judged {
+            attempt: attempt.clone(),
+            decision: verdict.decision.clone(),
+            is_final,
+            exemplar: exemplar.clone(),
+            usage: verdict.usage,
+        };
+        match self.log.append(&spec.run, &event, expected_last).await {
+            Ok(_) => {}
+            Err(LogError::Fenced { .. }) => {
+                tracing::warn!("another verifier judged it meanwhile");
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tracing::info!(decision = verdict.decision.name(), "judged");
+        Ok(Some(Judged { decision: verdict.decision, is_final, exemplar }))
+    }
+
+    /// An accepted task may become an exemplar, while the run still wants some.
+    async fn exemplar_for(&self, spec: &RunSpec, task: &Task, verdict: &Verdict) -> Result<Option<SeedId>> {
+        let wanted = matches!(verdict.decision, Decision::Accepted) && task.strategy != Strategy::Exemplar;
+        if !wanted {
+            return Ok(None);
+        }
+        let taken = self.follower.exemplars_of_accepted(spec).await?;
+        Ok((taken < u64::from(spec.exemplar_tasks)).then(|| exemplar_seed_id(&spec.run, task)))
+    }
+
+    async fn queue_what_follows(&self, spec: &RunSpec, attempt: &AttemptId, task: &Task, judged: &Judged) -> Result<()> {
+        let item = |work| WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(work) };
+        if let Some(id) = &judged.exemplar {
+            let seed = Seed { id: id.clone(), kind: SeedKind::Exemplar { task: Box::new(task.clone()), count: 1 } };
+            self.bus.publish_work(Queue::Propose, id.as_str(), &item(Work::Seed(document(&seed)?))).await?;
+        }
+        if !judged.is_final && matches!(judged.decision, Decision::Rejected { .. }) {
+            let id = format!("{}-after-{}", task.id, attempt.number);
+            self.bus.publish_work(Queue::Solve, &id, &item(Work::Task(document(task)?))).await?;
+        }
+        self.bus.publish_work(Queue::Curate, &attempt.to_string(), &item(Work::CurateAttempt(attempt.to_string()))).await?;
+        Ok(())
+    }
+}
+
+fn exemplar_seed_id(run: &RunId, task: &Task) -> SeedId {
+    SeedId::derived("exemplar", &[run.as_str(), task.id.as_str()])
+}
+
+fn verdict_in(logged: &[Logged], attempt: &AttemptId) -> Option<Judged> {
+    logged.iter().find_map(|logged| match &logged.event {
+        RunEvent::Judged { attempt: judged, decision, is_final, exemplar, .. } if judged == attempt => {
+            Some(Judged { decision: decision.clone(), is_final: *is_final, exemplar: exemplar.clone() })
+        }
+        RunEvent::DeadLettered { .. } => Some(Judged {
+            decision: Decision::InvalidTask { why: "dead-lettered".into() },
+            is_final: true,
+            exemplar: None,
+        }),
+        _ => None,
+    })
+}

@@ -1,0 +1,289 @@
+//! The command line: every flag, with what it is for.
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use wayfarer_core::Strategy;
+
+/// Makes verified web-agent trajectories and serves computer-use agents.
+///
+/// Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 interrupted, the same command resumes · 4 a check did not pass
+/// (`doctor`, `run audit`).
+#[derive(Debug, Parser)]
+#[command(name = "wayfarer", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Configuration file (TOML). Every key can also be given as WAYFARER__SECTION__KEY.
+    #[arg(long, global = true, env = "WAYFARER_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to log: error, warn, info, debug, or a filter such as `wayfarer_bus=debug`.
+    #[arg(long, global = true, env = "WAYFARER_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Turn seeds into verified trajectories: all roles in this process, over a real NATS and Redis that it starts itself.
+    Generate(Generate),
+    /// Run some or all roles as a service over given NATS and Redis.
+    Up(Up),
+    /// Create, list, watch, cancel and audit runs of a cluster (or audit an output folder).
+    #[command(subcommand)]
+    Run(RunCommand),
+    /// Judge stored attempts again, without a browser.
+    Verify(Verify),
+    /// Open (or serve) the pages of an output folder.
+    View(View),
+    /// The bundled worlds: serve them, or compare verdicts with their ground truth.
+    #[command(subcommand)]
+    Sandbox(SandboxCommand),
+    /// Serve the stand-in model: rule-based, behind the wire of an LLM.
+    Standin(Standin),
+    /// Say what is missing on this machine, and how to get it.
+    Doctor,
+}
+
+/// Flags of `generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Seed file: JSON lines, {"url": …, "category": …} or {"intent": …, "start_url": …, "category": …}.
+    #[arg(long, value_name = "FILE")]
+    pub seeds: PathBuf,
+    /// Output folder; the same folder again resumes what is not done.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Tasks to propose at most, over all strategies.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub tasks: u32,
+    /// How tasks are proposed.
+    #[arg(long, value_delimiter = ',', default_value = "targeted,exploration,exemplar", value_parser = parse_strategy)]
+    pub strategies: Vec<Strategy>,
+    /// Judged attempts a task may have; the first accepted one ends it.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20))]
+    pub attempts: u32,
+    /// Every draw of the run follows from it.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelFlags,
+    /// Share of critical points that the simulated user approves (0 to 1).
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
+    pub approve: f64,
+    /// Share of successes that get a follow-up task (0 to 1).
+    #[arg(long, default_value_t = 0.15, value_name = "SHARE")]
+    pub follow_up: f64,
+    /// Attempts at once (each holds a browser session).
+    #[arg(long, value_name = "N")]
+    pub slots: Option<usize>,
+    /// Private host that browsers may reach, by name; may be repeated. The bundled worlds are always open.
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// NATS to use instead of starting one (2.12 or newer, with JetStream).
+    #[arg(long, value_name = "URL")]
+    pub nats_url: Option<String>,
+    /// Redis to use instead of starting one.
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// Print the summary as one JSON object on the last line.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress display.
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Which model answers.
+#[derive(Debug, Args, Clone)]
+pub struct ModelFlags {
+    /// OpenAI-compatible endpoint, `https://host/v1` or `NAME@https://host/v1`; the key comes from WAYFARER_API_KEY or OPENAI_API_KEY.
+    /// Without it, the rule-based stand-in is started.
+    #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
+    pub model: Option<String>,
+    /// How the stand-in fails.
+    #[command(flatten)]
+    pub faults: FaultFlags,
+}
+
+/// How the stand-in fails on demand.
+#[derive(Debug, Args, Clone)]
+pub struct FaultFlags {
+    /// Share of tasks that the stand-in is made to fail (0 to 1).
+    #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
+    pub standin_fail_rate: f64,
+    /// Seed of those failures.
+    #[arg(long, default_value_t = 1)]
+    pub standin_seed: u64,
+    /// Kinds of failure: wrong-item, premature-stop, invented-answer, loop, crossing, malformed, slow (all by default).
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    pub standin_kinds: Vec<String>,
+    /// A fully gullible stand-in: it crosses every critical point that it can.
+    #[arg(long)]
+    pub standin_gullible: bool,
+}
+
+/// Flags of `up`.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// Roles of this process: gateway, proposer, orchestrator, websurfer, verifier, inference, browser-farm, curator; `all` for all.
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    pub roles: Vec<String>,
+    /// NATS (2.12 or newer, with JetStream).
+    #[arg(long, value_name = "URL")]
+    pub nats_url: Option<String>,
+    /// Redis.
+    #[arg(long, value_name = "URL")]
+    pub redis_url: Option<String>,
+    /// Folder under which every run has its store; shared by all processes.
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Where this process serves its gRPC faces; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// OpenAI-compatible endpoint (role inference), `https://host/v1` or `NAME@https://host/v1`.
+    #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
+    pub model: Option<String>,
+    /// A host that resolves to a fixed address and may be reached although it is private: `shop.localhost=127.0.0.1:8800`; may be repeated.
+    #[arg(long, value_name = "HOST=ADDR")]
+    pub resolve: Vec<String>,
+}
+
+/// Commands on runs.
+#[derive(Debug, Subcommand)]
+pub enum RunCommand {
+    /// Create a run from a seed file.
+    Create {
+        /// The gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+        /// Seed file.
+        #[arg(long, value_name = "FILE")]
+        seeds: PathBuf,
+        /// Name of the run; made up if absent. The same name again resumes.
+        #[arg(long)]
+        run: Option<String>,
+        /// Tasks to propose at most.
+        #[arg(long, default_value_t = 30)]
+        tasks: u32,
+        /// How tasks are proposed.
+        #[arg(long, value_delimiter = ',', default_value = "targeted,exploration,exemplar", value_parser = parse_strategy)]
+        strategies: Vec<Strategy>,
+        /// Judged attempts a task may have.
+        #[arg(long, default_value_t = 1)]
+        attempts: u32,
+        /// Every draw of the run follows from it.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+    },
+    /// List runs.
+    List {
+        /// The gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+    },
+    /// Watch a run until it is complete; the last line is its summary as JSON.
+    Watch {
+        /// The gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+        /// The run.
+        run: String,
+    },
+    /// Cancel a run: open tasks are dead-lettered.
+    Cancel {
+        /// The gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+        /// The run.
+        run: String,
+    },
+    /// Prove that nothing was lost or counted twice: of a run of the cluster, or of an output folder of `generate`.
+    Audit {
+        /// The gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+        /// The run.
+        #[arg(required_unless_present = "out")]
+        run: Option<String>,
+        /// Output folder of `generate` (no cluster needed; a NATS is started on its files).
+        #[arg(long, value_name = "DIR", conflicts_with = "run")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Where the gateway is.
+#[derive(Debug, Args)]
+pub struct Gateway {
+    /// The gateway's address.
+    #[arg(long, env = "WAYFARER_GATEWAY", default_value = "http://127.0.0.1:7400", value_name = "URL")]
+    pub gateway: String,
+}
+
+/// Flags of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Output folder of a run.
+    pub dir: PathBuf,
+    /// The model.
+    #[command(flatten)]
+    pub model: ModelFlags,
+    /// Only this attempt; may be repeated.
+    #[arg(long)]
+    pub attempt: Vec<String>,
+    /// Print one JSON object on the last line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `view`.
+#[derive(Debug, Args)]
+pub struct View {
+    /// Output folder of a run.
+    pub dir: PathBuf,
+    /// Serve it over HTTP instead of opening the file.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "127.0.0.1:7480")]
+    pub serve: Option<SocketAddr>,
+}
+
+/// Commands on the bundled worlds.
+#[derive(Debug, Subcommand)]
+pub enum SandboxCommand {
+    /// Serve the worlds for a person with a browser.
+    Serve {
+        /// Where.
+        #[arg(long, default_value = "127.0.0.1:8800", value_name = "ADDR")]
+        listen: SocketAddr,
+        /// Where instances are kept; a temporary folder if absent.
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+    },
+    /// Compare the verdicts of an output folder with the ground truth of the worlds.
+    Check {
+        /// Output folder of a run.
+        dir: PathBuf,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Flags of `standin`.
+#[derive(Debug, Args)]
+pub struct Standin {
+    /// Where.
+    #[arg(long, default_value = "127.0.0.1:7411", value_name = "ADDR")]
+    pub listen: SocketAddr,
+    /// How it fails.
+    #[command(flatten)]
+    pub faults: FaultFlags,
+}
+
+fn parse_strategy(text: &str) -> Result<Strategy, String> {
+    match text.parse()? {
+        Strategy::World => Err("the strategy `world` belongs to the worlds themselves; use targeted, exploration or exemplar".into()),
+        strategy => Ok(strategy),
+    }
+}

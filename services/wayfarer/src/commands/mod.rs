@@ -1,0 +1,10 @@
+//! One file a command.
+
+pub mod doctor;
+pub mod generate;
+pub mod run;
+pub mod sandbox;
+pub mod standin;
+pub mod up;
+pub mod verify;
+pub mod view;

@@ -1,0 +1,129 @@
+//! `wayfarer run`: runs of a cluster, through its gateway.
+
+use crate::cli::{Gateway, RunCommand};
+use crate::exit::Exit;
+use crate::local::{self, Machinery};
+use crate::plan::{Wanted, plan};
+use crate::progress::Progress;
+use anyhow::{Context, Result};
+use std::path::Path;
+use tonic::transport::Channel;
+use wayfarer_bus::{document, read_document};
+use wayfarer_core::RunId;
+use wayfarer_core::run::{ConsentPolicy, RunSpec, Stages, Summary};
+use wayfarer_core::seed::read_seed_lines;
+use wayfarer_proto::v1::runs_client::RunsClient;
+use wayfarer_proto::v1::{AuditRunRequest, CancelRunRequest, CreateRunRequest, ListRunsRequest, WatchRunRequest};
+use wayfarer_store::Store;
+
+/// Runs the command.
+pub async fn run(command: RunCommand) -> Result<Exit> {
+    match command {
+        RunCommand::Create { gateway, seeds, run, tasks, strategies, attempts, seed } => {
+            let text = std::fs::read_to_string(&seeds).with_context(|| format!("the seed file {} cannot be read", seeds.display()))?;
+            let wanted = Wanted {
+                run: match run {
+                    Some(run) => RunId::new(run)?,
+                    None => local::new_run_id(),
+                },
+                tasks,
+                strategies,
+                attempts,
+                seed,
+                consent: ConsentPolicy::default(),
+                now_unix_ms: local::now_unix_ms(),
+            };
+            let spec = plan(&read_seed_lines(&text)?, &wanted)?;
+            let reply = connect(&gateway).await?.create(CreateRunRequest { spec: Some(document(&spec)?) }).await.map_err(told)?.into_inner();
+            if reply.resumed {
+                eprintln!("Run {} existed; it goes on.", reply.run);
+            }
+            println!("{}", reply.run);
+            Ok(Exit::Done)
+        }
+        RunCommand::List { gateway } => {
+            let reply = connect(&gateway).await?.list(ListRunsRequest {}).await.map_err(told)?.into_inner();
+            println!("{:<28} {:>6} {:>9} {:>9} {:>8} {:>6}  state", "run", "tasks", "accepted", "rejected", "invalid", "dead");
+            for summary in &reply.summaries {
+                let s: Summary = read_document(summary)?;
+                let state = if s.complete { "complete" } else { "running" };
+                println!(
+                    "{:<28} {:>6} {:>9} {:>9} {:>8} {:>6}  {state}",
+                    s.run_id.as_str(), s.tasks_in, s.accepted, s.rejected, s.invalid_task, s.dead_lettered
+                );
+            }
+            Ok(Exit::Done)
+        }
+        RunCommand::Watch { gateway, run } => watch(&gateway, run).await,
+        RunCommand::Cancel { gateway, run } => {
+            connect(&gateway).await?.cancel(CancelRunRequest { run: run.clone() }).await.map_err(told)?;
+            println!("Run {run} is cancelled: running attempts end, open tasks are dead-lettered.");
+            Ok(Exit::Done)
+        }
+        RunCommand::Audit { out: Some(out), .. } => audit_folder(&out).await,
+        RunCommand::Audit { gateway, run, .. } => {
+            let run = run.unwrap_or_default();
+            let reply = connect(&gateway).await?.audit(AuditRunRequest { run }).await.map_err(told)?.into_inner();
+            Ok(print_audit(&reply.checked, &reply.faults))
+        }
+    }
+}
+
+async fn connect(gateway: &Gateway) -> Result<RunsClient<Channel>> {
+    let channel = Channel::from_shared(gateway.gateway.clone())
+        .with_context(|| format!("--gateway {} is not a URL", gateway.gateway))?
+        .connect_timeout(std::time::Duration::from_secs(5))
+        .connect()
+        .await
+        .with_context(|| format!("the gateway {} cannot be reached; is `wayfarer up --roles gateway` running? (--gateway or WAYFARER_GATEWAY names it)", gateway.gateway))?;
+    Ok(RunsClient::new(channel))
+}
+
+fn told(status: tonic::Status) -> anyhow::Error {
+    anyhow::anyhow!("the gateway said: {}", status.message())
+}
+
+async fn watch(gateway: &Gateway, run: String) -> Result<Exit> {
+    let mut stream = connect(gateway).await?.watch(WatchRunRequest { run }).await.map_err(told)?.into_inner();
+    let mut progress = Progress::new(false);
+    let mut last: Option<Summary> = None;
+    while let Some(told_progress) = stream.message().await.map_err(told)? {
+        let summary: Summary = read_document(&told_progress.summary.unwrap_or_default())?;
+        let stages: Stages = read_document(&told_progress.stages.unwrap_or_default())?;
+        progress.show(stages, &summary, summary.tasks_in);
+        last = Some(summary);
+    }
+    progress.finish();
+    let summary = last.context("the gateway told nothing about the run")?;
+    println!("{}", serde_json::to_string(&summary)?);
+    Ok(if summary.complete { Exit::Done } else { Exit::Interrupted })
+}
+
+/// Starts a NATS on the files of an output folder, and audits the run in it.
+async fn audit_folder(out: &Path) -> Result<Exit> {
+    anyhow::ensure!(out.join("run.json").is_file(), "{} holds no run; give the --out folder of `wayfarer generate`", out.display());
+    let machinery = Machinery::claim(out)?;
+    let store = Store::open(out)?;
+    let spec: RunSpec = store.get_document("run.json").await?;
+    let servers = machinery.servers(None, None).await?;
+    let report = wayfarer_gateway::audit(&servers.bus, &store, &spec).await;
+    servers.stop().await;
+    let report = report?;
+    Ok(print_audit(&report.checked, &report.faults))
+}
+
+fn print_audit(checked: &[String], faults: &[String]) -> Exit {
+    for line in checked {
+        println!("  {line}");
+    }
+    for fault in faults {
+        println!("  FAULT {fault}");
+    }
+    if faults.is_empty() {
+        println!("audit passed");
+        Exit::Done
+    } else {
+        println!("audit failed: {} faults", faults.len());
+        Exit::CheckFailed
+    }
+}

@@ -1,0 +1,113 @@
+//! `wayfarer sandbox`: the bundled worlds for a person, and their ground truth beside the verdicts.
+
+use crate::exit::Exit;
+use crate::local::{self, WORLD_SEED, worlds_of};
+use crate::stop;
+use anyhow::Result;
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use wayfarer_core::verdict::Judge;
+use wayfarer_sandbox::Sandbox;
+use wayfarer_sandbox::truth::{self, Truth};
+use wayfarer_store::Store;
+
+/// Serves the worlds.
+pub async fn serve(listen: SocketAddr, data: Option<PathBuf>) -> Result<Exit> {
+    let temporary = data.is_none();
+    let data = data.unwrap_or_else(|| std::env::temp_dir().join(format!("wayfarer-worlds-{}", std::process::id())));
+    let worlds = local::worlds(data.clone(), listen, local::day_of(local::now_unix_ms())).await?;
+    for host in Sandbox::HOSTS {
+        println!("http://{host}:{}/", worlds.addr().port());
+    }
+    println!("Each browser shares one instance; http://NAME.{}:{}/ is a fresh one. Ctrl-C ends it.", Sandbox::HOSTS[0], worlds.addr().port());
+    stop::requested().await;
+    worlds.shutdown().await;
+    if temporary {
+        std::fs::remove_dir_all(&data)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Verdicts against ground truth, over attempts whose truth is known.
+#[derive(Debug, Default, Serialize)]
+struct Matrix {
+    /// Right and accepted.
+    true_accept: u64,
+    /// Right but rejected: good ones lost.
+    false_reject: u64,
+    /// Wrong but accepted: failures that got through.
+    false_accept: u64,
+    /// Wrong and rejected: failures caught.
+    true_reject: u64,
+    /// Attempts whose truth the worlds cannot tell.
+    unknown: u64,
+    /// By judge: wrong attempts that it passed, right ones that it failed.
+    judges: std::collections::BTreeMap<&'static str, JudgeErrors>,
+    /// Orders placed, tables booked and messages sent over all instances.
+    orders: u64,
+    bookings: u64,
+    messages: u64,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct JudgeErrors {
+    passed_wrong: u64,
+    failed_right: u64,
+}
+
+/// Prints the comparison.
+pub async fn check(dir: &Path, json: bool) -> Result<Exit> {
+    let worlds = worlds_of(&dir.join(".cluster"));
+    anyhow::ensure!(worlds.is_dir(), "{} holds no instances of worlds; give the --out folder of `wayfarer generate`", dir.display());
+    let store = Store::open(dir)?;
+    let mut matrix = Matrix::default();
+    for attempt in store.attempts().await? {
+        let trajectory = store.get_trajectory(&attempt).await?;
+        let Some(verdict) = store.get_verdict(&attempt).await? else { continue };
+        let right = match truth::check(&worlds, WORLD_SEED, &trajectory) {
+            Truth::Success => true,
+            Truth::Failure { why } => {
+                println!("  wrong    {attempt}: {} — {why}", trajectory.task.intent);
+                false
+            }
+            Truth::Unknown { why } => {
+                matrix.unknown += 1;
+                println!("  unknown  {attempt}: {} — {why}", trajectory.task.intent);
+                continue;
+            }
+        };
+        let accepted = verdict.decision.name() == "accepted";
+        match (right, accepted) {
+            (true, true) => matrix.true_accept += 1,
+            (true, false) => {
+                matrix.false_reject += 1;
+                println!("  lost     {attempt}: {} — right, but {:?}", trajectory.task.intent, verdict.decision);
+            }
+            (false, true) => {
+                matrix.false_accept += 1;
+                println!("  MISSED   {attempt}: {} — wrong, but accepted", trajectory.task.intent);
+            }
+            (false, false) => matrix.true_reject += 1,
+        }
+        for opinion in verdict.opinions.iter().filter(|opinion| opinion.judge != Judge::CriticalPoint) {
+            let errors = matrix.judges.entry(opinion.judge.as_str()).or_default();
+            errors.passed_wrong += u64::from(opinion.pass && !right);
+            errors.failed_right += u64::from(!opinion.pass && right);
+        }
+    }
+    let rows = truth::critical_rows(&worlds)?;
+    (matrix.orders, matrix.bookings, matrix.messages) = (rows.orders, rows.bookings, rows.messages);
+    let wrong = matrix.false_accept + matrix.true_reject;
+    let right = matrix.true_accept + matrix.false_reject;
+    println!("wrong attempts: {wrong}, of which {} caught and {} missed", matrix.true_reject, matrix.false_accept);
+    println!("right attempts: {right}, of which {} accepted and {} lost", matrix.true_accept, matrix.false_reject);
+    for (judge, errors) in &matrix.judges {
+        println!("  {judge:<12} passed {} of {wrong} wrong, failed {} of {right} right", errors.passed_wrong, errors.failed_right);
+    }
+    println!("truth unknown: {}; orders {}, bookings {}, messages {}", matrix.unknown, matrix.orders, matrix.bookings, matrix.messages);
+    if json {
+        println!("{}", serde_json::to_string(&matrix)?);
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,40 @@
+//! `wayfarer standin`: the rule-based model as a server of its own.
+
+use crate::cli::{FaultFlags, Standin as Flags};
+use crate::exit::Exit;
+use crate::stop;
+use anyhow::{Context, Result};
+use std::net::SocketAddr;
+use std::time::Duration;
+use wayfarer_standin::{FaultKind, Faults, Standin, StandinOptions};
+
+/// The stand-in's faults as flags give them.
+pub fn faults(flags: &FaultFlags) -> Result<Faults> {
+    anyhow::ensure!((0.0..=1.0).contains(&flags.standin_fail_rate), "--standin-fail-rate must lie between 0 and 1");
+    let kinds = if flags.standin_kinds.is_empty() {
+        FaultKind::ALL.to_vec()
+    } else {
+        flags.standin_kinds.iter().map(|kind| kind.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?
+    };
+    Ok(Faults {
+        rate: flags.standin_fail_rate,
+        seed: flags.standin_seed,
+        kinds,
+        gullible: flags.standin_gullible,
+        latency: Duration::ZERO,
+    })
+}
+
+/// Starts it.
+pub async fn start(listen: SocketAddr, flags: &FaultFlags) -> Result<Standin> {
+    Standin::start(StandinOptions { listen, faults: faults(flags)? }).await.context("starting the stand-in model")
+}
+
+/// Serves until stopped.
+pub async fn serve(flags: Flags) -> Result<Exit> {
+    let standin = start(flags.listen, &flags.faults).await?;
+    println!("The stand-in model (rule-based, not an LLM) answers at http://{}/v1; Ctrl-C ends it.", standin.addr());
+    stop::requested().await;
+    standin.shutdown().await;
+    Ok(Exit::Done)
+}

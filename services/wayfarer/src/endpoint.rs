@@ -1,0 +1,106 @@
+//! `--model`: which endpoint, which name, which key.
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Environment variables that may hold the endpoint's key, in order.
+pub const KEY_VARIABLES: [&str; 2] = ["WAYFARER_API_KEY", "OPENAI_API_KEY"];
+
+/// An endpoint as the command line names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Base URL that ends before `/chat/completions`.
+    pub base_url: String,
+    /// Model name; asked for at the endpoint if absent.
+    pub model: Option<String>,
+}
+
+/// Reads `URL` or `NAME@URL`.
+pub fn parse(text: &str) -> Result<Endpoint> {
+    let (model, base_url) = match text.split_once('@') {
+        // an @ behind the scheme belongs to the URL's user part, which is refused below
+        Some((name, url)) if !name.contains("://") => (Some(name.to_owned()), url),
+        _ => (None, text),
+    };
+    let url = url_of(base_url)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        bail!("--model must not carry a key in its URL; put it into the environment variable {}", KEY_VARIABLES[0]);
+    }
+    Ok(Endpoint { base_url: base_url.trim_end_matches('/').to_owned(), model })
+}
+
+fn url_of(text: &str) -> Result<reqwest::Url> {
+    let url = reqwest::Url::parse(text).with_context(|| format!("--model {text:?} is not a URL; give https://host/v1 or NAME@https://host/v1"))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        bail!("--model {text:?} must begin with http:// or https://");
+    }
+    Ok(url)
+}
+
+/// The variable that holds the key, if one is set.
+pub fn key_variable() -> Option<&'static str> {
+    KEY_VARIABLES.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+#[derive(Deserialize)]
+struct ModelList {
+    data: Vec<ModelEntry>,
+}
+
+#[derive(Deserialize)]
+struct ModelEntry {
+    id: String,
+}
+
+/// Asks the endpoint which models it has, so that a wrong address fails at once and not task by task. Returns the name to use.
+pub async fn check(endpoint: &Endpoint) -> Result<String> {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?;
+    let mut request = client.get(format!("{}/models", endpoint.base_url));
+    if let Some(key) = key_variable().and_then(|name| std::env::var(name).ok()) {
+        request = request.bearer_auth(key);
+    }
+    let response = request.send().await.map_err(|error| {
+        anyhow::anyhow!("the model endpoint {} cannot be reached ({}); start it, or give another with --model", endpoint.base_url, error.without_url())
+    })?;
+    let status = response.status();
+    if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {
+        bail!("the model endpoint {} refused the key ({status}); set {} to a valid one", endpoint.base_url, KEY_VARIABLES[0]);
+    }
+    let listed = response.json::<ModelList>().await.ok().filter(|_| status.is_success());
+    match (&endpoint.model, listed) {
+        (Some(name), Some(list)) if !list.data.iter().any(|entry| entry.id == *name) => {
+            let names: Vec<&str> = list.data.iter().map(|entry| entry.id.as_str()).take(8).collect();
+            bail!("the model endpoint {} has no model {name:?}; it has {}", endpoint.base_url, names.join(", "))
+        }
+        (Some(name), _) => Ok(name.clone()),
+        (None, Some(list)) => {
+            let first = list.data.into_iter().next().with_context(|| format!("the model endpoint {} lists no model", endpoint.base_url))?;
+            Ok(first.id)
+        }
+        (None, None) => bail!(
+            "the model endpoint {} does not list its models ({status}); name one with --model NAME@{}",
+            endpoint.base_url,
+            endpoint.base_url
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_name_may_stand_before_the_url() {
+        assert_eq!(parse("http://h:1/v1/").unwrap(), Endpoint { base_url: "http://h:1/v1".into(), model: None });
+        assert_eq!(parse("org/m@https://h/v1").unwrap().model.as_deref(), Some("org/m"));
+    }
+
+    #[test]
+    fn keys_in_urls_and_other_schemes_are_refused() {
+        assert!(parse("https://key@h/v1").unwrap_err().to_string().contains("WAYFARER_API_KEY"));
+        assert!(parse("file:///x").is_err());
+        assert!(parse("gpt").is_err());
+    }
+}

@@ -1,0 +1,184 @@
+//! What `generate` (and commands that work on its folder) start for themselves: NATS, Redis, the worlds, the stand-in model.
+
+use anyhow::{Context, Result};
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use wayfarer_browser::EgressPolicy;
+use wayfarer_bus::{Bus, BusOptions};
+use wayfarer_children::{NatsOptions, NatsServer, RedisOptions, RedisServer, Tools};
+use wayfarer_config::Config;
+use wayfarer_core::RunId;
+use wayfarer_lease::Redis;
+use wayfarer_sandbox::{Sandbox, SandboxOptions};
+
+/// In one process nobody else can take over, so the wait may be short.
+const ACK_WAIT: Duration = Duration::from_secs(15);
+/// Seed of the worlds' data.
+pub const WORLD_SEED: u64 = 2026;
+
+/// Any free port of the loopback interface.
+pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The folder inside an output folder that belongs to the machinery and not to the dataset.
+pub struct Machinery {
+    folder: PathBuf,
+    /// Held while this process works on the folder.
+    _lock: File,
+}
+
+impl Machinery {
+    /// Claims an output folder for this process.
+    pub fn claim(out: &Path) -> Result<Self> {
+        let folder = out.join(".cluster");
+        std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
+        let path = folder.join("lock");
+        let lock = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
+        lock.try_lock().map_err(|_| anyhow::anyhow!("another process works on {}; wait for it, or give another --out", out.display()))?;
+        Ok(Self { folder, _lock: lock })
+    }
+
+    /// Where the worlds keep their instances.
+    pub fn worlds(&self) -> PathBuf {
+        worlds_of(&self.folder)
+    }
+
+    /// Seconds that earlier processes worked on this folder.
+    pub fn earlier_wall_s(&self) -> f64 {
+        std::fs::read_to_string(self.folder.join("wall_s")).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0.0)
+    }
+
+    /// Keeps the seconds for the next process.
+    pub fn keep_wall_s(&self, seconds: f64) {
+        if let Err(error) = std::fs::write(self.folder.join("wall_s"), format!("{seconds:.1}")) {
+            tracing::warn!(%error, "the elapsed time could not be kept");
+        }
+    }
+
+    /// Starts (or connects to) NATS and Redis.
+    pub async fn servers(&self, nats_url: Option<&str>, redis_url: Option<&str>) -> Result<Servers> {
+        let tools = Tools::locate();
+        let nats = match nats_url {
+            Some(_) => None,
+            None => Some(NatsServer::start(NatsOptions::found(&tools, &self.folder.join("nats"))?).await?),
+        };
+        let redis = match redis_url {
+            Some(_) => None,
+            None => Some(RedisServer::start(RedisOptions::found(&tools, &self.folder.join("redis"))?).await?),
+        };
+        let nats_at = nats_url.map(str::to_owned).or_else(|| nats.as_ref().map(|nats| nats.url().to_owned())).unwrap_or_default();
+        let redis_at = redis_url.map(str::to_owned).or_else(|| redis.as_ref().map(RedisServer::url)).unwrap_or_default();
+        let bus = Bus::connect(&nats_at, bus_options(ACK_WAIT)).await?;
+        bus.provision().await?;
+        if nats.is_some() {
+            // whoever held work before us is dead (the lock says so): it comes back at once
+            bus.reset_consumers().await?;
+        }
+        let redis_client = Redis::connect(&redis_at).await?;
+        Ok(Servers { bus, redis: redis_client, nats_child: nats, redis_child: redis })
+    }
+}
+
+/// Where the worlds of a machinery folder keep their instances.
+pub fn worlds_of(folder: &Path) -> PathBuf {
+    folder.join("worlds")
+}
+
+/// NATS and Redis, and the children that they are, if we started them.
+pub struct Servers {
+    /// NATS.
+    pub bus: Bus,
+    /// Redis.
+    pub redis: Redis,
+    nats_child: Option<NatsServer>,
+    redis_child: Option<RedisServer>,
+}
+
+impl Servers {
+    /// Returns when a server that we started ends by itself.
+    pub async fn failed(&self) -> anyhow::Error {
+        let nats = async {
+            match &self.nats_child {
+                Some(nats) => ("nats-server", nats.child().ended().await),
+                None => std::future::pending().await,
+            }
+        };
+        let redis = async {
+            match &self.redis_child {
+                Some(redis) => ("redis-server", redis.child().ended().await),
+                None => std::future::pending().await,
+            }
+        };
+        let (name, how) = tokio::select! { ended = nats => ended, ended = redis => ended };
+        anyhow::anyhow!("{name} ended ({how}); its log is in the folder .cluster of the output; run the same command again to resume")
+    }
+
+    /// Stops what we started.
+    pub async fn stop(self) {
+        drop(self.bus);
+        if let Some(redis) = self.redis_child {
+            redis.stop().await;
+        }
+        if let Some(nats) = self.nats_child {
+            nats.stop().await;
+        }
+    }
+}
+
+/// Starts the bundled worlds.
+pub async fn worlds(data_dir: PathBuf, listen: SocketAddr, today: time::Date) -> Result<Sandbox> {
+    let options = SandboxOptions { data_dir, docs_dir: wayfarer_sandbox::docs_folder(), listen, today, seed: WORLD_SEED };
+    Sandbox::start(options).await.context("starting the bundled worlds")
+}
+
+/// What browsers and fetches may reach: what the configuration opens, and the bundled worlds where they run.
+pub fn egress(config: &Config, worlds: Option<SocketAddr>) -> EgressPolicy {
+    let mut policy = EgressPolicy {
+        allow_hosts: config.egress.allow_hosts.clone(),
+        resolve: config.egress.resolve.clone(),
+        search_url: config.farm.search_url.clone(),
+        ..EgressPolicy::default()
+    };
+    if let Some(addr) = worlds {
+        for host in Sandbox::HOSTS {
+            policy.resolve.insert(host.to_owned(), addr);
+        }
+    }
+    policy
+}
+
+/// How this process speaks to NATS.
+pub fn bus_options(ack_wait: Duration) -> BusOptions {
+    BusOptions {
+        ack_wait,
+        name: worker_name(),
+        traceparent: std::sync::Arc::new(wayfarer_telemetry::propagate::current_traceparent),
+        ..BusOptions::default()
+    }
+}
+
+/// A name for this process in events and connections.
+pub fn worker_name() -> String {
+    format!("wayfarer-{}", std::process::id())
+}
+
+/// Milliseconds since the epoch (UTC).
+pub fn now_unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// The day of a moment (UTC).
+pub fn day_of(unix_ms: u64) -> time::Date {
+    time::OffsetDateTime::from_unix_timestamp((unix_ms / 1000) as i64).map_or(time::Date::MIN, |at| at.date())
+}
+
+/// Today (UTC) as ISO 8601.
+pub fn today() -> String {
+    day_of(now_unix_ms()).to_string()
+}
+
+/// A run id that sorts by time.
+pub fn new_run_id() -> RunId {
+    RunId::derived("run", &[&uuid::Uuid::now_v7().to_string()])
+}

@@ -1,0 +1,91 @@
+//! The command line of Wayfarer: the whole cluster in one process, or any role of it.
+
+mod cli;
+mod commands;
+mod endpoint;
+mod exit;
+mod local;
+mod plan;
+mod progress;
+mod roles;
+mod stop;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use cli::{Cli, Command, SandboxCommand};
+use exit::Exit;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use wayfarer_config::Config;
+use wayfarer_telemetry::{Telemetry, TelemetryOptions};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the async runtime could not start: {error}");
+            return Exit::Failed.into();
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let usage = error.chain().any(|cause| cause.is::<wayfarer_config::ConfigError>() || cause.is::<wayfarer_core::seed::SeedFileError>());
+            if usage { ExitCode::from(2) } else { Exit::Failed.into() }
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<Exit> {
+    // a command that shows progress keeps its terminal free of everything but trouble
+    let default_log = match &cli.command {
+        Command::Up(_) | Command::Standin(_) => "info",
+        _ => "error",
+    };
+    let config = |mut overrides: Value| -> Result<Config> {
+        overrides["telemetry"]["log"] = json!(cli.log.clone().unwrap_or_else(|| default_log.to_owned()));
+        Ok(Config::load(cli.config.as_deref(), overrides)?)
+    };
+    match cli.command {
+        Command::Generate(flags) => {
+            let config = config(json!({}))?;
+            let telemetry = telemetry(&config, "generate")?;
+            let exit = commands::generate::generate(flags, config).await;
+            telemetry.shutdown().await;
+            exit
+        }
+        Command::Up(flags) => {
+            let config = config(commands::up::overrides(&flags)?)?;
+            let telemetry = telemetry(&config, &flags.roles.join("+"))?;
+            let exit = commands::up::up(flags, config).await;
+            telemetry.shutdown().await;
+            exit
+        }
+        Command::Run(command) => commands::run::run(command).await,
+        Command::Verify(flags) => {
+            let config = config(json!({}))?;
+            let telemetry = telemetry(&config, "verify")?;
+            let exit = commands::verify::verify(flags, config).await;
+            telemetry.shutdown().await;
+            exit
+        }
+        Command::View(flags) => commands::view::view(flags).await,
+        Command::Sandbox(SandboxCommand::Serve { listen, data }) => commands::sandbox::serve(listen, data).await,
+        Command::Sandbox(SandboxCommand::Check { dir, json }) => commands::sandbox::check(&dir, json).await,
+        Command::Standin(flags) => commands::standin::serve(flags).await,
+        Command::Doctor => commands::doctor::doctor(),
+    }
+}
+
+fn telemetry(config: &Config, service: &str) -> Result<Telemetry> {
+    let options = TelemetryOptions {
+        service: format!("wayfarer-{service}"),
+        otlp_endpoint: config.telemetry.otlp_endpoint.clone(),
+        metrics_listen: config.telemetry.metrics_listen,
+        filter: config.telemetry.log.clone(),
+        json: config.telemetry.json_logs,
+    };
+    wayfarer_telemetry::init(options).context("starting logs, traces and metrics")
+}

@@ -1,0 +1,358 @@
+//! The roles of a process, started in the order in which they need each other and stopped in the reverse.
+
+use anyhow::{Context, Result, bail};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
+use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
+use wayfarer_chat::Model;
+use wayfarer_children::Tools;
+use wayfarer_config::Config;
+use wayfarer_lease::registry::SERVICE_TTL;
+use wayfarer_lease::{Redis, Registration, Registry};
+use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
+use wayfarer_store::Stores;
+
+/// An order may take a model call with all its retries, an action and an observation.
+const STEP_TIMEOUT: Duration = Duration::from_secs(240);
+/// A model call with all its retries.
+const MODEL_TIMEOUT: Duration = Duration::from_secs(200);
+/// How often the addresses of roles are read again.
+const DISCOVERY_EVERY: Duration = Duration::from_secs(1);
+/// How long draining may take before what is left is given up.
+const DRAIN: Duration = Duration::from_secs(30);
+
+/// What a process can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Every model call.
+    Inference,
+    /// Browser sessions.
+    BrowserFarm,
+    /// Surfers of attempts.
+    Websurfer,
+    /// Writes what judged attempts yield.
+    Curator,
+    /// Judges.
+    Verifier,
+    /// Attempts.
+    Orchestrator,
+    /// Tasks from seeds.
+    Proposer,
+    /// Runs.
+    Gateway,
+}
+
+impl Role {
+    /// In the order in which they are started.
+    pub const ALL: [Self; 8] = [
+        Self::Inference,
+        Self::BrowserFarm,
+        Self::Websurfer,
+        Self::Curator,
+        Self::Verifier,
+        Self::Orchestrator,
+        Self::Proposer,
+        Self::Gateway,
+    ];
+
+    /// The name on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inference => "inference",
+            Self::BrowserFarm => "browser-farm",
+            Self::Websurfer => "websurfer",
+            Self::Curator => "curator",
+            Self::Verifier => "verifier",
+            Self::Orchestrator => "orchestrator",
+            Self::Proposer => "proposer",
+            Self::Gateway => "gateway",
+        }
+    }
+
+    /// Reads `--roles`.
+    pub fn parse_list(names: &[String]) -> Result<Vec<Self>> {
+        if names.iter().any(|name| name == "all") {
+            return Ok(Self::ALL.to_vec());
+        }
+        let known = || Self::ALL.map(Self::as_str).join(", ");
+        let mut roles = Vec::new();
+        for name in names {
+            match Self::ALL.into_iter().find(|role| role.as_str() == name) {
+                Some(role) => roles.push(role),
+                None => bail!("--roles {name:?} is not a role; the roles are {}, or all", known()),
+            }
+        }
+        roles.sort();
+        roles.dedup();
+        Ok(roles)
+    }
+}
+
+/// What roles are made of.
+#[derive(Clone)]
+pub struct Wiring {
+    /// The configuration.
+    pub config: Config,
+    /// NATS.
+    pub bus: Bus,
+    /// Redis: leases, discovery, budgets.
+    pub redis: Redis,
+    /// Where runs are kept.
+    pub stores: Stores,
+    /// What browsers and fetches may reach.
+    pub egress: EgressPolicy,
+    /// Today's date (ISO 8601).
+    pub today: String,
+    /// Name of this process.
+    pub worker: String,
+    /// Interface on which gRPC faces listen (each on a free port unless the configuration says otherwise).
+    pub listen: IpAddr,
+}
+
+type RoleTask = (Role, JoinHandle<Result<()>>);
+
+/// Roles that run.
+pub struct Running {
+    /// Those that take work; they are drained first.
+    workers: Vec<RoleTask>,
+    /// Those that the workers need.
+    foundations: Vec<RoleTask>,
+    stop_workers: CancellationToken,
+    stop_foundations: CancellationToken,
+    chromium: Option<Arc<ChromiumSupply>>,
+    registrations: Vec<Registration>,
+    /// Addresses of the gRPC faces.
+    pub faces: Vec<(Role, SocketAddr)>,
+}
+
+/// Starts the roles.
+pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
+    let mut running = Running {
+        workers: Vec::new(),
+        foundations: Vec::new(),
+        stop_workers: CancellationToken::new(),
+        stop_foundations: CancellationToken::new(),
+        chromium: None,
+        registrations: Vec::new(),
+        faces: Vec::new(),
+    };
+    for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
+        if let Err(error) = running.start(role, wiring).await {
+            running.stop().await;
+            return Err(error.context(format!("starting the role {}", role.as_str())));
+        }
+        tracing::info!(role = role.as_str(), "started");
+    }
+    Ok(running)
+}
+
+impl Running {
+    async fn start(&mut self, role: Role, wiring: &Wiring) -> Result<()> {
+        let config = &wiring.config;
+        let log: Arc<dyn EventLog> = Arc::new(NatsEventLog::new(wiring.bus.clone()));
+        let follower = Arc::new(RunFollower::new(wiring.bus.clone()));
+        let registry = Registry::new(wiring.redis.clone());
+        let model: Arc<dyn Model> = Arc::new(GrpcModel::new(self.find(&registry, Role::Inference).await, MODEL_TIMEOUT));
+        let browsers = Arc::new(GrpcBrowserSupply::new(self.find(&registry, Role::BrowserFarm).await, SupplyOptions::default()));
+        let stop = self.stop_workers.clone();
+        match role {
+            Role::Inference => {
+                let pool = inference_pool(config)?;
+                let listen = SocketAddr::new(wiring.listen, config.inference.listen.port());
+                let (addr, task) = wayfarer_inference::serve(pool, listen, self.stop_foundations.clone()).await?;
+                self.face(role, addr, &registry).await?;
+                self.foundations.push((role, served(task)));
+            }
+            Role::BrowserFarm => {
+                let supply = Arc::new(ChromiumSupply::launch(chromium_options(config)?).await.context("starting Chromium")?);
+                self.chromium = Some(supply.clone());
+                let options = wayfarer_browser_farm::FarmOptions {
+                    max_sessions: config.farm.max_sessions,
+                    lease: Duration::from_secs(config.farm.lease_seconds),
+                    ..Default::default()
+                };
+                let listen = SocketAddr::new(wiring.listen, config.farm.listen.port());
+                let (addr, task) = wayfarer_browser_farm::serve(supply, options, listen, self.stop_foundations.clone()).await?;
+                self.face(role, addr, &registry).await?;
+                self.foundations.push((role, served(task)));
+            }
+            Role::Websurfer => {
+                let service = wayfarer_websurfer::WebSurferService {
+                    bus: wiring.bus.clone(),
+                    model,
+                    browsers,
+                    stores: wiring.stores.clone(),
+                    egress: wiring.egress.clone(),
+                    slots: config.solver.slots,
+                };
+                // surfers outlive the orchestrators that they work for
+                self.foundations.push((role, tokio::spawn(service.run(self.stop_foundations.clone()))));
+            }
+            Role::Curator => {
+                let service = wayfarer_curator::CuratorService { bus: wiring.bus.clone(), log, stores: wiring.stores.clone(), slots: 2 };
+                self.workers.push((role, tokio::spawn(service.run(stop))));
+            }
+            Role::Verifier => {
+                let service = wayfarer_verifier::VerifierService {
+                    bus: wiring.bus.clone(),
+                    log,
+                    follower,
+                    model,
+                    stores: wiring.stores.clone(),
+                    slots: config.judge.slots,
+                };
+                self.workers.push((role, tokio::spawn(service.run(stop))));
+            }
+            Role::Orchestrator => {
+                let service = wayfarer_orchestrator::OrchestratorService {
+                    bus: wiring.bus.clone(),
+                    log,
+                    model,
+                    stores: wiring.stores.clone(),
+                    slots: config.solver.slots,
+                    step_timeout: STEP_TIMEOUT,
+                    worker: wiring.worker.clone(),
+                    today: wiring.today.clone(),
+                };
+                self.workers.push((role, tokio::spawn(service.run(stop))));
+            }
+            Role::Proposer => {
+                let service = wayfarer_proposer::ProposerService {
+                    bus: wiring.bus.clone(),
+                    log,
+                    follower,
+                    model,
+                    browsers,
+                    stores: wiring.stores.clone(),
+                    egress: wiring.egress.clone(),
+                    slots: config.proposer.slots,
+                    today: wiring.today.clone(),
+                };
+                self.workers.push((role, tokio::spawn(service.run(stop))));
+            }
+            Role::Gateway => {
+                let listen = SocketAddr::new(wiring.listen, config.gateway.listen.port());
+                let (addr, task) = wayfarer_gateway::serve(
+                    wiring.bus.clone(),
+                    log.clone(),
+                    wiring.stores.clone(),
+                    listen,
+                    self.stop_foundations.clone(),
+                )
+                .await?;
+                self.face(role, addr, &registry).await?;
+                self.foundations.push((role, served(task)));
+                let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop);
+                self.workers.push((role, tokio::spawn(async move {
+                    sweep.await;
+                    Ok(())
+                })));
+            }
+        }
+        Ok(())
+    }
+
+    /// The addresses of a role, as Redis knows them: read once now, and again every second while this process works.
+    async fn find(&self, registry: &Registry, role: Role) -> Endpoints {
+        let (sender, receiver) = tokio::sync::watch::channel(registry.resolve(role.as_str()).await.unwrap_or_default());
+        let (registry, stop) = (registry.clone(), self.stop_foundations.clone());
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(DISCOVERY_EVERY);
+            while !stop.is_cancelled() {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    _ = ticks.tick() => {}
+                }
+                match registry.resolve(role.as_str()).await {
+                    Ok(addresses) => {
+                        sender.send_if_modified(|known| std::mem::replace(known, addresses.clone()) != addresses);
+                    }
+                    // what was known last is the best guess while Redis is away
+                    Err(error) => tracing::debug!(role = role.as_str(), %error, "discovery failed"),
+                }
+            }
+        });
+        Endpoints::resolved(move || receiver.borrow().clone())
+    }
+
+    async fn face(&mut self, role: Role, addr: SocketAddr, registry: &Registry) -> Result<()> {
+        self.registrations.push(registry.register(role.as_str(), &format!("http://{addr}"), SERVICE_TTL).await?);
+        self.faces.push((role, addr));
+        Ok(())
+    }
+
+    /// Returns when a role ends by itself: that is never right.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        loop {
+            for (role, task) in self.workers.iter_mut().chain(&mut self.foundations) {
+                if task.is_finished() {
+                    let why = match task.await {
+                        Ok(Ok(())) => "it ended".to_owned(),
+                        Ok(Err(error)) => format!("{error:#}"),
+                        Err(error) => error.to_string(),
+                    };
+                    return anyhow::anyhow!("the role {} stopped: {why}", role.as_str());
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Drains the workers, then stops what they need; bounded.
+    pub async fn stop(self) {
+        self.stop_workers.cancel();
+        finish(self.workers).await;
+        // nobody finds us any more before our faces close
+        drop(self.registrations);
+        self.stop_foundations.cancel();
+        finish(self.foundations).await;
+        if let Some(chromium) = self.chromium {
+            chromium.shutdown().await;
+        }
+    }
+}
+
+async fn finish(tasks: Vec<RoleTask>) {
+    let deadline = tokio::time::Instant::now() + DRAIN;
+    for (role, mut task) in tasks {
+        match tokio::time::timeout_at(deadline, &mut task).await {
+            Ok(Ok(Ok(()))) => {}
+            Ok(Ok(Err(error))) => tracing::warn!(role = role.as_str(), error = format!("{error:#}"), "ended with an error"),
+            Ok(Err(error)) => tracing::warn!(role = role.as_str(), %error, "ended badly"),
+            Err(_) => {
+                tracing::warn!(role = role.as_str(), "did not drain within {} s and is given up", DRAIN.as_secs());
+                task.abort();
+            }
+        }
+    }
+}
+
+fn served(task: JoinHandle<()>) -> JoinHandle<Result<()>> {
+    tokio::spawn(async move { Ok(task.await?) })
+}
+
+/// The pool of every model call, as the configuration routes them; keys come from the environment.
+pub fn inference_pool(config: &Config) -> Result<wayfarer_inference::Pool> {
+    Ok(wayfarer_inference::Pool::from_config(&config.inference, |name| std::env::var(name).ok())?)
+}
+
+fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
+    let tools = Tools::locate();
+    Ok(ChromiumOptions {
+        executable: match &config.farm.chromium {
+            Some(path) => path.clone(),
+            None => tools.chromium()?.to_owned(),
+        },
+        driver_dir: match &config.farm.driver_dir {
+            Some(path) => path.clone(),
+            None => tools.driver_dir()?.to_owned(),
+        },
+        max_sessions: config.farm.max_sessions,
+        sessions_per_browser: config.farm.sessions_per_browser,
+        no_sandbox: None,
+    })
+}

@@ -1,0 +1,246 @@
+//! A factory in a temporary folder, and a way to see every process that it started.
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+pub const SHOP: &str = r#"{"url": "http://shop.localhost/", "category": "shopping"}"#;
+pub const TABLES: &str = r#"{"url": "http://tables.localhost/", "category": "restaurants"}"#;
+
+/// Inherited by every child, however deep: what carries it was started by this test.
+const MARK: &str = "WAYFARER_TEST_MARK";
+
+/// The binary, a seed file and an output folder.
+pub struct Factory {
+    folder: tempfile::TempDir,
+    mark: String,
+}
+
+/// A number of a summary.
+pub fn count(object: &Value, key: &str) -> u64 {
+    object[key].as_u64().unwrap_or_default()
+}
+
+impl Factory {
+    pub fn new(name: &str, seeds: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix(&format!("wayfarer-{name}-")).tempdir().unwrap();
+        let soon = time::OffsetDateTime::now_utc().date() + time::Duration::days(9);
+        let soon = format!("{} {} {}", soon.day(), soon.month(), soon.year());
+        std::fs::write(folder.path().join("seeds.jsonl"), seeds.join("\n").replace("{soon}", &soon)).unwrap();
+        let mark = format!("{name}-{}", std::process::id());
+        Self { folder, mark }
+    }
+
+    pub fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    pub fn seeds(&self) -> String {
+        self.folder.path().join("seeds.jsonl").display().to_string()
+    }
+
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wayfarer"));
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        command.args(arguments).current_dir(root).env(MARK, &self.mark).env_remove("WAYFARER_MODEL").stdin(Stdio::null());
+        command
+    }
+
+    fn generate_command(&self, flags: &[&str]) -> Command {
+        let mut command = self.command(&["generate", "--seeds", &self.seeds(), "--out", &self.out().display().to_string(), "--json"]);
+        command.args(flags).env("WAYFARER_LOG", "warn");
+        command
+    }
+
+    pub fn generate(&self, flags: &[&str]) -> Value {
+        last_json(&mut self.generate_command(flags))
+    }
+
+    pub fn spawn_generate(&self, flags: &[&str]) -> Child {
+        self.generate_command(flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Runs a command on the output folder; its last line as JSON, if it is.
+    pub fn run_ok(&self, before: &[&str], after: &[&str]) -> Value {
+        let out = self.out().display().to_string();
+        let arguments: Vec<&str> = before.iter().copied().chain([out.as_str()]).chain(after.iter().copied()).collect();
+        last_json(&mut self.command(&arguments))
+    }
+
+    pub fn read_json(&self, name: &str) -> Value {
+        serde_json::from_slice(&std::fs::read(self.out().join(name)).unwrap()).unwrap()
+    }
+
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let mut names: Vec<String> =
+            std::fs::read_dir(self.out().join(name)).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    pub fn wait_for_file(&self, name: &str, within: Duration) {
+        wait_until(within, &format!("{name} to appear"), || self.out().join(name).exists());
+    }
+
+    /// Nothing that carries our mark is alive; dying children get a moment.
+    pub fn assert_nothing_runs(&self) {
+        wait_until(Duration::from_secs(10), "all processes of the test to be gone", || self.marked().is_empty());
+    }
+
+    fn marked(&self) -> Vec<String> {
+        let wanted = format!("{MARK}={}\0", self.mark);
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+            let path = entry.path();
+            let Ok(environment) = std::fs::read(path.join("environ")) else { continue };
+            let mut environment = environment;
+            environment.push(0);
+            if String::from_utf8_lossy(&environment).contains(&wanted) {
+                found.push(format!("{} {}", entry.file_name().to_string_lossy(), std::fs::read_to_string(path.join("comm")).unwrap_or_default()));
+            }
+        }
+        found
+    }
+
+    /// NATS, Redis, worlds, the stand-in and every role, each its own process.
+    pub fn start_cluster(&self) -> Cluster {
+        let store = self.folder.path().join("store").display().to_string();
+        let servers = support_servers(self);
+        let mut children = servers.children;
+        let standin = self.start(&mut children, &["standin", "--listen", "127.0.0.1:0", "--standin-fail-rate", "0"], "http://");
+        let model = standin.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches([';', ',']).to_owned();
+        let worlds = self.start(&mut children, &["sandbox", "serve", "--listen", "127.0.0.1:0"], "http://shop.localhost:");
+        let port = worlds.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
+        let resolve = format!("shop.localhost=127.0.0.1:{port}");
+        let mut gateway = String::new();
+        for role in ["inference", "browser-farm", "websurfer", "curator", "verifier", "orchestrator", "proposer", "gateway"] {
+            let ready = if role == "gateway" { "gateway http" } else { "ready" };
+            let arguments = [
+                "up", "--roles", role, "--nats-url", &servers.nats_url, "--redis-url", &servers.redis_url, "--store", &store, "--model", &model,
+                "--resolve", &resolve,
+            ];
+            let line = self.start(&mut children, &arguments, ready);
+            if let Some(address) = line.strip_prefix("gateway ") {
+                gateway = address.to_owned();
+            }
+        }
+        Cluster { children, gateway }
+    }
+
+    /// Starts a process and waits for a line on its standard output that begins with `ready` (or holds it).
+    fn start(&self, children: &mut Vec<Child>, arguments: &[&str], ready: &str) -> String {
+        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).env("WAYFARER_LOG", "warn").spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        children.push(child);
+        first_line_with(output, ready, &format!("{arguments:?}"))
+    }
+
+    pub fn cluster_run(&self, cluster: &Cluster, flags: &[&str]) -> String {
+        let mut command = self.command(&["run", "create", "--gateway", &cluster.gateway, "--seeds", &self.seeds()]);
+        let output = command.args(flags).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    pub fn watch(&self, cluster: &Cluster, run: &str) -> Value {
+        last_json(&mut self.command(&["run", "watch", "--gateway", &cluster.gateway, run]))
+    }
+}
+
+/// The processes of a cluster.
+pub struct Cluster {
+    children: Vec<Child>,
+    pub gateway: String,
+}
+
+impl Cluster {
+    /// SIGTERM to every process, the last one first, and an end within bounds.
+    pub fn stop(mut self) {
+        while let Some(mut child) = self.children.pop() {
+            let pid = nix::unistd::Pid::from_raw(child.id() as i32);
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+            wait_until(Duration::from_secs(40), "a role to drain", || child.try_wait().unwrap().is_some());
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+struct ServerProcesses {
+    children: Vec<Child>,
+    nats_url: String,
+    redis_url: String,
+}
+
+/// NATS and Redis as plain processes on free ports.
+fn support_servers(factory: &Factory) -> ServerProcesses {
+    let tools = wayfarer_children::Tools::locate();
+    let folder = factory.folder.path();
+    let free_port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (nats_port, redis_port) = (free_port(), free_port());
+    let spawn = |command: &mut Command| command.env(MARK, &factory.mark).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let nats = spawn(
+        Command::new(tools.nats_server().unwrap()).args(["-js", "-a", "127.0.0.1", "-p", &nats_port.to_string(), "-sd"]).arg(folder.join("js")),
+    );
+    let redis = spawn(
+        Command::new(tools.redis_server().unwrap()).args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder),
+    );
+    for port in [nats_port, redis_port] {
+        wait_until(Duration::from_secs(10), "a server to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    }
+    ServerProcesses {
+        children: vec![nats, redis],
+        nats_url: format!("nats://127.0.0.1:{nats_port}"),
+        redis_url: format!("redis://127.0.0.1:{redis_port}"),
+    }
+}
+
+fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) -> String {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        // the pipe is read to its end, so that the process never blocks on it
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
+        }
+    });
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let line = receiver.recv_timeout(left).unwrap_or_else(|_| panic!("{who} never said {wanted:?}"));
+        if line.contains(wanted) {
+            return line;
+        }
+    }
+}
+
+fn last_json(command: &mut Command) -> Value {
+    let output = command.stderr(Stdio::piped()).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
+    assert!(output.status.success(), "{command:?} failed\n{out}\n{err}");
+    serde_json::from_str(out.lines().last().unwrap_or_default()).unwrap_or(Value::Null)
+}
+
+/// Looks again and again, within a bound.
+fn wait_until(within: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + within;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited {within:?} for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
