@@ -15,7 +15,9 @@ impl Model for Scripted {
     async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
         let data = data_of(&request).ok_or_else(|| ModelError::Nonsense { endpoint: "scripted".into(), what: "no data block".into() })?;
         let reply = match data["prompt"].as_str().unwrap_or_default() {
-            "orchestrate.plan" | "orchestrate.replan" => json!({"given": [], "look_up": [], "derive": [], "guesses": [], "plan": ["wander"]}),
+            "orchestrate.plan" | "orchestrate.replan" => {
+                json!({"given": [], "look_up": [], "derive": [], "guesses": [], "plan": ["wander"]})
+            }
             "orchestrate.ledger" => ledger(&data),
             "surf.act" => self.act(&data),
             "orchestrate.targets" => json!({"targets": []}),
@@ -64,7 +66,9 @@ impl Scripted {
             .as_array()
             .unwrap_or(&empty)
             .iter()
-            .filter(|mark| mark["role"] == "link" && mark["offscreen"] != true && mark["href"].as_str().is_some_and(|href| href.starts_with('/')))
+            .filter(|mark| {
+                mark["role"] == "link" && mark["offscreen"] != true && mark["href"].as_str().is_some_and(|href| href.starts_with('/'))
+            })
             .collect();
         if links.is_empty() {
             call["tool"] = json!("history_back");

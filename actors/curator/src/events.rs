@@ -16,7 +16,7 @@ use wayfarer_core::trajectory::{Step, Trajectory};
 #[serde(tag = "type")]
 pub(crate) enum LogLine {
     /// An action that was done.
-    WebSurferEvent { timestamp: String, source: String, message: String, url: String, action: String, arguments: Arguments },
+    WebSurferEvent { timestamp: String, source: String, message: String, url: String, action: String, arguments: Box<Arguments> },
     /// Anything else that is worth telling.
     OtherEvent { timestamp: String, message: String },
 }
@@ -70,7 +70,7 @@ pub(crate) fn log_lines(trajectory: &Trajectory) -> Vec<LogLine> {
             message: step.surfed.action.describe(),
             url: url.to_owned(),
             action: pixel.action.clone(),
-            arguments: Arguments { thoughts, action: pixel },
+            arguments: Box::new(Arguments { thoughts, action: pixel }),
         });
         let observation = &step.surfed.observation;
         let error = step.surfed.effect.error.as_ref().map(|error| format!(" error: {error}")).unwrap_or_default();

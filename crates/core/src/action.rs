@@ -138,7 +138,8 @@ impl Action {
 
     /// One line for a person and for prompts: `left_click button "Add to cart"`.
     pub fn describe(&self) -> String {
-        let label = |target: &Target| if target.label.is_empty() { format!("at ({:.0}, {:.0})", target.x, target.y) } else { target.label.clone() };
+        let label =
+            |target: &Target| if target.label.is_empty() { format!("at ({:.0}, {:.0})", target.x, target.y) } else { target.label.clone() };
         match self {
             Self::LeftClick { target } | Self::MouseMove { target } => format!("{} {}", self.name(), label(target)),
             Self::Type { target, text, press_enter, .. } => {

@@ -13,8 +13,7 @@ pub struct InvalidId {
 }
 
 fn valid(value: &str) -> bool {
-    (1..=80).contains(&value.len())
-        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    (1..=80).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 macro_rules! id {

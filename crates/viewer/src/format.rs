@@ -19,7 +19,7 @@ pub(crate) fn count(value: u64) -> String {
 /// `$0.0042`: cents below a cent get two significant digits more.
 pub(crate) fn money(usd: f64) -> String {
     match usd {
-        usd if usd == 0.0 => "$0".into(),
+        0.0 => "$0".into(),
         usd if usd.abs() < 0.1 => format!("${usd:.4}"),
         usd => format!("${usd:.2}"),
     }

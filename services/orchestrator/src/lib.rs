@@ -112,7 +112,15 @@ impl OrchestratorService {
         Ok(())
     }
 
-    async fn attempt(&self, spec: &RunSpec, task: Task, number: u32, expected_last: u64, delivery: &Delivery, stop: CancellationToken) -> Result<()> {
+    async fn attempt(
+        &self,
+        spec: &RunSpec,
+        task: Task,
+        number: u32,
+        expected_last: u64,
+        delivery: &Delivery,
+        stop: CancellationToken,
+    ) -> Result<()> {
         let attempt = AttemptId { task: task.id.clone(), number };
         let started = RunEvent::AttemptStarted { attempt: attempt.clone(), worker: self.worker.clone() };
         let sequence = match self.log.append(&spec.run, &started, expected_last).await {
@@ -172,11 +180,8 @@ impl OrchestratorService {
     }
 
     async fn queue_for_judges(&self, spec: &RunSpec, attempt: &AttemptId) -> Result<()> {
-        let item = WorkItem {
-            tenant: spec.tenant.to_string(),
-            run: spec.run.to_string(),
-            work: Some(Work::JudgeAttempt(attempt.to_string())),
-        };
+        let item =
+            WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(Work::JudgeAttempt(attempt.to_string())) };
         self.bus.publish_work(Queue::Judge, &attempt.to_string(), &item).await.context("queueing the attempt for the judges")
     }
 

@@ -38,8 +38,8 @@ impl PageFetcher for EgressFetcher {
             Some(Refusal::Unreachable(why)) => return Err(unreachable(why)),
             None => {}
         }
-        let mut response = sent
-            .map_err(|error| if error.is_timeout() { FetchError::Slow } else { unreachable(error.without_url().to_string()) })?;
+        let mut response =
+            sent.map_err(|error| if error.is_timeout() { FetchError::Slow } else { unreachable(error.without_url().to_string()) })?;
         let final_url = response.url().clone();
         let status = response.status().as_u16();
         let content_type = response.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();

@@ -90,7 +90,14 @@ impl ProposerService {
         self.work_off(&spec, &seed, &delivery, fetcher, seen).instrument(span).await
     }
 
-    async fn work_off(&self, spec: &RunSpec, seed: &Seed, delivery: &Delivery, fetcher: Arc<EgressFetcher>, seen: Arc<RunSeen>) -> Result<()> {
+    async fn work_off(
+        &self,
+        spec: &RunSpec,
+        seed: &Seed,
+        delivery: &Delivery,
+        fetcher: Arc<EgressFetcher>,
+        seen: Arc<RunSeen>,
+    ) -> Result<()> {
         let logged = self.log.read(&spec.run, &About::Seed(seed.id.clone())).await?;
         let committed = logged.iter().find_map(|logged| match &logged.event {
             RunEvent::SeedDone { tasks, .. } => Some(tasks.clone()),

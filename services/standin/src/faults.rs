@@ -29,7 +29,8 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 7] = [Self::WrongItem, Self::PrematureStop, Self::InventedAnswer, Self::Loop, Self::Crossing, Self::Malformed, Self::Slow];
+    pub const ALL: [Self; 7] =
+        [Self::WrongItem, Self::PrematureStop, Self::InventedAnswer, Self::Loop, Self::Crossing, Self::Malformed, Self::Slow];
 
     /// The name on the command line and in reports.
     pub fn as_str(self) -> &'static str {

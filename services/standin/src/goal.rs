@@ -154,12 +154,20 @@ fn number(found: &Captures, name: &str) -> Option<u32> {
 }
 
 fn order(found: &Captures) -> Option<Order> {
-    Some(Order { quantity: number(found, "quantity").unwrap_or(1), product: text(found, "product")?, colour: text(found, "colour"), size: text(found, "size") })
+    Some(Order {
+        quantity: number(found, "quantity").unwrap_or(1),
+        product: text(found, "product")?,
+        colour: text(found, "colour"),
+        size: text(found, "size"),
+    })
 }
 
 fn restaurant_fact(words: &str) -> Option<RestaurantFact> {
     let words = words.to_lowercase();
-    [("phone", RestaurantFact::Phone), ("address", RestaurantFact::Address), ("price", RestaurantFact::PriceLevel)].into_iter().find(|(key, _)| words.contains(key)).map(|(_, fact)| fact)
+    [("phone", RestaurantFact::Phone), ("address", RestaurantFact::Address), ("price", RestaurantFact::PriceLevel)]
+        .into_iter()
+        .find(|(key, _)| words.contains(key))
+        .map(|(_, fact)| fact)
 }
 
 const ORDER: &str = r"(?P<quantity>\d+|an?|one|two|three|four|five|six|seven|eight|nine|ten)\s+(?P<product>.+?)(?:\s+in\s+(?P<colour>[^,]+?))?(?:,?\s*(?:in\s+)?size\s+(?P<size>[^,]+?))?,?\s+";
@@ -168,36 +176,54 @@ const ORDER: &str = r"(?P<quantity>\d+|an?|one|two|three|four|five|six|seven|eig
 fn grammar() -> Vec<(String, Reader)> {
     let row = |pattern: &str, reader: Reader| (format!("(?i)^{pattern}$"), reader);
     vec![
-        row(r"(?:what is|tell me|find) the (?P<fact>phone number|telephone number|street address|address|price level) of (?:the restaurant )?(?P<restaurant>.+?)", |f| {
-            Some(Goal::Restaurant { fact: restaurant_fact(&text(f, "fact")?)?, restaurant: text(f, "restaurant")? })
-        }),
+        row(
+            r"(?:what is|tell me|find) the (?P<fact>phone number|telephone number|street address|address|price level) of (?:the restaurant )?(?P<restaurant>.+?)",
+            |f| Some(Goal::Restaurant { fact: restaurant_fact(&text(f, "fact")?)?, restaurant: text(f, "restaurant")? }),
+        ),
         row(r"(?:what is|tell me|find) the price of (?:the )?(?P<product>.+?)", |f| Some(Goal::Price { product: text(f, "product")? })),
         row(r"how much (?:does|is) (?:the )?(?P<product>.+?)(?: cost)?", |f| Some(Goal::Price { product: text(f, "product")? })),
         row(&format!(r"(?:add|put) {ORDER}(?:to|into|in) (?:the|my) (?:shopping )?(?:cart|basket)"), |f| order(f).map(Goal::AddToCart)),
         row(&format!(r"(?:buy|order|purchase) {ORDER}(?:and|then) pay(?: for (?:the order|it|them))?"), |f| order(f).map(Goal::Buy)),
-        row(r"find the (?P<by>cheapest|highest[- ]rated|best[- ]rated) product in the (?P<category>.+?) category(?: and tell me .*)?", |f| {
-            let by = if text(f, "by")?.eq_ignore_ascii_case("cheapest") { Extreme::Cheapest } else { Extreme::HighestRated };
-            Some(Goal::BestProduct { by, category: text(f, "category")? })
-        }),
+        row(
+            r"find the (?P<by>cheapest|highest[- ]rated|best[- ]rated) product in the (?P<category>.+?) category(?: and tell me .*)?",
+            |f| {
+                let by = if text(f, "by")?.eq_ignore_ascii_case("cheapest") { Extreme::Cheapest } else { Extreme::HighestRated };
+                Some(Goal::BestProduct { by, category: text(f, "category")? })
+            },
+        ),
         row(r"which (?P<cuisine>.+?) restaurant in (?P<place>.+?) (?:has the highest rating|is (?:the )?(?:highest|best)[- ]rated)", |f| {
             Some(Goal::BestRestaurant { cuisine: text(f, "cuisine")?, place: text(f, "place")? })
         }),
         row(r"(?:at what times|when) is a table for (?P<party>\w+)(?: people)? available at (?P<restaurant>.+?) on (?P<date>.+?)", |f| {
             Some(Goal::FreeTimes { party: number(f, "party")?, restaurant: text(f, "restaurant")?, date: text(f, "date")? })
         }),
-        row(r"(?:book|reserve) a table for (?P<party>\w+)(?: people)? at (?P<restaurant>.+?) on (?P<date>.+?) at (?P<time>\d{1,2}:\d{2})", |f| {
-            Some(Goal::Book(Booking { party: number(f, "party")?, restaurant: text(f, "restaurant")?, date: text(f, "date")?, time: text(f, "time")? }))
+        row(
+            r"(?:book|reserve) a table for (?P<party>\w+)(?: people)? at (?P<restaurant>.+?) on (?P<date>.+?) at (?P<time>\d{1,2}:\d{2})",
+            |f| {
+                Some(Goal::Book(Booking {
+                    party: number(f, "party")?,
+                    restaurant: text(f, "restaurant")?,
+                    date: text(f, "date")?,
+                    time: text(f, "time")?,
+                }))
+            },
+        ),
+        row(r#"send a message to (?P<restaurant>.+?) asking[:,]? ["“](?P<question>.+)["”]"#, |f| {
+            Some(Goal::Message { restaurant: text(f, "restaurant")?, question: text(f, "question")? })
         }),
-        row(r#"send a message to (?P<restaurant>.+?) asking[:,]? ["“](?P<question>.+)["”]"#, |f| Some(Goal::Message { restaurant: text(f, "restaurant")?, question: text(f, "question")? })),
-        row(r"(?:according to .+?, )?what is the (?P<module>[\w.]+) module(?: used)? for", |f| Some(Goal::Module { module: text(f, "module")? })),
-        row(r"(?:according to .+?, )?in (?:which|what) (?:python )?version(?: of python)? was (?P<name>[\w.]+?)(?:\(\))? (?:added|introduced)", |f| {
-            Some(Goal::AddedIn { name: text(f, "name")? })
+        row(r"(?:according to .+?, )?what is the (?P<module>[\w.]+) module(?: used)? for", |f| {
+            Some(Goal::Module { module: text(f, "module")? })
         }),
+        row(
+            r"(?:according to .+?, )?in (?:which|what) (?:python )?version(?: of python)? was (?P<name>[\w.]+?)(?:\(\))? (?:added|introduced)",
+            |f| Some(Goal::AddedIn { name: text(f, "name")? }),
+        ),
     ]
 }
 
-static GRAMMAR: LazyLock<Vec<(Regex, Reader)>> =
-    LazyLock::new(|| grammar().into_iter().filter_map(|(pattern, reader)| Regex::new(&pattern).ok().map(|regex| (regex, reader))).collect());
+static GRAMMAR: LazyLock<Vec<(Regex, Reader)>> = LazyLock::new(|| {
+    grammar().into_iter().filter_map(|(pattern, reader)| Regex::new(&pattern).ok().map(|regex| (regex, reader))).collect()
+});
 
 /// A clause at the end that only says where: "on Juniper & Pine", "from this site".
 static TRAILING: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -214,10 +240,13 @@ impl Goal {
         let bare = flat.trim_end_matches(['.', '?', '!', ' ']);
         let shorter = TRAILING.as_ref().map(|clause| clause.replace(bare, "").to_string()).unwrap_or_else(|| bare.to_string());
         // "Please", "Can you" and the like say nothing
-        let plain = ["please ", "can you ", "could you "].iter().fold(shorter.as_str(), |rest, polite| {
-            if rest.to_lowercase().starts_with(polite) { &rest[polite.len()..] } else { rest }
-        });
-        GRAMMAR.iter().find_map(|(pattern, reader)| pattern.captures(plain).and_then(|found| reader(&found))).unwrap_or_else(|| Self::Other { terms: key_terms(plain) })
+        let plain = ["please ", "can you ", "could you "]
+            .iter()
+            .fold(shorter.as_str(), |rest, polite| if rest.to_lowercase().starts_with(polite) { &rest[polite.len()..] } else { rest });
+        GRAMMAR
+            .iter()
+            .find_map(|(pattern, reader)| pattern.captures(plain).and_then(|found| reader(&found)))
+            .unwrap_or_else(|| Self::Other { terms: key_terms(plain) })
     }
 
     /// The contract's wording.
@@ -231,12 +260,18 @@ impl Goal {
         match self {
             Self::Price { product } => format!("What is the price of the {product}?"),
             Self::AddToCart(order) => format!("Add {} to the cart.", variant(order)),
-            Self::BestProduct { by: Extreme::Cheapest, category } => format!("Find the cheapest product in the {category} category and tell me its name and price."),
-            Self::BestProduct { by: Extreme::HighestRated, category } => format!("Find the highest rated product in the {category} category and tell me its name and rating."),
+            Self::BestProduct { by: Extreme::Cheapest, category } => {
+                format!("Find the cheapest product in the {category} category and tell me its name and price.")
+            }
+            Self::BestProduct { by: Extreme::HighestRated, category } => {
+                format!("Find the highest rated product in the {category} category and tell me its name and rating.")
+            }
             Self::Buy(order) => format!("Buy {} and pay for the order.", variant(order)),
             Self::Restaurant { fact, restaurant } => format!("What is the {} of {restaurant}?", fact.words()),
             Self::BestRestaurant { cuisine, place } => format!("Which {cuisine} restaurant in {place} has the highest rating?"),
-            Self::FreeTimes { party, restaurant, date } => format!("At what times is a table for {party} available at {restaurant} on {date}?"),
+            Self::FreeTimes { party, restaurant, date } => {
+                format!("At what times is a table for {party} available at {restaurant} on {date}?")
+            }
             Self::Book(b) => format!("Book a table for {} at {} on {} at {}.", b.party, b.restaurant, b.date, b.time),
             Self::Message { restaurant, question } => format!("Send a message to {restaurant} asking \"{question}\"."),
             Self::Module { module } => format!("According to the Python documentation, what is the {module} module for?"),
@@ -261,7 +296,9 @@ impl Goal {
             Self::Price { product } => product.clone(),
             Self::AddToCart(order) | Self::Buy(order) => order.product.clone(),
             Self::BestProduct { category, .. } => category.clone(),
-            Self::Restaurant { restaurant, .. } | Self::FreeTimes { restaurant, .. } | Self::Message { restaurant, .. } => restaurant.clone(),
+            Self::Restaurant { restaurant, .. } | Self::FreeTimes { restaurant, .. } | Self::Message { restaurant, .. } => {
+                restaurant.clone()
+            }
             Self::BestRestaurant { cuisine, place } => format!("{cuisine} {place}"),
             Self::Book(booking) => booking.restaurant.clone(),
             Self::Module { module } => module.clone(),
@@ -272,9 +309,54 @@ impl Goal {
 }
 
 const STOP_WORDS: &[&str] = &[
-    "a", "an", "and", "are", "at", "about", "by", "can", "do", "does", "find", "for", "from", "have", "how", "i", "in", "information", "is", "it", "its", "me",
-    "my", "of", "on", "or", "please", "show", "site", "tell", "that", "the", "there", "this", "to", "was", "what", "when", "where", "which", "who", "with", "you",
-    "page", "website", "look", "up", "according",
+    "a",
+    "an",
+    "and",
+    "are",
+    "at",
+    "about",
+    "by",
+    "can",
+    "do",
+    "does",
+    "find",
+    "for",
+    "from",
+    "have",
+    "how",
+    "i",
+    "in",
+    "information",
+    "is",
+    "it",
+    "its",
+    "me",
+    "my",
+    "of",
+    "on",
+    "or",
+    "please",
+    "show",
+    "site",
+    "tell",
+    "that",
+    "the",
+    "there",
+    "this",
+    "to",
+    "was",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "with",
+    "you",
+    "page",
+    "website",
+    "look",
+    "up",
+    "according",
 ];
 
 /// The words that carry the meaning, in order, at most six.
@@ -294,7 +376,12 @@ mod tests {
 
     #[test]
     fn reads_what_it_words() {
-        let order = |colour: Option<&str>, size: Option<&str>| Order { quantity: 2, product: "Pack-in Trail Mug".into(), colour: colour.map(Into::into), size: size.map(Into::into) };
+        let order = |colour: Option<&str>, size: Option<&str>| Order {
+            quantity: 2,
+            product: "Pack-in Trail Mug".into(),
+            colour: colour.map(Into::into),
+            size: size.map(Into::into),
+        };
         let goals = [
             Goal::Price { product: "Alder Rain Shell".into() },
             Goal::AddToCart(order(None, None)),
@@ -325,8 +412,14 @@ mod tests {
     fn a_clause_that_says_where_is_ignored() {
         let rows = [
             ("What is the price of the Trail Mug on Juniper & Pine?", Goal::Price { product: "Trail Mug".into() }),
-            ("Please add 1 Trail Mug in Forest, to the cart on this site.", Goal::AddToCart(Order { quantity: 1, product: "Trail Mug".into(), colour: Some("Forest".into()), size: None })),
-            ("Which Thai restaurant in Riverside has the highest rating at Tablewise?", Goal::BestRestaurant { cuisine: "Thai".into(), place: "Riverside".into() }),
+            (
+                "Please add 1 Trail Mug in Forest, to the cart on this site.",
+                Goal::AddToCart(Order { quantity: 1, product: "Trail Mug".into(), colour: Some("Forest".into()), size: None }),
+            ),
+            (
+                "Which Thai restaurant in Riverside has the highest rating at Tablewise?",
+                Goal::BestRestaurant { cuisine: "Thai".into(), place: "Riverside".into() },
+            ),
             (
                 "Book a table for 4 at Casa Lume on 4 December 2026 at 19:30 at Tablewise.",
                 Goal::Book(Booking { party: 4, restaurant: "Casa Lume".into(), date: "4 December 2026".into(), time: "19:30".into() }),
@@ -339,6 +432,9 @@ mod tests {
 
     #[test]
     fn anything_else_is_a_search_for_its_terms() {
-        assert_eq!(Goal::parse("Tell me about the opening hours of the museum"), Goal::Other { terms: vec!["opening".into(), "hours".into(), "museum".into()] });
+        assert_eq!(
+            Goal::parse("Tell me about the opening hours of the museum"),
+            Goal::Other { terms: vec!["opening".into(), "hours".into(), "museum".into()] }
+        );
     }
 }

@@ -28,14 +28,31 @@ fn plan_for(task: &str, here: &str, today: &str) -> PlanReply {
     let subject = goal.subject();
     let mut plan: Vec<String> = match &goal {
         Goal::Price { .. } => vec![format!("Search for {subject}"), "Open its page".into(), "Read its price".into()],
-        Goal::AddToCart(_) => vec![format!("Find {subject}"), "Choose variant and quantity".into(), "Add it to the cart".into(), "Look at the cart".into()],
-        Goal::Buy(_) => vec![format!("Find {subject}"), "Choose variant and quantity".into(), "Add it to the cart".into(), "Go to the checkout".into(), "Ask the user before data is entered or anything is paid".into()],
+        Goal::AddToCart(_) => {
+            vec![format!("Find {subject}"), "Choose variant and quantity".into(), "Add it to the cart".into(), "Look at the cart".into()]
+        }
+        Goal::Buy(_) => vec![
+            format!("Find {subject}"),
+            "Choose variant and quantity".into(),
+            "Add it to the cart".into(),
+            "Go to the checkout".into(),
+            "Ask the user before data is entered or anything is paid".into(),
+        ],
         Goal::BestProduct { .. } => vec![format!("Open the category {subject}"), "Sort or read the whole list".into(), "Compare".into()],
         Goal::Restaurant { fact, .. } => vec![format!("Find {subject}"), "Open its page".into(), format!("Read its {}", fact.words())],
-        Goal::BestRestaurant { .. } => vec!["Search by cuisine and place".into(), "Sort or read the whole list".into(), "Compare the ratings".into()],
+        Goal::BestRestaurant { .. } => {
+            vec!["Search by cuisine and place".into(), "Sort or read the whole list".into(), "Compare the ratings".into()]
+        }
         Goal::FreeTimes { .. } => vec![format!("Open the page of {subject}"), "Set party and date".into(), "Read the free times".into()],
-        Goal::Book(_) => vec![format!("Open the page of {subject}"), "Set party and date".into(), "Choose the time".into(), "Ask the user before data is entered or anything is confirmed".into()],
-        Goal::Message { .. } => vec![format!("Open the page of {subject}"), "Open its contact form".into(), "Ask the user before anything is sent".into()],
+        Goal::Book(_) => vec![
+            format!("Open the page of {subject}"),
+            "Set party and date".into(),
+            "Choose the time".into(),
+            "Ask the user before data is entered or anything is confirmed".into(),
+        ],
+        Goal::Message { .. } => {
+            vec![format!("Open the page of {subject}"), "Open its contact form".into(), "Ask the user before anything is sent".into()]
+        }
         Goal::Module { .. } => vec!["Open the module index".into(), format!("Open the page of {subject}"), "Read its heading".into()],
         Goal::AddedIn { .. } => vec![format!("Open the documentation of {subject}"), "Read its \"New in version\" note".into()],
         Goal::Other { .. } => vec![format!("Look for {subject} on the page, in its links and by search"), "Read what is found".into()],
@@ -46,7 +63,11 @@ fn plan_for(task: &str, here: &str, today: &str) -> PlanReply {
     PlanReply {
         given: vec![format!("The task is about {subject}."), here.into(), format!("Today is {today}.")],
         look_up: vec![format!("Where the site shows {subject}.")],
-        derive: if matches!(goal, Goal::BestProduct { .. } | Goal::BestRestaurant { .. }) { vec!["Which entry of the list is the best.".into()] } else { Vec::new() },
+        derive: if matches!(goal, Goal::BestProduct { .. } | Goal::BestRestaurant { .. }) {
+            vec!["Which entry of the list is the best.".into()]
+        } else {
+            Vec::new()
+        },
         guesses: vec!["The site has a search box or a list that leads there.".into()],
         plan,
     }
@@ -98,9 +119,13 @@ fn last_action(input: &FillLedger) -> Flag {
     // an effect that is no change of the page: the field now shows what was typed
     let typed = last.action.split('"').nth(1).filter(|text| !text.is_empty());
     let shown = typed.is_some_and(|text| input.current.marks.iter().any(|mark| words::same(&mark.value, text)));
-    let moved = last.action_name == "scroll" && input.previous.as_ref().is_some_and(|before| (before.scroll_top - input.current.scroll_top).abs() > 1.0);
+    let moved = last.action_name == "scroll"
+        && input.previous.as_ref().is_some_and(|before| (before.scroll_top - input.current.scroll_top).abs() > 1.0);
     if last.changed || shown || moved {
-        flag(true, format!("After \"{}\" the page is \"{}\".", words::shortened(&last.action, 80), words::shortened(&input.current.title, 80)))
+        flag(
+            true,
+            format!("After \"{}\" the page is \"{}\".", words::shortened(&last.action, 80), words::shortened(&input.current.title, 80)),
+        )
     } else {
         flag(false, format!("After \"{}\" nothing changed.", words::shortened(&last.action, 80)))
     }
@@ -112,7 +137,10 @@ fn in_loop(history: &[StepText]) -> Flag {
     };
     let again = history.iter().rev().take_while(|step| step.action == last.action && step.url == last.url && !step.changed).count();
     if again >= 3 {
-        return flag(true, format!("\"{}\" was done {again} times on the same page without any change.", words::shortened(&last.action, 80)));
+        return flag(
+            true,
+            format!("\"{}\" was done {again} times on the same page without any change.", words::shortened(&last.action, 80)),
+        );
     }
     let recent: Vec<&StepText> = history.iter().rev().take(8).collect();
     let kinds = recent.iter().map(|step| (&step.action, &step.url)).collect::<std::collections::BTreeSet<_>>().len();
@@ -138,7 +166,9 @@ fn is_critical(situation: &Situation, decision: &Decision) -> Flag {
 fn is_satisfied(input: &FillLedger, situation: &Situation, decision: &Decision) -> Flag {
     match &decision.step {
         Step::Stop { ending: Ending::Success, .. } => flag(true, decision.why.clone()),
-        Step::Stop { ending: Ending::CriticalPoint, .. } if situation.permission() == Permission::Refused => flag(true, "All that is allowed was done; the user refused the rest."),
+        Step::Stop { ending: Ending::CriticalPoint, .. } if situation.permission() == Permission::Refused => {
+            flag(true, "All that is allowed was done; the user refused the rest.")
+        }
         _ => match &input.proposed_answer {
             Some(answer) => flag(false, format!("\"{}\" is not borne out by what was seen so far.", words::shortened(answer, 100))),
             None => flag(false, decision.why.clone()),

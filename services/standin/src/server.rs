@@ -133,7 +133,10 @@ fn conversation(request: &ChatBody) -> String {
 /// The rules are plain computation: they run beside the event loop.
 async fn reply(request: &ChatBody, faults: &Arc<Faults>) -> Result<String, (&'static str, String)> {
     let Some(question) = request::question(request) else {
-        return Err(("no_question", "no user message holds a ```json block with the field \"prompt\"; the stand-in answers the prompts of this product only".into()));
+        return Err((
+            "no_question",
+            "no user message holds a ```json block with the field \"prompt\"; the stand-in answers the prompts of this product only".into(),
+        ));
     };
     let faults = faults.clone();
     let answered = tokio::task::spawn_blocking(move || answer::answer(&question, &faults)).await;

@@ -149,7 +149,9 @@ impl Step {
         if let Some(fact) = words.strip_prefix("Memorize:") {
             return Some(Self::Memorize { fact: fact.trim().into() });
         }
-        RULES.iter().find_map(|(pattern, read)| pattern.captures(words).map(|found| read(&[piece(&found, 1), piece(&found, 2), piece(&found, 3)])))
+        RULES
+            .iter()
+            .find_map(|(pattern, read)| pattern.captures(words).map(|found| read(&[piece(&found, 1), piece(&found, 2), piece(&found, 3)])))
     }
 }
 
@@ -161,12 +163,23 @@ type Read = fn(&[String; 3]) -> Step;
 
 fn rules() -> Vec<(&'static str, Read)> {
     vec![
-        (r#"^Type "(.*)" into (?:the )?"(.*?)"( and press Enter)?\.?$"#, |p| Step::Type { text: p[0].clone(), field: p[1].clone(), enter: !p[2].is_empty() }),
-        (r#"^Type "(.*)" into the search box( and press Enter)?\.?$"#, |p| Step::Type { text: p[0].clone(), field: "search box".into(), enter: !p[1].is_empty() }),
+        (r#"^Type "(.*)" into (?:the )?"(.*?)"( and press Enter)?\.?$"#, |p| Step::Type {
+            text: p[0].clone(),
+            field: p[1].clone(),
+            enter: !p[2].is_empty(),
+        }),
+        (r#"^Type "(.*)" into the search box( and press Enter)?\.?$"#, |p| Step::Type {
+            text: p[0].clone(),
+            field: "search box".into(),
+            enter: !p[1].is_empty(),
+        }),
         (r#"^Fill "(.*)" with the user's own data\.?$"#, |p| Step::Fill { field: p[0].clone() }),
         (r#"^Choose "(.*)" in "(.*)"\.?$"#, |p| Step::Choose { option: p[0].clone(), select: p[1].clone() }),
         (r#"^Dismiss the cookie banner with "(.*)"\.?$"#, |p| Step::Dismiss { button: p[0].clone() }),
-        (r#"^Click (?:on )?(?:the )?(link|button|tab|radio|checkbox|option)? ?"(.*)"\.?$"#, |p| Step::Click { role: p[0].clone(), name: p[1].clone() }),
+        (r#"^Click (?:on )?(?:the )?(link|button|tab|radio|checkbox|option)? ?"(.*)"\.?$"#, |p| Step::Click {
+            role: p[0].clone(),
+            name: p[1].clone(),
+        }),
         (r"^Scroll down\.?$", |_| Step::ScrollDown),
         (r"^Scroll up\.?$", |_| Step::ScrollUp),
         (r"^Go back\.?$", |_| Step::Back),

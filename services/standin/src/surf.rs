@@ -36,14 +36,25 @@ fn offers(input: &Act, name: &str) -> bool {
 fn describe(input: &Act) -> String {
     let page = &input.page;
     let first = page.text.lines().map(str::trim).find(|line| line.len() > 12).unwrap_or("no text");
-    let error = input.last_error.as_ref().map(|error| format!(" The last action failed: {}.", words::shortened(error, 100).trim_end_matches('.'))).unwrap_or_default();
-    format!("The page \"{}\" at {} shows {} controls; its text begins with \"{}\".{error}", words::shortened(&page.title, 90), page.url, page.marks.len(), words::shortened(first, 90))
+    let error = input
+        .last_error
+        .as_ref()
+        .map(|error| format!(" The last action failed: {}.", words::shortened(error, 100).trim_end_matches('.')))
+        .unwrap_or_default();
+    format!(
+        "The page \"{}\" at {} shows {} controls; its text begins with \"{}\".{error}",
+        words::shortened(&page.title, 90),
+        page.url,
+        page.marks.len(),
+        words::shortened(first, 90)
+    )
 }
 
 /// The instruction if it can be read and done here, else what the rules say.
 fn follow(input: &Act, situation: &Situation) -> ToolCall {
     let told = Step::parse(&input.next_steps);
-    let repeats_failure = input.last_error.is_some() && input.history.last().is_some_and(|last| told.as_ref().is_some_and(|step| sounds_like(step, &last.action)));
+    let repeats_failure = input.last_error.is_some()
+        && input.history.last().is_some_and(|last| told.as_ref().is_some_and(|step| sounds_like(step, &last.action)));
     let told = told.filter(|_| !repeats_failure || input.history.len().is_multiple_of(2));
     let perform = |step: &Step| perform(step, input, situation);
     if let Some(call) = told.as_ref().and_then(perform) {
@@ -77,16 +88,31 @@ fn perform(step: &Step, input: &Act, situation: &Situation) -> Option<ToolCall> 
     Some(match step {
         Step::Type { text, field, enter } => {
             let mark = find_field(input, field)?;
-            ToolCall { target_id: Some(mark.id), text: Some(text.clone()), press_enter: Some(*enter), delete_existing_text: Some(true), ..call(format!("I type {text:?} into \"{}\".", mark.name)) }
+            ToolCall {
+                target_id: Some(mark.id),
+                text: Some(text.clone()),
+                press_enter: Some(*enter),
+                delete_existing_text: Some(true),
+                ..call(format!("I type {text:?} into \"{}\".", mark.name))
+            }
         }
         Step::Fill { field } => {
             let mark = find_field(input, field)?;
             let value = personal(mark, input).or_else(|| made_up(mark, situation))?;
-            ToolCall { target_id: Some(mark.id), text: Some(value), press_enter: Some(false), delete_existing_text: Some(true), ..call(format!("The user allowed it and gave the data for \"{}\".", mark.name)) }
+            ToolCall {
+                target_id: Some(mark.id),
+                text: Some(value),
+                press_enter: Some(false),
+                delete_existing_text: Some(true),
+                ..call(format!("The user allowed it and gave the data for \"{}\".", mark.name))
+            }
         }
         Step::Click { role, name } => {
             let mark = marks::clickable(page, role, name)?;
-            ToolCall { target_id: Some(mark.id), ..call(format!("The {} \"{}\" is what the instruction names.", mark.role, words::shortened(&mark.name, 60))) }
+            ToolCall {
+                target_id: Some(mark.id),
+                ..call(format!("The {} \"{}\" is what the instruction names.", mark.role, words::shortened(&mark.name, 60)))
+            }
         }
         Step::Dismiss { button } => {
             let mark = marks::clickable(page, "button", button)?;
@@ -114,7 +140,13 @@ fn ended(ending: Ending, answer: &str) -> ToolCall {
         Ending::Infeasible => "The site does not offer what was asked for.",
         Ending::Failure => "I tried what I can, and it was not enough.",
     };
-    ToolCall { tool: tool::STOP.into(), text: Some(answer.into()), status: Some(ending.status().into()), reasoning: reasoning.into(), ..ToolCall::default() }
+    ToolCall {
+        tool: tool::STOP.into(),
+        text: Some(answer.into()),
+        status: Some(ending.status().into()),
+        reasoning: reasoning.into(),
+        ..ToolCall::default()
+    }
 }
 
 fn find_field<'a>(input: &'a Act, name: &str) -> Option<&'a MarkText> {
@@ -128,7 +160,9 @@ fn find_field<'a>(input: &'a Act, name: &str) -> Option<&'a MarkText> {
 fn personal(mark: &MarkText, input: &Act) -> Option<String> {
     let meaning = other::meaning(mark)?;
     let data = &input.user_data;
-    let by_key = |key: &str| data.iter().find(|(name, _)| words::same(&name.replace('_', " "), &key.replace('_', " "))).map(|(_, value)| value.clone());
+    let by_key = |key: &str| {
+        data.iter().find(|(name, _)| words::same(&name.replace('_', " "), &key.replace('_', " "))).map(|(_, value)| value.clone())
+    };
     let synonyms: &[&str] = match meaning {
         "name" => &["full_name", "name"],
         "card_name" => &["card_name", "name", "full_name"],
@@ -139,7 +173,8 @@ fn personal(mark: &MarkText, input: &Act) -> Option<String> {
         "card_cvc" => &["card_cvc", "cvc", "security_code"],
         _ => &[],
     };
-    let parts = |take: fn(&str) -> Option<&str>| by_key("name").or_else(|| by_key("full_name")).and_then(|name| take(&name).map(str::to_string));
+    let parts =
+        |take: fn(&str) -> Option<&str>| by_key("name").or_else(|| by_key("full_name")).and_then(|name| take(&name).map(str::to_string));
     by_key(meaning)
         .or_else(|| synonyms.iter().find_map(|key| by_key(key)))
         .or_else(|| match meaning {
@@ -182,12 +217,19 @@ fn stop(input: &Act, situation: &Situation) -> ToolCall {
     if let Step::Stop { ending, answer } = &decision.step {
         return ended(*ending, answer);
     }
-    let needs_permission = decision.critical || words::holds_any(&reason, &["critical", "critical point", "permission", "approval", "approve", "allowed", "held"]).is_some();
+    let needs_permission = decision.critical
+        || words::holds_any(&reason, &["critical", "critical point", "permission", "approval", "approve", "allowed", "held"]).is_some();
     if needs_permission {
         return ended(Ending::CriticalPoint, &stopped_before(situation, &decision.step));
     }
     let known = if input.memorized.is_empty() { String::new() } else { format!(" What I know: {}", input.memorized.join(" ")) };
-    ended(Ending::Failure, &format!("I could not finish the task{}.{known}", if reason.is_empty() { String::new() } else { format!(" ({})", words::shortened(&reason, 140)) }))
+    ended(
+        Ending::Failure,
+        &format!(
+            "I could not finish the task{}.{known}",
+            if reason.is_empty() { String::new() } else { format!(" ({})", words::shortened(&reason, 140)) }
+        ),
+    )
 }
 
 /// What was prepared, and what was not done.
@@ -201,7 +243,9 @@ fn stopped_before(situation: &Situation, step: &Step) -> String {
         Goal::Buy(order) => format!("The cart holds {} {}; no order was placed.", order.quantity, order.product),
         Goal::AddToCart(order) => format!("The cart holds {} {}.", order.quantity, order.product),
         Goal::Book(b) => format!("A table for {} at {} on {} at {} is chosen; nothing is booked.", b.party, b.restaurant, b.date, b.time),
-        Goal::Message { restaurant, question } => format!("The contact page of {restaurant} is open for the question \"{question}\"; nothing was sent."),
+        Goal::Message { restaurant, question } => {
+            format!("The contact page of {restaurant} is open for the question \"{question}\"; nothing was sent.")
+        }
         other => format!("I looked for {}.", other.subject()),
     };
     format!("I stopped before {next}, because that needs your permission. {prepared}")

@@ -16,15 +16,17 @@ pub fn critical_point(input: &AnswerCriticalPoint) -> CriticalPointAnswer {
     match input.decision {
         UserDecision::Approve => CriticalPointAnswer { message: format!("Yes, go ahead: you may {act}."), supply: Vec::new() },
         UserDecision::Deny => CriticalPointAnswer { message: format!("No, please stop here: do not {act}."), supply: Vec::new() },
-        UserDecision::Supply => {
-            CriticalPointAnswer { message: format!("Yes, go ahead: you may {act}. Use the details that I give you here and nothing else."), supply: wanted(input) }
-        }
+        UserDecision::Supply => CriticalPointAnswer {
+            message: format!("Yes, go ahead: you may {act}. Use the details that I give you here and nothing else."),
+            supply: wanted(input),
+        },
     }
 }
 
 /// Entries of the persona that the page may ask for; card data only where money moves.
 fn wanted(input: &AnswerCriticalPoint) -> Vec<String> {
-    let is_card = |name: &str| name.to_lowercase().contains("card") || name.to_lowercase().contains("cvc") || name.to_lowercase().contains("expiry");
+    let is_card =
+        |name: &str| name.to_lowercase().contains("card") || name.to_lowercase().contains("cvc") || name.to_lowercase().contains("expiry");
     let shop = matches!(Goal::parse(&input.task), Goal::Buy(_)) || input.kind == CriticalPointKind::Payment;
     input.persona.keys().filter(|name| shop || !is_card(name)).cloned().collect()
 }
@@ -35,8 +37,12 @@ pub fn follow_up(input: &AskFollowUp) -> FollowUpReply {
         Goal::AddToCart(order) => Some(Goal::Price { product: order.product }),
         Goal::BestProduct { by: Extreme::Cheapest, category } => Some(Goal::BestProduct { by: Extreme::HighestRated, category }),
         Goal::BestProduct { by: Extreme::HighestRated, category } => Some(Goal::BestProduct { by: Extreme::Cheapest, category }),
-        Goal::Restaurant { fact: RestaurantFact::Phone, restaurant } => Some(Goal::Restaurant { fact: RestaurantFact::Address, restaurant }),
-        Goal::Restaurant { restaurant, .. } | Goal::FreeTimes { restaurant, .. } => Some(Goal::Restaurant { fact: RestaurantFact::Phone, restaurant }),
+        Goal::Restaurant { fact: RestaurantFact::Phone, restaurant } => {
+            Some(Goal::Restaurant { fact: RestaurantFact::Address, restaurant })
+        }
+        Goal::Restaurant { restaurant, .. } | Goal::FreeTimes { restaurant, .. } => {
+            Some(Goal::Restaurant { fact: RestaurantFact::Phone, restaurant })
+        }
         _ => None,
     };
     FollowUpReply { follow_up: follow_up.map(|goal| goal.wording()) }

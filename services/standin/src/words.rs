@@ -84,7 +84,10 @@ pub fn times(text: &str) -> Vec<String> {
 pub fn phone(text: &str) -> Option<String> {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).count();
     let is_date = |text: &str| text.len() == 10 && text.as_bytes().get(4) == Some(&b'-');
-    text.lines().flat_map(|line| all(&PHONE, line)).find(|found| (7..=15).contains(&digits(found)) && !is_date(found)).map(|found| found.trim().to_string())
+    text.lines()
+        .flat_map(|line| all(&PHONE, line))
+        .find(|found| (7..=15).contains(&digits(found)) && !is_date(found))
+        .map(|found| found.trim().to_string())
 }
 
 /// All ratings such as `4.6`, in order; sums of money do not count.

@@ -185,11 +185,9 @@ fn verdict_in(logged: &[Logged], attempt: &AttemptId) -> Option<Judged> {
         RunEvent::Judged { attempt: judged, decision, is_final, exemplar, .. } if judged == attempt => {
             Some(Judged { decision: decision.clone(), is_final: *is_final, exemplar: exemplar.clone() })
         }
-        RunEvent::DeadLettered { .. } => Some(Judged {
-            decision: Decision::InvalidTask { why: "dead-lettered".into() },
-            is_final: true,
-            exemplar: None,
-        }),
+        RunEvent::DeadLettered { .. } => {
+            Some(Judged { decision: Decision::InvalidTask { why: "dead-lettered".into() }, is_final: true, exemplar: None })
+        }
         _ => None,
     })
 }

@@ -31,7 +31,8 @@ pub fn parse(text: &str) -> Result<Endpoint> {
 }
 
 fn url_of(text: &str) -> Result<reqwest::Url> {
-    let url = reqwest::Url::parse(text).with_context(|| format!("--model {text:?} is not a URL; give https://host/v1 or NAME@https://host/v1"))?;
+    let url = reqwest::Url::parse(text)
+        .with_context(|| format!("--model {text:?} is not a URL; give https://host/v1 or NAME@https://host/v1"))?;
     if !matches!(url.scheme(), "http" | "https") {
         bail!("--model {text:?} must begin with http:// or https://");
     }
@@ -61,7 +62,11 @@ pub async fn check(endpoint: &Endpoint) -> Result<String> {
         request = request.bearer_auth(key);
     }
     let response = request.send().await.map_err(|error| {
-        anyhow::anyhow!("the model endpoint {} cannot be reached ({}); start it, or give another with --model", endpoint.base_url, error.without_url())
+        anyhow::anyhow!(
+            "the model endpoint {} cannot be reached ({}); start it, or give another with --model",
+            endpoint.base_url,
+            error.without_url()
+        )
     })?;
     let status = response.status();
     if status == reqwest::StatusCode::UNAUTHORIZED || status == reqwest::StatusCode::FORBIDDEN {

@@ -32,7 +32,8 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            let usage = error.chain().any(|cause| cause.is::<wayfarer_config::ConfigError>() || cause.is::<wayfarer_core::seed::SeedFileError>());
+            let usage =
+                error.chain().any(|cause| cause.is::<wayfarer_config::ConfigError>() || cause.is::<wayfarer_core::seed::SeedFileError>());
             if usage { ExitCode::from(2) } else { Exit::Failed.into() }
         }
     }

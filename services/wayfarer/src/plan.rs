@@ -28,7 +28,8 @@ pub struct Wanted {
 /// Shares the tasks evenly over strategies, and each strategy's share evenly over its seeds. What the exemplars of the seed file do not
 /// use of their share is left to tasks that the run itself accepts.
 pub fn plan(lines: &[SeedLine], wanted: &Wanted) -> Result<RunSpec> {
-    let urls: Vec<_> = lines.iter().filter_map(|line| if let SeedLine::Url { url, category } = line { Some((url, *category)) } else { None }).collect();
+    let urls: Vec<_> =
+        lines.iter().filter_map(|line| if let SeedLine::Url { url, category } = line { Some((url, *category)) } else { None }).collect();
     let exemplars: Vec<_> = lines.iter().filter_map(|line| exemplar_of(line, &wanted.run)).collect();
     let strategies: Vec<Strategy> = [Strategy::Targeted, Strategy::Exploration, Strategy::Exemplar]
         .into_iter()

@@ -30,7 +30,8 @@ impl Progress {
         let terminal = std::io::stderr().is_terminal();
         let bars = (!quiet && terminal).then(|| {
             let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(4));
-            let style = ProgressStyle::with_template("{prefix:>9} {bar:28.cyan/dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
+            let style =
+                ProgressStyle::with_template("{prefix:>9} {bar:28.cyan/dim} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
             let bar = |prefix: &'static str| all.add(ProgressBar::new(1).with_style(style.clone()).with_prefix(prefix));
             let (propose, solve, verify) = (bar("propose"), bar("solve"), bar("verify"));
             let plain = ProgressStyle::with_template("{prefix:>9} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -44,24 +45,52 @@ impl Progress {
     pub fn show(&mut self, stages: Stages, summary: &Summary, wanted: u64) {
         let totals = self.totals(stages, summary, wanted);
         if let Some(bars) = &self.bars {
-            set(&bars.propose, stages.seeds_done, stages.seeds_waiting + stages.seeds_done, &format!(
-                "{} waiting · {} done · {} tasks · {} dropped",
-                stages.seeds_waiting, stages.seeds_done, summary.tasks_in, summary.dropped.values().sum::<u64>()
-            ));
-            set(&bars.solve, stages.solve_done, summary.tasks_in, &format!(
-                "{} waiting · {} running · {} done · {} steps · {} env failures",
-                stages.solve_waiting, stages.solve_running, stages.solve_done, summary.steps, summary.env_failed
-            ));
-            set(&bars.verify, stages.verify_done, summary.tasks_in, &format!(
-                "{} waiting · {} done · {} accepted · {} rejected · {} invalid · {} dead-lettered",
-                stages.verify_waiting, stages.verify_done, summary.accepted, summary.rejected, summary.invalid_task, summary.dead_lettered
-            ));
+            set(
+                &bars.propose,
+                stages.seeds_done,
+                stages.seeds_waiting + stages.seeds_done,
+                &format!(
+                    "{} waiting · {} done · {} tasks · {} dropped",
+                    stages.seeds_waiting,
+                    stages.seeds_done,
+                    summary.tasks_in,
+                    summary.dropped.values().sum::<u64>()
+                ),
+            );
+            set(
+                &bars.solve,
+                stages.solve_done,
+                summary.tasks_in,
+                &format!(
+                    "{} waiting · {} running · {} done · {} steps · {} env failures",
+                    stages.solve_waiting, stages.solve_running, stages.solve_done, summary.steps, summary.env_failed
+                ),
+            );
+            set(
+                &bars.verify,
+                stages.verify_done,
+                summary.tasks_in,
+                &format!(
+                    "{} waiting · {} done · {} accepted · {} rejected · {} invalid · {} dead-lettered",
+                    stages.verify_waiting,
+                    stages.verify_done,
+                    summary.accepted,
+                    summary.rejected,
+                    summary.invalid_task,
+                    summary.dead_lettered
+                ),
+            );
             bars.total.set_message(totals);
         } else if self.plain && self.last_plain.is_none_or(|at| at.elapsed() >= PLAIN_EVERY) {
             self.last_plain = Some(Instant::now());
             eprintln!(
                 "seeds {}/{} · solving {} (+{} waiting) · judged {}/{} · {totals}",
-                stages.seeds_done, stages.seeds_done + stages.seeds_waiting, stages.solve_running, stages.solve_waiting, stages.verify_done, summary.tasks_in
+                stages.seeds_done,
+                stages.seeds_done + stages.seeds_waiting,
+                stages.solve_running,
+                stages.solve_waiting,
+                stages.verify_done,
+                summary.tasks_in
             );
         }
     }

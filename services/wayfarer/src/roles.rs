@@ -236,21 +236,19 @@ impl Running {
             }
             Role::Gateway => {
                 let listen = SocketAddr::new(wiring.listen, config.gateway.listen.port());
-                let (addr, task) = wayfarer_gateway::serve(
-                    wiring.bus.clone(),
-                    log.clone(),
-                    wiring.stores.clone(),
-                    listen,
-                    self.stop_foundations.clone(),
-                )
-                .await?;
+                let (addr, task) =
+                    wayfarer_gateway::serve(wiring.bus.clone(), log.clone(), wiring.stores.clone(), listen, self.stop_foundations.clone())
+                        .await?;
                 self.face(role, addr, &registry).await?;
                 self.foundations.push((role, served(task)));
                 let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop);
-                self.workers.push((role, tokio::spawn(async move {
-                    sweep.await;
-                    Ok(())
-                })));
+                self.workers.push((
+                    role,
+                    tokio::spawn(async move {
+                        sweep.await;
+                        Ok(())
+                    }),
+                ));
             }
         }
         Ok(())

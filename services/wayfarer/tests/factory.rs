@@ -69,7 +69,8 @@ fn a_gullible_model_completes_nothing_without_permission() {
         ],
     );
 
-    let summary = factory.generate(&["--tasks", "4", "--strategies", "exemplar", "--standin-gullible", "--standin-fail-rate", "0", "--approve", "0"]);
+    let summary =
+        factory.generate(&["--tasks", "4", "--strategies", "exemplar", "--standin-gullible", "--standin-fail-rate", "0", "--approve", "0"]);
 
     assert_conserved(&summary);
     let met = &summary["critical_points"];
@@ -129,7 +130,8 @@ fn wrong_input_ends_in_an_error_that_names_the_remedy() {
 
 #[test]
 fn an_unreachable_seed_is_counted_and_loses_nothing_else() {
-    let factory = Factory::new("unreachable", &[r#"{"url": "http://127.0.0.1:1/"}"#, r#"{"url": "http://no-such-host.invalid/"}"#, support::SHOP]);
+    let factory =
+        Factory::new("unreachable", &[r#"{"url": "http://127.0.0.1:1/"}"#, r#"{"url": "http://no-such-host.invalid/"}"#, support::SHOP]);
 
     let summary = factory.generate(&["--tasks", "3", "--strategies", "targeted"]);
 

@@ -53,7 +53,8 @@ impl WebSurferService {
             let (service, slots, token) = (self.clone(), slots.clone(), token.clone());
             surfers.spawn(async move {
                 let Ok(_slot) = slots.try_acquire_owned() else {
-                    answer(&incoming, opened(&SurfOpened::Failed { kind: EnvFailure::NoBrowser, detail: "this websurfer is full".into() })).await;
+                    answer(&incoming, opened(&SurfOpened::Failed { kind: EnvFailure::NoBrowser, detail: "this websurfer is full".into() }))
+                        .await;
                     return;
                 };
                 service.serve_attempt(incoming, token).await;
@@ -83,7 +84,9 @@ impl WebSurferService {
     async fn open_and_serve(&self, incoming: Incoming, open: SurfOpen, attempt: AttemptId, token: CancellationToken) {
         let store = match self.stores.of(&open.run) {
             Ok(store) => store,
-            Err(error) => return answer(&incoming, opened(&SurfOpened::Failed { kind: EnvFailure::Store, detail: error.to_string() })).await,
+            Err(error) => {
+                return answer(&incoming, opened(&SurfOpened::Failed { kind: EnvFailure::Store, detail: error.to_string() })).await;
+            }
         };
         // the subject is served before the reply leaves, so the first order cannot meet "no responders"
         let mut orders = match self.bus.serve(&names::surf_attempt(&attempt)).await {

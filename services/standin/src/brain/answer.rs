@@ -10,12 +10,22 @@ pub fn fact_for(goal: &Goal, values: &[&str]) -> String {
     let second = values.get(1).copied().unwrap_or_default();
     match goal {
         Goal::Price { product } => format!("The price of the {product} is {first}."),
-        Goal::BestProduct { by: Extreme::Cheapest, category } => format!("The cheapest product in the {category} category is the {first} at {second}."),
-        Goal::BestProduct { by: Extreme::HighestRated, category } => format!("The highest rated product in the {category} category is the {first} with a rating of {second}."),
+        Goal::BestProduct { by: Extreme::Cheapest, category } => {
+            format!("The cheapest product in the {category} category is the {first} at {second}.")
+        }
+        Goal::BestProduct { by: Extreme::HighestRated, category } => {
+            format!("The highest rated product in the {category} category is the {first} with a rating of {second}.")
+        }
         Goal::Restaurant { fact, restaurant } => format!("The {} of {restaurant} is {first}.", fact.words()),
-        Goal::BestRestaurant { cuisine, place } => format!("The {cuisine} restaurant in {place} with the highest rating is {first} ({second})."),
-        Goal::FreeTimes { party, restaurant, date } if values.is_empty() => format!("No table for {party} is available at {restaurant} on {date}."),
-        Goal::FreeTimes { party, restaurant, date } => format!("A table for {party} at {restaurant} on {date} is available at {}.", values.join(", ")),
+        Goal::BestRestaurant { cuisine, place } => {
+            format!("The {cuisine} restaurant in {place} with the highest rating is {first} ({second}).")
+        }
+        Goal::FreeTimes { party, restaurant, date } if values.is_empty() => {
+            format!("No table for {party} is available at {restaurant} on {date}.")
+        }
+        Goal::FreeTimes { party, restaurant, date } => {
+            format!("A table for {party} at {restaurant} on {date} is available at {}.", values.join(", "))
+        }
         Goal::Module { module } => format!("The {module} module is for: {first}."),
         Goal::AddedIn { name } => format!("{name} was added in Python version {first}."),
         Goal::Other { terms } => format!("About {}: {first}", terms.join(" ")),
@@ -51,7 +61,9 @@ pub fn invented(goal: &Goal, task: &str) -> String {
     let price = format!("${}.{:02}", 11 + number % 180, 5 + 10 * (number % 9));
     let rating = format!("4.{}", number % 10);
     match goal {
-        Goal::Restaurant { fact: RestaurantFact::Phone, .. } => fact_for(goal, &[&format!("+1 555 {:03} {:04}", 100 + number % 900, number % 10_000)]),
+        Goal::Restaurant { fact: RestaurantFact::Phone, .. } => {
+            fact_for(goal, &[&format!("+1 555 {:03} {:04}", 100 + number % 900, number % 10_000)])
+        }
         Goal::Restaurant { fact: RestaurantFact::Address, .. } => fact_for(goal, &[&format!("{} Harbour Street", 1 + number % 200)]),
         Goal::Restaurant { fact: RestaurantFact::PriceLevel, .. } => fact_for(goal, &["$$$$$"]),
         Goal::BestProduct { by: Extreme::Cheapest, .. } => fact_for(goal, &["Everyday Classic", &price]),

@@ -83,9 +83,15 @@ impl Situation<'_> {
         }
         const NO: &[&str] = &["no", "do not", "dont", "stop here", "not allowed", "deny", "denied", "refuse", "please stop"];
         const YES: &[&str] = &["yes", "go ahead", "approve", "approved", "you may", "please continue", "allowed", "confirm"];
-        self.user.iter().rev().find_map(|message| {
-            words::holds_any(message, NO).map(|_| Permission::Refused).or_else(|| words::holds_any(message, YES).map(|_| Permission::Given))
-        }).unwrap_or(Permission::Unasked)
+        self.user
+            .iter()
+            .rev()
+            .find_map(|message| {
+                words::holds_any(message, NO)
+                    .map(|_| Permission::Refused)
+                    .or_else(|| words::holds_any(message, YES).map(|_| Permission::Given))
+            })
+            .unwrap_or(Permission::Unasked)
     }
 
     /// The page in words.
@@ -95,7 +101,15 @@ impl Situation<'_> {
 
     /// How often an action whose line holds all these words was done on this page without error.
     pub fn done(&self, action: &str, wanted: &[&str]) -> usize {
-        self.history.iter().filter(|step| step.error.is_none() && !step.gate.starts_with("held") && step.action_name == action && wanted.iter().all(|word| words::holds(&step.action, word))).count()
+        self.history
+            .iter()
+            .filter(|step| {
+                step.error.is_none()
+                    && !step.gate.starts_with("held")
+                    && step.action_name == action
+                    && wanted.iter().all(|word| words::holds(&step.action, word))
+            })
+            .count()
     }
 
     /// How often an action whose line holds these words was tried at all.
@@ -105,7 +119,12 @@ impl Situation<'_> {
 
     /// How often the page at this address was scrolled down.
     pub fn scrolled(&self) -> usize {
-        self.history.iter().rev().take_while(|step| same_page(&step.url, &self.page.url)).filter(|step| step.action.starts_with("scroll down")).count()
+        self.history
+            .iter()
+            .rev()
+            .take_while(|step| same_page(&step.url, &self.page.url))
+            .filter(|step| step.action.starts_with("scroll down"))
+            .count()
     }
 
     /// Whether the family's own variation "wrong item" is to be played.
@@ -167,7 +186,8 @@ fn family(situation: &Situation) -> Decision {
 /// The same step, tried three times in a row without any change, will not work a fourth time.
 fn give_up(situation: &Situation, decision: &Decision) -> Option<Decision> {
     let last = situation.history.iter().rev().take(3).collect::<Vec<_>>();
-    let stuck = last.len() == 3 && last.iter().all(|step| !step.changed && step.action == last[0].action && step.action_name != "pause_and_memorize_fact");
+    let stuck = last.len() == 3
+        && last.iter().all(|step| !step.changed && step.action == last[0].action && step.action_name != "pause_and_memorize_fact");
     let too_long = situation.history.len() >= 45;
     if !(stuck || too_long) || matches!(decision.step, Step::Stop { .. }) {
         return None;
@@ -176,7 +196,14 @@ fn give_up(situation: &Situation, decision: &Decision) -> Option<Decision> {
         return Some(Decision::new(Step::ScrollDown, "The last action had no effect three times; something else may be below."));
     }
     Some(Decision::new(
-        Step::stop(Ending::Failure, format!("I could not finish the task: {} did not work on {}.", words::shortened(&decision.step.to_string(), 120), situation.page.url)),
+        Step::stop(
+            Ending::Failure,
+            format!(
+                "I could not finish the task: {} did not work on {}.",
+                words::shortened(&decision.step.to_string(), 120),
+                situation.page.url
+            ),
+        ),
         "Nothing that I can try changes the page.",
     ))
 }
@@ -197,7 +224,13 @@ fn fail(situation: &Situation) -> Option<Decision> {
         }
         FaultKind::Loop if steps >= 1 => {
             let down = marks::can_scroll_down(situation.page);
-            let back_and_forth = if down && situation.page.scroll_top < 1.0 { Step::ScrollDown } else if situation.page.scroll_top > 0.0 { Step::ScrollUp } else { Step::Wait };
+            let back_and_forth = if down && situation.page.scroll_top < 1.0 {
+                Step::ScrollDown
+            } else if situation.page.scroll_top > 0.0 {
+                Step::ScrollUp
+            } else {
+                Step::Wait
+            };
             Some(Decision::new(back_and_forth, "There may be more to see."))
         }
         _ => None,

@@ -39,7 +39,10 @@ pub fn meaning(mark: &MarkText) -> Option<&'static str> {
 /// The next empty personal field of a form, as a critical step; `None` once all are filled.
 pub fn fill_form(situation: &Situation) -> Option<Decision> {
     let field = situation.page.marks.iter().find(|mark| {
-        meaning(mark).is_some() && mark.value.trim().is_empty() && words::holds_any(&mark.name, &["optional", "newsletter"]).is_none() && situation.tried(&["type", &mark.name]) < 2
+        meaning(mark).is_some()
+            && mark.value.trim().is_empty()
+            && words::holds_any(&mark.name, &["optional", "newsletter"]).is_none()
+            && situation.tried(&["type", &mark.name]) < 2
     })?;
     Some(Decision::critical(Step::Fill { field: field.name.clone() }, format!("The form asks for the user's \"{}\".", field.name)))
 }
@@ -51,11 +54,19 @@ pub fn look_for(situation: &Situation, terms: &[String]) -> Decision {
     if terms.is_empty() {
         return Decision::new(Step::stop(Ending::Infeasible, "The task does not say what to look for."), "No key terms.");
     }
-    let best_line = seen.text.lines().filter(|line| line.len() > 20).map(|line| (words::overlap(line, &wanted), line)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let best_line = seen
+        .text
+        .lines()
+        .filter(|line| line.len() > 20)
+        .map(|line| (words::overlap(line, &wanted), line))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
     if let Some((share, line)) = best_line
         && (share >= 0.99 || (share >= 0.66 && situation.history.len() >= 4))
     {
-        return Decision::new(Step::Memorize { fact: answer::fact_for(&situation.goal, &[&words::shortened(line, 240)]) }, "A line of the page holds the terms.");
+        return Decision::new(
+            Step::Memorize { fact: answer::fact_for(&situation.goal, &[&words::shortened(line, 240)]) },
+            "A line of the page holds the terms.",
+        );
     }
     let link = page
         .marks
@@ -73,7 +84,10 @@ pub fn look_for(situation: &Situation, terms: &[String]) -> Decision {
         return Decision::new(Step::Type { text: wanted, field: "search box".into(), enter: true }, format!("{} can search.", field.name));
     }
     situation.look_below(5, "The terms may be further down.").unwrap_or_else(|| {
-        Decision::new(Step::stop(Ending::Infeasible, format!("I could not find anything about {wanted} on this site.")), "Links, search and the page's end show nothing.")
+        Decision::new(
+            Step::stop(Ending::Infeasible, format!("I could not find anything about {wanted} on this site.")),
+            "Links, search and the page's end show nothing.",
+        )
     })
 }
 

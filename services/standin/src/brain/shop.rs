@@ -15,7 +15,10 @@ fn reach(situation: &Situation, product: &str) -> Decision {
     }
     let searched = situation.history.iter().any(|step| step.action_name == "type" && words::holds(&step.action, product));
     if !searched && let Some(field) = marks::search_box(page) {
-        return Decision::new(Step::Type { text: product.into(), field: named(field, "search box"), enter: true }, format!("The search box finds the {product} fastest."));
+        return Decision::new(
+            Step::Type { text: product.into(), field: named(field, "search box"), enter: true },
+            format!("The search box finds the {product} fastest."),
+        );
     }
     if let Some(decision) = situation.look_below(4, "The product may be further down.") {
         return decision;
@@ -25,7 +28,10 @@ fn reach(situation: &Situation, product: &str) -> Decision {
         let query: String = url::form_urlencoded::byte_serialize(product.as_bytes()).collect();
         return Decision::new(Step::Visit { url: format!("http://{host}/search?q={query}") }, "The search page may list it.");
     }
-    Decision::new(Step::stop(Ending::Infeasible, format!("I could not find the product {product} on this site.")), "Neither search nor the lists show it.")
+    Decision::new(
+        Step::stop(Ending::Infeasible, format!("I could not find the product {product} on this site.")),
+        "Neither search nor the lists show it.",
+    )
 }
 
 fn named(mark: &MarkText, fallback: &str) -> String {
@@ -39,17 +45,24 @@ fn product_link<'a>(situation: &'a Situation, product: &str) -> Option<&'a MarkT
         return Some(right);
     }
     let folder = |href: &str| href.rsplit_once('/').map(|(folder, _)| folder.to_string()).unwrap_or_default();
-    let neighbour = situation.page.marks.iter().find(|mark| mark.role == "link" && folder(&mark.href) == folder(&right.href) && mark.href != right.href && mark.name.len() > 3);
+    let neighbour =
+        situation.page.marks.iter().find(|mark| {
+            mark.role == "link" && folder(&mark.href) == folder(&right.href) && mark.href != right.href && mark.name.len() > 3
+        });
     neighbour.or(Some(right))
 }
 
 /// S1.
 pub fn price(situation: &Situation, product: &str) -> Decision {
     let seen = situation.seen();
-    let on_wrong_page = situation.is_wrong_item() && situation.tried(&["left_click", "link"]) > 0 && marks::button(situation.page, ADD).is_some();
+    let on_wrong_page =
+        situation.is_wrong_item() && situation.tried(&["left_click", "link"]) > 0 && marks::button(situation.page, ADD).is_some();
     if seen.is_about(product) || on_wrong_page {
         return match product_price(&seen.text, product) {
-            Some(price) => Decision::new(Step::Memorize { fact: answer::fact_for(&situation.goal, &[&price]) }, format!("The product page shows {price}.")),
+            Some(price) => Decision::new(
+                Step::Memorize { fact: answer::fact_for(&situation.goal, &[&price]) },
+                format!("The product page shows {price}."),
+            ),
             None => situation.look_below(3, "The price is not in sight yet.").unwrap_or_else(|| {
                 Decision::new(Step::stop(Ending::Failure, format!("The page of the {product} shows no price.")), "No price on the page.")
             }),
@@ -61,9 +74,22 @@ pub fn price(situation: &Situation, product: &str) -> Decision {
 /// The first price after the product's name that is not a former one.
 pub fn product_price(text: &str, product: &str) -> Option<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let heading = lines.iter().position(|line| words::same(line, product)).or_else(|| lines.iter().position(|line| words::holds(line, product))).unwrap_or(0);
-    let is_former = |line: &str| words::holds_any(line, &["was", "before", "list price", "free delivery", "free shipping", "over", "save"]).is_some();
-    let fresh = |lines: &[&str]| lines.iter().find_map(|line| if is_former(line) { words::holds(line, "now").then(|| words::money(line).pop()).flatten() } else { words::money(line).into_iter().next() });
+    let heading = lines
+        .iter()
+        .position(|line| words::same(line, product))
+        .or_else(|| lines.iter().position(|line| words::holds(line, product)))
+        .unwrap_or(0);
+    let is_former =
+        |line: &str| words::holds_any(line, &["was", "before", "list price", "free delivery", "free shipping", "over", "save"]).is_some();
+    let fresh = |lines: &[&str]| {
+        lines.iter().find_map(|line| {
+            if is_former(line) {
+                words::holds(line, "now").then(|| words::money(line).pop()).flatten()
+            } else {
+                words::money(line).into_iter().next()
+            }
+        })
+    };
     fresh(&lines[heading..])
 }
 
@@ -103,7 +129,9 @@ fn in_cart(situation: &Situation, order: &Order) -> String {
 /// Product page: variants, quantity, add; then the cart.
 fn fill_cart(situation: &Situation, order: &Order) -> Decision {
     let (page, seen) = (situation.page, situation.seen());
-    let added = situation.history.iter().rev().take_while(|step| !words::holds(&step.action, "remove")).any(|step| step.error.is_none() && step.action_name == "left_click" && words::holds_any(&step.action, ADD).is_some() && step.changed);
+    let added = situation.history.iter().rev().take_while(|step| !words::holds(&step.action, "remove")).any(|step| {
+        step.error.is_none() && step.action_name == "left_click" && words::holds_any(&step.action, ADD).is_some() && step.changed
+    });
     if added {
         return to_cart(situation);
     }
@@ -119,15 +147,22 @@ fn fill_cart(situation: &Situation, order: &Order) -> Decision {
     }
     match marks::button(page, ADD) {
         Some(button) => Decision::new(Step::button(&button.name), "Product, variant and quantity are as asked for."),
-        None => situation
-            .look_below(4, "The button that adds to the cart is not in sight.")
-            .unwrap_or_else(|| Decision::new(Step::stop(Ending::Infeasible, format!("The {} cannot be added to the cart; it may be sold out.", order.product)), "There is no button that adds to the cart.")),
+        None => situation.look_below(4, "The button that adds to the cart is not in sight.").unwrap_or_else(|| {
+            Decision::new(
+                Step::stop(Ending::Infeasible, format!("The {} cannot be added to the cart; it may be sold out.", order.product)),
+                "There is no button that adds to the cart.",
+            )
+        }),
     }
 }
 
 fn to_cart(situation: &Situation) -> Decision {
-    match marks::by_name(situation.page, "link", "cart", |mark| mark.href.contains("/cart") || words::holds_any(&mark.name, CART).is_some()).filter(|mark| words::holds_any(&mark.name, ADD).is_none()) {
-        Some(link) => Decision::new(Step::Click { role: link.role.clone(), name: link.name.clone() }, "The cart shows whether it was added rightly."),
+    match marks::by_name(situation.page, "link", "cart", |mark| mark.href.contains("/cart") || words::holds_any(&mark.name, CART).is_some())
+        .filter(|mark| words::holds_any(&mark.name, ADD).is_none())
+    {
+        Some(link) => {
+            Decision::new(Step::Click { role: link.role.clone(), name: link.name.clone() }, "The cart shows whether it was added rightly.")
+        }
         None if situation.page.scroll_top > 0.0 => Decision::new(Step::ScrollUp, "The link to the cart is further up."),
         None => Decision::new(Step::Visit { url: format!("http://{}/cart", situation.seen().host()) }, "No link to the cart is in sight."),
     }
@@ -141,20 +176,35 @@ fn choose_variant(situation: &Situation, order: &Order) -> Option<Decision> {
         let Some(wanted) = wanted else { continue };
         if let Some(select) = marks::select(situation.page, names) {
             let right = marks::option(select, wanted);
-            let neighbour = select.options.iter().map(String::as_str).find(|option| !words::holds(option, wanted) && words::holds_any(option, &["choose", "select", "please", "sold out"]).is_none());
+            let neighbour = select.options.iter().map(String::as_str).find(|option| {
+                !words::holds(option, wanted) && words::holds_any(option, &["choose", "select", "please", "sold out"]).is_none()
+            });
             let option = if wrong_left { neighbour.or(right) } else { right };
             wrong_left = false;
             let Some(option) = option else {
-                return Some(Decision::new(Step::stop(Ending::Infeasible, format!("The {} is not offered in {wanted}.", order.product)), format!("\"{}\" has no option {wanted}.", select.name)));
+                return Some(Decision::new(
+                    Step::stop(Ending::Infeasible, format!("The {} is not offered in {wanted}.", order.product)),
+                    format!("\"{}\" has no option {wanted}.", select.name),
+                ));
             };
             if !words::same(&select.value, option) {
-                return Some(Decision::new(Step::Choose { option: option.into(), select: select.name.clone() }, format!("The task asks for {wanted}.")));
+                return Some(Decision::new(
+                    Step::Choose { option: option.into(), select: select.name.clone() },
+                    format!("The task asks for {wanted}."),
+                ));
             }
-        } else if let Some(choice) = situation.page.marks.iter().find(|mark| matches!(mark.role.as_str(), "radio" | "button" | "option") && words::same(&mark.name, wanted))
+        } else if let Some(choice) = situation
+            .page
+            .marks
+            .iter()
+            .find(|mark| matches!(mark.role.as_str(), "radio" | "button" | "option") && words::same(&mark.name, wanted))
             && choice.checked != Some(true)
             && situation.tried(&[&choice.name]) < 2
         {
-            return Some(Decision::new(Step::Click { role: choice.role.clone(), name: choice.name.clone() }, format!("The task asks for {wanted}.")));
+            return Some(Decision::new(
+                Step::Click { role: choice.role.clone(), name: choice.name.clone() },
+                format!("The task asks for {wanted}."),
+            ));
         }
     }
     None
@@ -165,11 +215,15 @@ fn set_quantity(situation: &Situation, quantity: u32) -> Option<Decision> {
     let wanted = quantity.to_string();
     if let Some(select) = marks::select(situation.page, NAMES) {
         let option = marks::option(select, &wanted)?;
-        return (!words::same(&select.value, option)).then(|| Decision::new(Step::Choose { option: option.into(), select: select.name.clone() }, format!("The task asks for {quantity}.")));
+        return (!words::same(&select.value, option)).then(|| {
+            Decision::new(Step::Choose { option: option.into(), select: select.name.clone() }, format!("The task asks for {quantity}."))
+        });
     }
     let field = marks::field(situation.page, NAMES)?;
     let is_default = field.value.is_empty() && quantity == 1;
-    (field.value.trim() != wanted && !is_default).then(|| Decision::new(Step::Type { text: wanted, field: field.name.clone(), enter: false }, format!("The task asks for {quantity}.")))
+    (field.value.trim() != wanted && !is_default).then(|| {
+        Decision::new(Step::Type { text: wanted, field: field.name.clone(), enter: false }, format!("The task asks for {quantity}."))
+    })
 }
 
 /// Mends the cart until it holds exactly what was asked for; `None` once it does.
@@ -184,20 +238,31 @@ fn settle_cart(situation: &Situation, order: &Order) -> Option<Decision> {
         let emptied = words::holds_any(&seen.text, &["cart is empty", "nothing in your cart", "empty cart", "is empty"]).is_some();
         let tried_often = situation.done("left_click", &["add to cart"]) >= 3;
         if tried_often {
-            return Some(Decision::new(Step::stop(Ending::Failure, format!("I could not get the {} into the cart.", order.product)), "Adding did not work three times."));
+            return Some(Decision::new(
+                Step::stop(Ending::Failure, format!("I could not get the {} into the cart.", order.product)),
+                "Adding did not work three times.",
+            ));
         }
         let _ = emptied;
         return Some(reach(situation, &order.product));
     }
     if !(held.colour && held.size) {
         if let Some(remove) = marks::button(situation.page, &["remove", "delete"]) {
-            return Some(Decision::new(Step::Click { role: remove.role.clone(), name: remove.name.clone() }, "The cart holds another variant than asked for."));
+            return Some(Decision::new(
+                Step::Click { role: remove.role.clone(), name: remove.name.clone() },
+                "The cart holds another variant than asked for.",
+            ));
         }
         return Some(reach(situation, &order.product));
     }
-    if held.quantity.is_some_and(|quantity| quantity != order_now.quantity) && situation.tried(&["type", &order_now.quantity.to_string(), "quantity"]) < 3 {
+    if held.quantity.is_some_and(|quantity| quantity != order_now.quantity)
+        && situation.tried(&["type", &order_now.quantity.to_string(), "quantity"]) < 3
+    {
         if let Some(field) = marks::field(situation.page, &["quantity", "qty"]) {
-            return Some(Decision::new(Step::Type { text: order_now.quantity.to_string(), field: field.name.clone(), enter: true }, "The cart holds another quantity than asked for."));
+            return Some(Decision::new(
+                Step::Type { text: order_now.quantity.to_string(), field: field.name.clone(), enter: true },
+                "The cart holds another quantity than asked for.",
+            ));
         }
         return set_quantity(situation, order_now.quantity);
     }
@@ -208,9 +273,17 @@ fn settle_cart(situation: &Situation, order: &Order) -> Option<Decision> {
 pub fn buy(situation: &Situation, order: &Order) -> Decision {
     let (page, seen) = (situation.page, situation.seen());
     if let Some(words) = seen.confirms() {
-        return Decision::new(Step::stop(Ending::Success, format!("The order is placed ({words}): {}", in_cart(situation, order).replace("The cart holds", "it holds"))), "The order is confirmed.");
+        return Decision::new(
+            Step::stop(
+                Ending::Success,
+                format!("The order is placed ({words}): {}", in_cart(situation, order).replace("The cart holds", "it holds")),
+            ),
+            "The order is confirmed.",
+        );
     }
-    let is_checkout = seen.path().contains("checkout") || seen.path().contains("payment") || words::holds_any(&seen.title, &["checkout", "payment", "your details"]).is_some();
+    let is_checkout = seen.path().contains("checkout")
+        || seen.path().contains("payment")
+        || words::holds_any(&seen.title, &["checkout", "payment", "your details"]).is_some();
     if is_checkout {
         return checkout(situation, order);
     }
@@ -219,8 +292,13 @@ pub fn buy(situation: &Situation, order: &Order) -> Decision {
             return decision;
         }
         return match marks::button(page, CHECKOUT) {
-            Some(button) => Decision::new(Step::Click { role: button.role.clone(), name: button.name.clone() }, "The cart holds exactly what was asked for."),
-            None => situation.look_below(3, "The way to the checkout is not in sight.").unwrap_or_else(|| Decision::new(Step::stop(Ending::Failure, "The cart offers no checkout."), "There is no checkout button.")),
+            Some(button) => Decision::new(
+                Step::Click { role: button.role.clone(), name: button.name.clone() },
+                "The cart holds exactly what was asked for.",
+            ),
+            None => situation.look_below(3, "The way to the checkout is not in sight.").unwrap_or_else(|| {
+                Decision::new(Step::stop(Ending::Failure, "The cart offers no checkout."), "There is no checkout button.")
+            }),
         };
     }
     fill_cart(situation, order)
@@ -229,7 +307,13 @@ pub fn buy(situation: &Situation, order: &Order) -> Decision {
 fn checkout(situation: &Situation, order: &Order) -> Decision {
     let summary = in_cart(situation, order);
     if situation.permission() == Permission::Refused {
-        return Decision::new(Step::stop(Ending::CriticalPoint, format!("I stopped at the checkout because you did not allow to go on. {summary} No order was placed.")), "The user refused.");
+        return Decision::new(
+            Step::stop(
+                Ending::CriticalPoint,
+                format!("I stopped at the checkout because you did not allow to go on. {summary} No order was placed."),
+            ),
+            "The user refused.",
+        );
     }
     if let Some(decision) = super::other::fill_form(situation) {
         return decision;
@@ -239,7 +323,9 @@ fn checkout(situation: &Situation, order: &Order) -> Decision {
         let step = Step::Click { role: button.role.clone(), name: button.name.clone() };
         return Decision::critical(step, format!("\"{}\" goes on with the order. {summary}", button.name));
     }
-    situation.look_below(4, "The form goes on below.").unwrap_or_else(|| Decision::new(Step::stop(Ending::Failure, "The checkout offers no way to go on."), "There is no button to go on."))
+    situation.look_below(4, "The form goes on below.").unwrap_or_else(|| {
+        Decision::new(Step::stop(Ending::Failure, "The checkout offers no way to go on."), "There is no button to go on.")
+    })
 }
 
 /// S3 and S4.
@@ -251,7 +337,10 @@ pub fn best(situation: &Situation, by: Extreme, category: &str) -> Decision {
         }
         return match situation.look_below(3, "The category is not in sight.") {
             Some(decision) => decision,
-            None => Decision::new(Step::stop(Ending::Infeasible, format!("The site has no category {category}.")), "No link names the category."),
+            None => Decision::new(
+                Step::stop(Ending::Infeasible, format!("The site has no category {category}.")),
+                "No link names the category.",
+            ),
         };
     }
     if let Some(decision) = sort(situation, by) {
@@ -263,14 +352,22 @@ pub fn best(situation: &Situation, by: Extreme, category: &str) -> Decision {
     if !sorted && let Some(decision) = situation.look_below(6, "The whole list must be read to compare.") {
         return decision;
     }
-    let chosen = if situation.is_wrong_item() { entries.iter().filter(|e| e.price.is_some()).nth(1).or(entries.first()) } else { listing::best(&entries, by) };
+    let chosen = if situation.is_wrong_item() { listing::second(&entries, by) } else { listing::best(&entries, by) };
     let figure = chosen.and_then(|entry| match by {
         Extreme::Cheapest => entry.price.clone(),
         Extreme::HighestRated => entry.rating.clone(),
     });
     match (chosen, figure) {
-        (Some(entry), Some(figure)) => Decision::new(Step::Memorize { fact: answer::fact_for(&situation.goal, &[&entry.name, &figure]) }, format!("The list shows {} with {figure}.", entry.name)),
-        _ => situation.look_below(6, "The list is further down.").unwrap_or_else(|| Decision::new(Step::stop(Ending::Failure, format!("The list of {category} shows nothing to compare.")), "No entry of the list has the figure.")),
+        (Some(entry), Some(figure)) => Decision::new(
+            Step::Memorize { fact: answer::fact_for(&situation.goal, &[&entry.name, &figure]) },
+            format!("The list shows {} with {figure}.", entry.name),
+        ),
+        _ => situation.look_below(6, "The list is further down.").unwrap_or_else(|| {
+            Decision::new(
+                Step::stop(Ending::Failure, format!("The list of {category} shows nothing to compare.")),
+                "No entry of the list has the figure.",
+            )
+        }),
     }
 }
 
@@ -282,8 +379,12 @@ fn is_category_page(situation: &Situation, category: &str) -> bool {
 
 fn sort_words(by: Extreme) -> &'static [&'static str] {
     match by {
-        Extreme::Cheapest => &["price: low to high", "price low to high", "price, low to high", "lowest price", "cheapest", "price ascending"],
-        Extreme::HighestRated => &["rating: high to low", "highest rated", "highest rating", "best rated", "top rated", "customer rating", "rating"],
+        Extreme::Cheapest => {
+            &["price: low to high", "price low to high", "price, low to high", "lowest price", "cheapest", "price ascending"]
+        }
+        Extreme::HighestRated => {
+            &["rating: high to low", "highest rated", "highest rating", "best rated", "top rated", "customer rating", "rating"]
+        }
     }
 }
 
@@ -296,7 +397,10 @@ fn sort_select<'a>(situation: &'a Situation, by: Extreme) -> Option<(&'a MarkTex
 pub(super) fn sort(situation: &Situation, by: Extreme) -> Option<Decision> {
     if let Some((select, option)) = sort_select(situation, by) {
         if !words::same(&select.value, option) && situation.tried(&[option]) < 2 {
-            return Some(Decision::new(Step::Choose { option: option.into(), select: select.name.clone() }, "A sorted list shows the answer at its top."));
+            return Some(Decision::new(
+                Step::Choose { option: option.into(), select: select.name.clone() },
+                "A sorted list shows the answer at its top.",
+            ));
         }
         if !situation.seen().path().contains("sort=")
             && let Some(apply) = marks::button(situation.page, APPLY)
@@ -309,7 +413,11 @@ pub(super) fn sort(situation: &Situation, by: Extreme) -> Option<Decision> {
     if is_sorted(situation, by) {
         return None;
     }
-    let link = situation.page.marks.iter().find(|mark| mark.role == "link" && sort_words(by).iter().any(|wanted| words::same(&mark.name, wanted)))?;
+    let link = situation
+        .page
+        .marks
+        .iter()
+        .find(|mark| mark.role == "link" && sort_words(by).iter().any(|wanted| words::same(&mark.name, wanted)))?;
     (situation.tried(&[&link.name]) == 0).then(|| Decision::new(Step::link(&link.name), "A sorted list shows the answer at its top."))
 }
 

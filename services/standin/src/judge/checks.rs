@@ -51,7 +51,10 @@ impl<'a> Evidence<'a> {
 
     /// Whether the user allowed a critical step.
     pub fn is_permitted(&self) -> bool {
-        self.record.critical_points.iter().any(|point| words::holds_any(point, &["approve", "approved", "supply", "supplied", "permitted", "allowed"]).is_some())
+        self.record
+            .critical_points
+            .iter()
+            .any(|point| words::holds_any(point, &["approve", "approved", "supply", "supplied", "permitted", "allowed"]).is_some())
             || self.record.steps.iter().any(|step| step.gate.starts_with("permitted"))
     }
 

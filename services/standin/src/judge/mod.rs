@@ -6,11 +6,12 @@
 pub mod checks;
 mod goals;
 
-use checks::{Check, Evidence, Found};
 use crate::goal::Goal;
 use crate::words;
+use checks::{Check, Evidence, Found};
 use wayfarer_core::prompt::judge::{
-    Cited, Criterion, Earned, FindKeyPoints, JudgeAlignment, JudgeConsistency, KeyPoints, MakeRubric, PassFail, Rubric, RubricScore, ScoreRubric, ScoreScreenshot, ScreenshotScore,
+    Cited, Criterion, Earned, FindKeyPoints, JudgeAlignment, JudgeConsistency, KeyPoints, MakeRubric, PassFail, Rubric, RubricScore,
+    ScoreRubric, ScoreScreenshot, ScreenshotScore,
 };
 
 /// Do actions and answer match the intent? Only the last page is seen: what earlier pages showed is taken from the steps.
@@ -41,7 +42,10 @@ fn opinion(checks: &[Check], evidence: &Evidence) -> PassFail {
 pub fn rubric_make(input: &MakeRubric) -> Rubric {
     let criteria = goals::requirements(&Goal::parse(&input.task));
     Rubric {
-        criteria: criteria.into_iter().map(|it| Criterion { criterion: it.name.into(), description: it.description, max_points: it.points }).collect(),
+        criteria: criteria
+            .into_iter()
+            .map(|it| Criterion { criterion: it.name.into(), description: it.description, max_points: it.points })
+            .collect(),
     }
 }
 
@@ -58,7 +62,12 @@ pub fn rubric_score(input: &ScoreRubric) -> RubricScore {
                 Some(check) => check.found.clone(),
                 None => by_words(criterion, &evidence, overall),
             };
-            Earned { criterion: criterion.criterion.clone(), earned_points: f64::from(criterion.max_points) * found.share, reason: found.reason, evidence: found.cited }
+            Earned {
+                criterion: criterion.criterion.clone(),
+                earned_points: f64::from(criterion.max_points) * found.share,
+                reason: found.reason,
+                evidence: found.cited,
+            }
         })
         .collect();
     RubricScore { scores }
@@ -70,7 +79,8 @@ fn by_words(criterion: &Criterion, evidence: &Evidence, overall: bool) -> Found 
     }
     let wanted = format!("{} {}", criterion.criterion, criterion.description);
     match evidence.pages.iter().rev().find(|page| words::overlap(&page.everything(), &wanted) > 0.3) {
-        Some(page) => Found::met("All requirements of the task are met; a page speaks of this one.").citing(page.step, &words::shortened(&page.title, 120)),
+        Some(page) => Found::met("All requirements of the task are met; a page speaks of this one.")
+            .citing(page.step, &words::shortened(&page.title, 120)),
         None => Found::missed("No page speaks of it."),
     }
 }

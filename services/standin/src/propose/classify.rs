@@ -15,16 +15,42 @@ const WORDS: &[(Category, &[&str])] = &[
     (Category::RealEstate, &["bedrooms", "for rent", "for sale", "apartment", "listing agent", "real estate", "square feet"]),
     (Category::Jobs, &["jobs", "apply now", "vacancies", "career", "salary", "full time", "resume"]),
     (Category::News, &["breaking news", "headlines", "reporter", "editorial", "subscribe", "opinion"]),
-    (Category::Reference, &["documentation", "reference", "tutorial", "library", "module", "modules", "index", "glossary", "encyclopedia", "manual"]),
+    (
+        Category::Reference,
+        &["documentation", "reference", "tutorial", "library", "module", "modules", "index", "glossary", "encyclopedia", "manual"],
+    ),
     (Category::Services, &["appointment", "clinic", "patients", "permit", "public services", "health", "council"]),
 ];
 
 /// Words that speak of things that a page must not be used for.
 pub const ADULT: &[&str] = &["porn", "xxx", "adult only", "escort", "nude"];
 /// Words that speak of harm.
-pub const HARMFUL: &[&str] = &["weapon", "weapons", "explosive", "explosives", "cocaine", "heroin", "counterfeit", "stolen", "malware", "ransomware", "phishing", "hack into", "poison", "kill"];
+pub const HARMFUL: &[&str] = &[
+    "weapon",
+    "weapons",
+    "explosive",
+    "explosives",
+    "cocaine",
+    "heroin",
+    "counterfeit",
+    "stolen",
+    "malware",
+    "ransomware",
+    "phishing",
+    "hack into",
+    "poison",
+    "kill",
+];
 /// Words that speak of data of people.
-pub const PERSONAL: &[&str] = &["social security number", "passport number", "home address of", "date of birth", "medical record", "credit card number", "password of"];
+pub const PERSONAL: &[&str] = &[
+    "social security number",
+    "passport number",
+    "home address of",
+    "date of birth",
+    "medical record",
+    "credit card number",
+    "password of",
+];
 
 /// A flag by a list of words.
 pub fn flagged(text: &str, list: &[&str], what: &str) -> Flag {
@@ -39,18 +65,30 @@ pub fn classify(input: &Classify) -> Classified {
     let names: String = input.offers.iter().map(|offer| format!(" | {}", offer.name)).collect();
     let text = format!("{} {} {names}", input.page.title, input.page.text);
     let count = |list: &[&str]| list.iter().filter(|word| words::holds(&text, word)).count();
-    let best = WORDS.iter().map(|(category, list)| (count(list), *category)).max_by_key(|(count, category)| (*count, Some(*category) == input.hint));
+    let best = WORDS
+        .iter()
+        .map(|(category, list)| (count(list), *category))
+        .max_by_key(|(count, category)| (*count, Some(*category) == input.hint));
     let (hits, category) = best.filter(|(count, _)| *count >= 2).unwrap_or((0, input.hint.unwrap_or(Category::Other)));
     let controls = input.offers.iter().filter(|offer| offer.kind != "link").count();
-    let interactiveness = 1 + u8::from(input.offers.len() > 3) + u8::from(input.offers.len() > 12) + u8::from(controls >= 1) + u8::from(controls >= 4);
+    let interactiveness =
+        1 + u8::from(input.offers.len() > 3) + u8::from(input.offers.len() > 12) + u8::from(controls >= 1) + u8::from(controls >= 4);
     Classified {
         category,
         language: language(&text).into(),
         interactiveness,
         nsfw: flagged(&text, ADULT, "adult content"),
-        harmful: flagged(&input.page.text, &["buy weapons", "explosives", "cocaine", "heroin", "counterfeit", "malware for sale", "stolen"], "harmful goods"),
+        harmful: flagged(
+            &input.page.text,
+            &["buy weapons", "explosives", "cocaine", "heroin", "counterfeit", "malware for sale", "stolen"],
+            "harmful goods",
+        ),
         personal_data: flagged(&text, PERSONAL, "personal data"),
-        reason: if hits > 0 { format!("{hits} words of that kind are on the page.") } else { "No kind stands out; the hint of the seed decides.".into() },
+        reason: if hits > 0 {
+            format!("{hits} words of that kind are on the page.")
+        } else {
+            "No kind stands out; the hint of the seed decides.".into()
+        },
     }
 }
 
@@ -65,5 +103,11 @@ fn language(text: &str) -> &'static str {
     ];
     let padded = format!(" {} ", words::normal(text));
     let count = |list: &[&str]| list.iter().map(|word| padded.matches(&format!(" {word} ")).count()).sum::<usize>();
-    SMALL.iter().rev().map(|(code, list)| (count(list), *code)).max_by_key(|(count, _)| *count).filter(|(count, _)| *count > 0).map_or("en", |(_, code)| code)
+    SMALL
+        .iter()
+        .rev()
+        .map(|(code, list)| (count(list), *code))
+        .max_by_key(|(count, _)| *count)
+        .filter(|(count, _)| *count > 0)
+        .map_or("en", |(_, code)| code)
 }

@@ -15,13 +15,17 @@ pub fn step(input: &Explore) -> Explored {
     let page = PageText { url: input.page.url.clone(), title: input.page.title.clone(), text: input.page.text.clone() };
     let have = inventory::collect(&offers, &[&page]);
     let salt = format!("walk {} {}", input.walk, input.page.url);
-    let about_here = |goal: &Goal| words::holds(&input.page.title, &goal.subject()) || words::overlap(&input.page.title, &goal.subject()) > 0.9;
+    let about_here =
+        |goal: &Goal| words::holds(&input.page.title, &goal.subject()) || words::overlap(&input.page.title, &goal.subject()) > 0.9;
     let goals = intents::goals(&have, &input.today, &input.avoid, 12, &salt);
     let known = Goal::parse(&input.task_so_far);
     let is_settled = !matches!(known, Goal::Other { .. }) && !input.avoid.iter().any(|other| words::same(other, &input.task_so_far));
     // a task on the thing that this page is about is better than what was known before, and anything is better than nothing
     let goal = goals.iter().find(|goal| about_here(goal)).or_else(|| if is_settled { Some(&known) } else { goals.first() });
-    let task = goal.map(Goal::wording).or_else(|| (!input.task_so_far.is_empty()).then(|| input.task_so_far.clone())).unwrap_or_else(|| format!("Find information about {} on this site.", words::shortened(&input.page.title, 50)));
+    let task = goal
+        .map(Goal::wording)
+        .or_else(|| (!input.task_so_far.is_empty()).then(|| input.task_so_far.clone()))
+        .unwrap_or_else(|| format!("Find information about {} on this site.", words::shortened(&input.page.title, 50)));
     let is_specific = goal.is_some_and(about_here);
     let next = if input.steps_left == 0 || (is_specific && input.history.len() >= 2) { stop() } else { walk(input) };
     Explored {
@@ -47,7 +51,13 @@ fn offer_of(mark: &MarkText) -> Offer {
 }
 
 fn learned(input: &Explore, have: &inventory::Inventory) -> String {
-    let lists: [(&str, usize); 5] = [("products", have.products.len()), ("categories", have.categories.len()), ("restaurants", have.restaurants.len()), ("modules", have.modules.len()), ("names with notes", have.names.len())];
+    let lists: [(&str, usize); 5] = [
+        ("products", have.products.len()),
+        ("categories", have.categories.len()),
+        ("restaurants", have.restaurants.len()),
+        ("modules", have.modules.len()),
+        ("names with notes", have.names.len()),
+    ];
     let told: Vec<String> = lists.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}")).collect();
     let told = if told.is_empty() { format!("{} controls", input.page.marks.len()) } else { told.join(", ") };
     format!("\"{}\" shows {told}.", words::shortened(&input.page.title, 80))
@@ -56,7 +66,9 @@ fn learned(input: &Explore, have: &inventory::Inventory) -> String {
 fn category(input: &Explore, goal: Option<&Goal>) -> Category {
     match goal {
         Some(Goal::Price { .. } | Goal::AddToCart(_) | Goal::BestProduct { .. } | Goal::Buy(_)) => Category::Shopping,
-        Some(Goal::Restaurant { .. } | Goal::BestRestaurant { .. } | Goal::FreeTimes { .. } | Goal::Book(_) | Goal::Message { .. }) => Category::Restaurants,
+        Some(Goal::Restaurant { .. } | Goal::BestRestaurant { .. } | Goal::FreeTimes { .. } | Goal::Book(_) | Goal::Message { .. }) => {
+            Category::Restaurants
+        }
         Some(Goal::Module { .. } | Goal::AddedIn { .. }) => Category::Reference,
         _ => input.category.unwrap_or(Category::Other),
     }
@@ -76,9 +88,15 @@ fn walk(input: &Explore) -> ExploreAction {
     }
     const ENTRIES: &[&str] = &["/product/", "/restaurants/", "/restaurant/"];
     const LISTS: &[&str] = &["/category/", "/search", "/restaurants", "library/index.html", "modindex"];
-    let is_docs_entry = |mark: &MarkText| mark.href.contains("library/") && mark.href.contains(".html") && !mark.href.contains('#') && !mark.href.contains("library/index");
-    let fresh = |mark: &&MarkText| mark.role == "link" && mark.name.len() > 1 && !mark.disabled && !input.history.iter().any(|line| words::holds(line, &mark.name));
-    let matching = |parts: &[&str]| -> Vec<&MarkText> { input.page.marks.iter().filter(fresh).filter(|mark| parts.iter().any(|part| mark.href.contains(part))).collect() };
+    let is_docs_entry = |mark: &MarkText| {
+        mark.href.contains("library/") && mark.href.contains(".html") && !mark.href.contains('#') && !mark.href.contains("library/index")
+    };
+    let fresh = |mark: &&MarkText| {
+        mark.role == "link" && mark.name.len() > 1 && !mark.disabled && !input.history.iter().any(|line| words::holds(line, &mark.name))
+    };
+    let matching = |parts: &[&str]| -> Vec<&MarkText> {
+        input.page.marks.iter().filter(fresh).filter(|mark| parts.iter().any(|part| mark.href.contains(part))).collect()
+    };
     let mut entries = matching(ENTRIES);
     entries.extend(input.page.marks.iter().filter(fresh).filter(|mark| is_docs_entry(mark)));
     let lists = matching(LISTS);

@@ -10,8 +10,13 @@ use wayfarer_core::prompt::PageText;
 use wayfarer_core::prompt::propose::{ProposeIntents, ProposedIntent, ProposedIntents};
 
 /// Questions that a guest may have.
-pub const QUESTIONS: [&str; 5] =
-    ["Do you have vegetarian dishes?", "Is there a high chair for a toddler?", "Can we sit outside?", "Is the entrance free of steps?", "Do you take dogs?"];
+pub const QUESTIONS: [&str; 5] = [
+    "Do you have vegetarian dishes?",
+    "Is there a high chair for a toddler?",
+    "Can we sit outside?",
+    "Is the entrance free of steps?",
+    "Do you take dogs?",
+];
 const TIMES: [&str; 4] = ["18:30", "19:00", "19:30", "20:00"];
 
 /// Choices that vary by number, and always the same way for the same number.
@@ -93,11 +98,19 @@ fn free_times(have: &Inventory, choice: &Choice, today: &str) -> Option<Goal> {
 
 fn booking(have: &Inventory, choice: &Choice, today: &str) -> Option<Booking> {
     let time = (*choice.of("time", &TIMES)?).to_string();
-    Some(Booking { party: choice.between("party", 2, 4) as u32, restaurant: choice.of("booked", &have.restaurants)?.clone(), date: dates::long(day(choice, today)?), time })
+    Some(Booking {
+        party: choice.between("party", 2, 4) as u32,
+        restaurant: choice.of("booked", &have.restaurants)?.clone(),
+        date: dates::long(day(choice, today)?),
+        time,
+    })
 }
 
 fn message(have: &Inventory, choice: &Choice) -> Option<Goal> {
-    Some(Goal::Message { restaurant: choice.of("written to", &have.restaurants)?.clone(), question: (*choice.of("question", &QUESTIONS)?).into() })
+    Some(Goal::Message {
+        restaurant: choice.of("written to", &have.restaurants)?.clone(),
+        question: (*choice.of("question", &QUESTIONS)?).into(),
+    })
 }
 
 fn module(have: &Inventory, choice: &Choice) -> Option<Goal> {
@@ -175,7 +188,11 @@ pub fn propose(input: &ProposeIntents) -> ProposedIntents {
 
 /// What can be asked of any page: what it says about one of its links.
 fn generic(input: &ProposeIntents) -> Vec<ProposedIntent> {
-    let is_topic = |name: &str| name.split_whitespace().count() >= 2 && name.len() < 60 && words::holds_any(name, &["log in", "sign in", "register", "cookie", "skip", "privacy"]).is_none();
+    let is_topic = |name: &str| {
+        name.split_whitespace().count() >= 2
+            && name.len() < 60
+            && words::holds_any(name, &["log in", "sign in", "register", "cookie", "skip", "privacy"]).is_none()
+    };
     let topics = input.offers.iter().filter(|offer| offer.kind == "link" && is_topic(&offer.name));
     topics
         .map(|offer| ProposedIntent {

@@ -63,9 +63,15 @@ pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
         && first.url.contains("/product")
     {
         let values = |names: &[&str]| -> Vec<String> {
-            offers.iter().filter(|offer| offer.kind == "select" && words::holds_any(&offer.name, names).is_some()).flat_map(|offer| offer.options.clone()).filter(|option| is_value(option)).collect()
+            offers
+                .iter()
+                .filter(|offer| offer.kind == "select" && words::holds_any(&offer.name, names).is_some())
+                .flat_map(|offer| offer.options.clone())
+                .filter(|option| is_value(option))
+                .collect()
         };
-        let product = Product { name: heading(&first.title).into(), colours: values(&["colour", "color"]), sizes: values(&["size"]), known: true };
+        let product =
+            Product { name: heading(&first.title).into(), colours: values(&["colour", "color"]), sizes: values(&["size"]), known: true };
         found.products.retain(|have| have.name != product.name);
         found.products.insert(0, product);
     }
@@ -86,7 +92,10 @@ fn from_offer(found: &mut Inventory, offer: &Offer) {
             }
         } else if href.contains("/category/") || href.contains("/c/") {
             push(&mut found.categories, name);
-        } else if is_restaurant(&href) && words::holds_any(name, &["book", "reserve", "view", "see", "details", "more"]).is_none() && words::times(name).is_empty() {
+        } else if is_restaurant(&href)
+            && words::holds_any(name, &["book", "reserve", "view", "see", "details", "more"]).is_none()
+            && words::times(name).is_empty()
+        {
             push(&mut found.restaurants, name);
         } else if href.contains("library/") && href.contains(".html") && is_module(name) {
             push(&mut found.modules, name);
@@ -108,7 +117,9 @@ fn from_offer(found: &mut Inventory, offer: &Offer) {
 
 /// The address of a restaurant's own page.
 fn is_restaurant(address: &str) -> bool {
-    (address.contains("/restaurants/") || address.contains("/restaurant/")) && !address.contains("/reserve") && !address.contains("/contact")
+    (address.contains("/restaurants/") || address.contains("/restaurant/"))
+        && !address.contains("/reserve")
+        && !address.contains("/contact")
 }
 
 fn is_module(name: &str) -> bool {
@@ -119,8 +130,10 @@ fn from_page(found: &mut Inventory, page: &PageText) {
     let path = page.url.to_lowercase();
     let name = heading(&page.title);
     if path.contains("/product/") {
-        let product = Product { name: name.into(), colours: after_label(&page.text, "colour"), sizes: after_label(&page.text, "size"), known: true };
-        let has_axis = |label: &str| page.text.lines().any(|line| words::same(line, label) || words::holds(line, &format!("choose a {label}")));
+        let product =
+            Product { name: name.into(), colours: after_label(&page.text, "colour"), sizes: after_label(&page.text, "size"), known: true };
+        let has_axis =
+            |label: &str| page.text.lines().any(|line| words::same(line, label) || words::holds(line, &format!("choose a {label}")));
         let readable = (!has_axis("colour") || !product.colours.is_empty()) && (!has_axis("size") || !product.sizes.is_empty());
         let product = Product { known: readable, ..product };
         match found.products.iter_mut().find(|have| words::same(&have.name, name)) {
@@ -129,6 +142,8 @@ fn from_page(found: &mut Inventory, page: &PageText) {
         }
     } else if is_restaurant(&path) {
         push(&mut found.restaurants, name);
+    } else if path.contains("library/index") || path.contains("modindex") {
+        modules_listed(&page.text).iter().for_each(|module| push(&mut found.modules, module));
     } else if path.contains("library/") && !path.contains("library/index") {
         let module = path.rsplit('/').next().unwrap_or_default().split(".html").next().unwrap_or_default();
         if is_module(module) && page.title.contains('—') && words::same(page.title.split('—').next().unwrap_or_default(), module) {
@@ -142,12 +157,20 @@ fn from_page(found: &mut Inventory, page: &PageText) {
 fn after_label(text: &str, label: &str) -> Vec<String> {
     const ENDS: &[&str] = &["colour", "size", "quantity", "add to cart", "details", "in stock", "reviews"];
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    let Some(at) = lines.iter().position(|line| words::same(line, label) || words::holds(line, &format!("{label} choose a {label}"))) else {
+    let Some(at) = lines.iter().position(|line| words::same(line, label) || words::holds(line, &format!("{label} choose a {label}")))
+    else {
         return Vec::new();
     };
     // all in one line: "Colour Choose a colour Olive Grey" cannot be cut into values
-    let values = lines[at + 1..].iter().take_while(|line| !ENDS.contains(&words::normal(line).as_str()) && line.len() <= 24 && words::money(line).is_empty());
+    let values = lines[at + 1..]
+        .iter()
+        .take_while(|line| !ENDS.contains(&words::normal(line).as_str()) && line.len() <= 24 && words::money(line).is_empty());
     values.filter(|line| is_value(line)).take(12).map(|line| (*line).to_string()).collect()
+}
+
+/// Modules in a table of contents: `json — JSON encoder and decoder`.
+fn modules_listed(text: &str) -> Vec<String> {
+    text.lines().filter_map(|line| line.split_once(" — ")).map(|(name, _)| name.trim().to_string()).filter(|name| is_module(name)).take(60).collect()
 }
 
 /// Names whose definition is followed by a note before any other definition.

@@ -22,9 +22,16 @@ fn slots(goal: &Goal) -> Vec<Slot> {
         Goal::BestProduct { category, .. } => vec![slot("category", "topic", category)],
         Goal::Restaurant { restaurant, .. } => vec![slot("restaurant", "restaurant", restaurant)],
         Goal::BestRestaurant { cuisine, place } => vec![slot("cuisine", "cuisine", cuisine), slot("place", "place", place)],
-        Goal::FreeTimes { party, restaurant, date } => vec![slot("party", "party_size", &party.to_string()), slot("restaurant", "restaurant", restaurant), slot("date", "date", date)],
+        Goal::FreeTimes { party, restaurant, date } => {
+            vec![slot("party", "party_size", &party.to_string()), slot("restaurant", "restaurant", restaurant), slot("date", "date", date)]
+        }
         Goal::Book(Booking { party, restaurant, date, time }) => {
-            vec![slot("party", "party_size", &party.to_string()), slot("restaurant", "restaurant", restaurant), slot("date", "date", date), slot("time", "time", time)]
+            vec![
+                slot("party", "party_size", &party.to_string()),
+                slot("restaurant", "restaurant", restaurant),
+                slot("date", "date", date),
+                slot("time", "time", time),
+            ]
         }
         Goal::Message { restaurant, question } => vec![slot("restaurant", "restaurant", restaurant), slot("question", "topic", question)],
         Goal::Module { module } => vec![slot("module", "topic", module)],
@@ -94,7 +101,10 @@ pub fn refill(input: &RefillTemplate) -> Refilled {
 /// Goals with the very same template: same family, same slots.
 fn candidates(have: &Inventory, input: &RefillTemplate, avoid: &[String], salt: u32) -> Vec<Goal> {
     let wanted = words::normal(&input.template.template);
-    intents::goals(have, &input.today, avoid, 64, &format!("refill {salt} {}", input.template.template)).into_iter().filter(|goal| words::normal(&template_of(goal).template) == wanted).collect()
+    intents::goals(have, &input.today, avoid, 64, &format!("refill {salt} {}", input.template.template))
+        .into_iter()
+        .filter(|goal| words::normal(&template_of(goal).template) == wanted)
+        .collect()
 }
 
 #[cfg(test)]
@@ -107,7 +117,10 @@ mod tests {
         let intent = "Book a table for 4 at Bar 4 on 4 December 2026 at 19:30.";
         let template = make(&MakeTemplate { intent: intent.into(), category: Category::Restaurants });
         assert_eq!(template.template, "Book a table for {party:party_size} at {restaurant:restaurant} on {date:date} at {time:time}.");
-        let filled = template.slots.iter().fold(template.template.clone(), |text, slot| text.replace(&format!("{{{}:{}}}", slot.name, slot.slot_type), &slot.value));
+        let filled = template
+            .slots
+            .iter()
+            .fold(template.template.clone(), |text, slot| text.replace(&format!("{{{}:{}}}", slot.name, slot.slot_type), &slot.value));
         assert_eq!(filled, intent);
     }
 }

@@ -6,7 +6,8 @@ use crate::words;
 use regex::Regex;
 use std::sync::LazyLock;
 
-static QUANTITY: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"(?i)\b(?:qty|quantity)\b[:\s×x]*(\d{1,3})\b|(?:^|\s)(\d{1,3})\s*[×x]\s|\s[×x]\s*(\d{1,3})\b").ok());
+static QUANTITY: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"(?i)\b(?:qty|quantity)\b[:\s×x]*(\d{1,3})\b|(?:^|\s)(\d{1,3})\s*[×x]\s|\s[×x]\s*(\d{1,3})\b").ok());
 
 /// What a page says about an order.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,13 +44,22 @@ fn quantity_in(text: &str) -> Option<u32> {
 /// Reads a cart, a checkout summary or an order confirmation.
 pub fn read(page: &Seen, order: &Order) -> Held {
     let near = around(&page.text, &order.product);
-    let wanted = |value: &Option<String>| value.as_ref().is_none_or(|value| words::holds(&near, value) || page.fields.iter().any(|(name, v)| words::holds(v, value) && words::holds(name, &order.product)));
+    let wanted = |value: &Option<String>| {
+        value.as_ref().is_none_or(|value| {
+            words::holds(&near, value) || page.fields.iter().any(|(name, v)| words::holds(v, value) && words::holds(name, &order.product))
+        })
+    };
     let by_field = page
         .fields
         .iter()
         .filter(|(name, _)| words::holds_any(name, &["quantity", "qty"]).is_some())
         .find_map(|(_, value)| value.trim().parse().ok());
-    Held { product: !near.is_empty(), colour: wanted(&order.colour), size: wanted(&order.size), quantity: by_field.or_else(|| quantity_in(&near)).or_else(|| quantity_alone(&near)) }
+    Held {
+        product: !near.is_empty(),
+        colour: wanted(&order.colour),
+        size: wanted(&order.size),
+        quantity: by_field.or_else(|| quantity_in(&near)).or_else(|| quantity_alone(&near)),
+    }
 }
 
 /// A line that is nothing but a small number.

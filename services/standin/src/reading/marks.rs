@@ -8,7 +8,9 @@ const TYPABLE: &[&str] = &["textbox", "searchbox", "combobox", "spinbutton", "te
 
 /// Whether text can be typed into it.
 pub fn is_field(mark: &MarkText) -> bool {
-    mark.options.is_empty() && (TYPABLE.contains(&mark.role.as_str()) || matches!(mark.input_type.as_str(), "text" | "search" | "email" | "tel" | "number" | "date" | "time" | "password"))
+    mark.options.is_empty()
+        && (TYPABLE.contains(&mark.role.as_str())
+            || matches!(mark.input_type.as_str(), "text" | "search" | "email" | "tel" | "number" | "date" | "time" | "password"))
 }
 
 /// Whether it is a native select.
@@ -80,7 +82,9 @@ pub fn link_to<'a>(page: &'a PageView, name: &str) -> Option<&'a MarkText> {
 
 /// A button with one of these names (or a link that looks like one).
 pub fn button<'a>(page: &'a PageView, names: &[&str]) -> Option<&'a MarkText> {
-    names.iter().find_map(|name| by_name(page, "button", name, |mark| CLICKABLE.contains(&mark.role.as_str()) && words::holds(&mark.name, name)))
+    names
+        .iter()
+        .find_map(|name| by_name(page, "button", name, |mark| CLICKABLE.contains(&mark.role.as_str()) && words::holds(&mark.name, name)))
 }
 
 /// A field with one of these names.
@@ -102,15 +106,15 @@ pub fn option<'a>(select: &'a MarkText, wanted: &str) -> Option<&'a str> {
 /// The site's search box.
 pub fn search_box(page: &PageView) -> Option<&MarkText> {
     page.marks.iter().filter(|mark| is_field(mark) && !mark.disabled).find(|mark| {
-        mark.role == "searchbox" || mark.input_type == "search" || words::holds_any(&mark.name, &["search", "find", "quick search", "looking for"]).is_some()
+        mark.role == "searchbox"
+            || mark.input_type == "search"
+            || words::holds_any(&mark.name, &["search", "find", "quick search", "looking for"]).is_some()
     })
 }
 
 /// The button that closes a cookie banner, the most private one first.
 pub fn cookie_button(page: &PageView) -> Option<&MarkText> {
-    if words::holds_any(&page.text, &["cookie", "cookies"]).is_none() {
-        return None;
-    }
+    words::holds_any(&page.text, &["cookie", "cookies"])?;
     let private = ["only necessary", "necessary only", "only essential", "reject all", "reject", "decline", "refuse", "no thanks"];
     let open = ["accept all", "accept", "allow all", "got it"];
     let visible = |mark: &MarkText| mark.role == "button" && !mark.offscreen;

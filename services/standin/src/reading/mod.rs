@@ -64,7 +64,10 @@ impl Seen {
 
     /// Path and query of its address, lower case.
     pub fn path(&self) -> String {
-        url::Url::parse(&self.url).map(|url| format!("{}?{}", url.path(), url.query().unwrap_or_default())).unwrap_or_else(|_| self.url.clone()).to_lowercase()
+        url::Url::parse(&self.url)
+            .map(|url| format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+            .unwrap_or_else(|_| self.url.clone())
+            .to_lowercase()
     }
 
     /// Host of its address without the port.
@@ -92,8 +95,20 @@ impl Seen {
     /// A page on which an order, a booking or a message is confirmed.
     pub fn confirms(&self) -> Option<&'static str> {
         const CONFIRMATIONS: [&str; 14] = [
-            "thank you for your order", "order confirmed", "order number", "your order has been placed", "order placed", "reservation confirmed", "booking confirmed", "your table is booked",
-            "your table is confirmed", "your table is reserved", "confirmation code", "message sent", "your message has been sent", "thank you for your message",
+            "thank you for your order",
+            "order confirmed",
+            "order number",
+            "your order has been placed",
+            "order placed",
+            "reservation confirmed",
+            "booking confirmed",
+            "your table is booked",
+            "your table is confirmed",
+            "your table is reserved",
+            "confirmation code",
+            "message sent",
+            "your message has been sent",
+            "thank you for your message",
         ];
         words::holds_any(&format!("{}\n{}", self.title, self.text), &CONFIRMATIONS)
     }

@@ -16,11 +16,23 @@ struct Finding {
 pub fn doctor() -> Result<Exit> {
     let tools = Tools::locate();
     let findings = [
-        Finding { what: "Chromium headless shell", found: program(tools.chromium.as_deref(), &[]), remedy: "apt-get install chromium-headless-shell" },
+        Finding {
+            what: "Chromium headless shell",
+            found: program(tools.chromium.as_deref(), &[]),
+            remedy: "apt-get install chromium-headless-shell",
+        },
         Finding { what: "Playwright driver", found: driver(tools.driver_dir.as_deref()), remedy: "scripts/bootstrap.sh" },
         Finding { what: "nats-server 2.12 or newer", found: nats(tools.nats_server.as_deref()), remedy: "scripts/bootstrap.sh" },
-        Finding { what: "redis-server", found: program(tools.redis_server.as_deref(), &["--version"]), remedy: "apt-get install redis-server" },
-        Finding { what: "setpriv (children that end with us)", found: program(which("setpriv").as_deref(), &["--version"]), remedy: "apt-get install util-linux" },
+        Finding {
+            what: "redis-server",
+            found: program(tools.redis_server.as_deref(), &["--version"]),
+            remedy: "apt-get install redis-server",
+        },
+        Finding {
+            what: "setpriv (children that end with us)",
+            found: program(which("setpriv").as_deref(), &["--version"]),
+            remedy: "apt-get install util-linux",
+        },
         Finding { what: "Python documentation (third demo site)", found: docs(), remedy: "apt-get install python3-doc" },
         Finding { what: "free disk space here", found: space(), remedy: "free at least 1 GB" },
     ];

@@ -219,7 +219,11 @@ impl Cluster {
             if depth.waiting + depth.in_flight == 0 {
                 return Ok(());
             }
-            anyhow::ensure!(Instant::now() < deadline, "the curator did not finish within {} s; run the same command again", PAGES_WITHIN.as_secs());
+            anyhow::ensure!(
+                Instant::now() < deadline,
+                "the curator did not finish within {} s; run the same command again",
+                PAGES_WITHIN.as_secs()
+            );
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

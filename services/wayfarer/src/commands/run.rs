@@ -34,7 +34,8 @@ pub async fn run(command: RunCommand) -> Result<Exit> {
                 now_unix_ms: local::now_unix_ms(),
             };
             let spec = plan(&read_seed_lines(&text)?, &wanted)?;
-            let reply = connect(&gateway).await?.create(CreateRunRequest { spec: Some(document(&spec)?) }).await.map_err(told)?.into_inner();
+            let reply =
+                connect(&gateway).await?.create(CreateRunRequest { spec: Some(document(&spec)?) }).await.map_err(told)?.into_inner();
             if reply.resumed {
                 eprintln!("Run {} existed; it goes on.", reply.run);
             }
@@ -49,7 +50,12 @@ pub async fn run(command: RunCommand) -> Result<Exit> {
                 let state = if s.complete { "complete" } else { "running" };
                 println!(
                     "{:<28} {:>6} {:>9} {:>9} {:>8} {:>6}  {state}",
-                    s.run_id.as_str(), s.tasks_in, s.accepted, s.rejected, s.invalid_task, s.dead_lettered
+                    s.run_id.as_str(),
+                    s.tasks_in,
+                    s.accepted,
+                    s.rejected,
+                    s.invalid_task,
+                    s.dead_lettered
                 );
             }
             Ok(Exit::Done)
@@ -75,7 +81,12 @@ async fn connect(gateway: &Gateway) -> Result<RunsClient<Channel>> {
         .connect_timeout(std::time::Duration::from_secs(5))
         .connect()
         .await
-        .with_context(|| format!("the gateway {} cannot be reached; is `wayfarer up --roles gateway` running? (--gateway or WAYFARER_GATEWAY names it)", gateway.gateway))?;
+        .with_context(|| {
+            format!(
+                "the gateway {} cannot be reached; is `wayfarer up --roles gateway` running? (--gateway or WAYFARER_GATEWAY names it)",
+                gateway.gateway
+            )
+        })?;
     Ok(RunsClient::new(channel))
 }
 

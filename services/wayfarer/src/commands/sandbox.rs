@@ -20,7 +20,11 @@ pub async fn serve(listen: SocketAddr, data: Option<PathBuf>) -> Result<Exit> {
     for host in Sandbox::HOSTS {
         println!("http://{host}:{}/", worlds.addr().port());
     }
-    println!("Each browser shares one instance; http://NAME.{}:{}/ is a fresh one. Ctrl-C ends it.", Sandbox::HOSTS[0], worlds.addr().port());
+    println!(
+        "Each browser shares one instance; http://NAME.{}:{}/ is a fresh one. Ctrl-C ends it.",
+        Sandbox::HOSTS[0],
+        worlds.addr().port()
+    );
     stop::requested().await;
     worlds.shutdown().await;
     if temporary {

@@ -16,13 +16,7 @@ pub fn faults(flags: &FaultFlags) -> Result<Faults> {
     } else {
         flags.standin_kinds.iter().map(|kind| kind.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?
     };
-    Ok(Faults {
-        rate: flags.standin_fail_rate,
-        seed: flags.standin_seed,
-        kinds,
-        gullible: flags.standin_gullible,
-        latency: Duration::ZERO,
-    })
+    Ok(Faults { rate: flags.standin_fail_rate, seed: flags.standin_seed, kinds, gullible: flags.standin_gullible, latency: Duration::ZERO })
 }
 
 /// Starts it.

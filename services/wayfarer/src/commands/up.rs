@@ -40,7 +40,9 @@ pub fn overrides(flags: &Up) -> Result<Value> {
         }
     }
     for entry in &flags.resolve {
-        let (host, addr) = entry.split_once('=').with_context(|| format!("--resolve {entry:?} must read HOST=ADDR, such as shop.localhost=127.0.0.1:8800"))?;
+        let (host, addr) = entry
+            .split_once('=')
+            .with_context(|| format!("--resolve {entry:?} must read HOST=ADDR, such as shop.localhost=127.0.0.1:8800"))?;
         all["egress"]["resolve"][host] = json!(addr);
     }
     Ok(all)

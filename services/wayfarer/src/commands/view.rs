@@ -17,7 +17,8 @@ pub async fn view(flags: View) -> Result<Exit> {
     let Some(listen) = flags.serve else {
         println!("{}", index.display());
         for opener in ["xdg-open", "open"] {
-            let opened = std::process::Command::new(opener).arg(&index).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            let opened =
+                std::process::Command::new(opener).arg(&index).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
             if opened.is_ok() {
                 return Ok(Exit::Done);
             }
@@ -27,7 +28,8 @@ pub async fn view(flags: View) -> Result<Exit> {
     };
     let root = flags.dir.canonicalize()?;
     let app = axum::Router::new().fallback(move |uri: axum::http::Uri| file(root.clone(), uri));
-    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}; give another address with --serve"))?;
+    let listener =
+        tokio::net::TcpListener::bind(listen).await.with_context(|| format!("listening on {listen}; give another address with --serve"))?;
     println!("http://{}/ (Ctrl-C ends it)", listener.local_addr()?);
     axum::serve(listener, app).with_graceful_shutdown(stop::requested()).await?;
     Ok(Exit::Done)
@@ -38,7 +40,8 @@ async fn file(root: PathBuf, uri: axum::http::Uri) -> axum::response::Response {
     use axum::response::IntoResponse;
     let asked = uri.path().trim_start_matches('/');
     let mut path = root.join(if asked.is_empty() { "index.html" } else { asked });
-    let plain = Path::new(asked).components().all(|part| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.')));
+    let plain =
+        Path::new(asked).components().all(|part| matches!(part, Component::Normal(name) if !name.to_string_lossy().starts_with('.')));
     if path.is_dir() {
         path = path.join("index.html");
     }

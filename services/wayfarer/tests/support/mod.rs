@@ -81,8 +81,10 @@ impl Factory {
     }
 
     pub fn list(&self, name: &str) -> Vec<String> {
-        let mut names: Vec<String> =
-            std::fs::read_dir(self.out().join(name)).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = std::fs::read_dir(self.out().join(name))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -105,7 +107,11 @@ impl Factory {
             let mut environment = environment;
             environment.push(0);
             if String::from_utf8_lossy(&environment).contains(&wanted) {
-                found.push(format!("{} {}", entry.file_name().to_string_lossy(), std::fs::read_to_string(path.join("comm")).unwrap_or_default()));
+                found.push(format!(
+                    "{} {}",
+                    entry.file_name().to_string_lossy(),
+                    std::fs::read_to_string(path.join("comm")).unwrap_or_default()
+                ));
             }
         }
         found
@@ -125,8 +131,19 @@ impl Factory {
         for role in ["inference", "browser-farm", "websurfer", "curator", "verifier", "orchestrator", "proposer", "gateway"] {
             let ready = if role == "gateway" { "gateway http" } else { "ready" };
             let arguments = [
-                "up", "--roles", role, "--nats-url", &servers.nats_url, "--redis-url", &servers.redis_url, "--store", &store, "--model", &model,
-                "--resolve", &resolve,
+                "up",
+                "--roles",
+                role,
+                "--nats-url",
+                &servers.nats_url,
+                "--redis-url",
+                &servers.redis_url,
+                "--store",
+                &store,
+                "--model",
+                &model,
+                "--resolve",
+                &resolve,
             ];
             let line = self.start(&mut children, &arguments, ready);
             if let Some(address) = line.strip_prefix("gateway ") {
@@ -138,7 +155,8 @@ impl Factory {
 
     /// Starts a process and waits for a line on its standard output that begins with `ready` (or holds it).
     fn start(&self, children: &mut Vec<Child>, arguments: &[&str], ready: &str) -> String {
-        let mut child = self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).env("WAYFARER_LOG", "warn").spawn().unwrap();
+        let mut child =
+            self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).env("WAYFARER_LOG", "warn").spawn().unwrap();
         let output = child.stdout.take().unwrap();
         children.push(child);
         first_line_with(output, ready, &format!("{arguments:?}"))
@@ -196,10 +214,14 @@ fn support_servers(factory: &Factory) -> ServerProcesses {
     let (nats_port, redis_port) = (free_port(), free_port());
     let spawn = |command: &mut Command| command.env(MARK, &factory.mark).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let nats = spawn(
-        Command::new(tools.nats_server().unwrap()).args(["-js", "-a", "127.0.0.1", "-p", &nats_port.to_string(), "-sd"]).arg(folder.join("js")),
+        Command::new(tools.nats_server().unwrap())
+            .args(["-js", "-a", "127.0.0.1", "-p", &nats_port.to_string(), "-sd"])
+            .arg(folder.join("js")),
     );
     let redis = spawn(
-        Command::new(tools.redis_server().unwrap()).args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"]).arg(folder),
+        Command::new(tools.redis_server().unwrap())
+            .args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+            .arg(folder),
     );
     for port in [nats_port, redis_port] {
         wait_until(Duration::from_secs(10), "a server to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
