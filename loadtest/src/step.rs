@@ -128,6 +128,7 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
             last_sequence: sequence,
             cancel: CancellationToken::new(),
             today: "2026-01-01".into(),
+            trace_id: String::new(),
         };
         match run_attempt(deps, job).await {
             AttemptEnd::Ended { .. } => {}

@@ -51,6 +51,8 @@ pub struct AttemptJob {
     pub cancel: CancellationToken,
     /// Today (ISO 8601 date).
     pub today: String,
+    /// W3C trace id of the attempt, kept in its trajectory; empty if nothing traces it.
+    pub trace_id: String,
 }
 
 /// How running an attempt ended.

@@ -249,6 +249,7 @@ async fn play(play: Play) -> Played {
         last_sequence,
         cancel: CancellationToken::new(),
         today: "2026-11-21".into(),
+        trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
     };
     let end = run_attempt(deps, job).await;
     let orders = surfer.orders.lock().unwrap().clone();
@@ -283,6 +284,7 @@ async fn an_answer_is_accepted_kept_and_adds_up() {
     assert_eq!(trajectory.answer.as_deref(), Some("$18.00"));
     assert_eq!(trajectory.steps.len(), 2);
     assert_eq!(trajectory.models, ["scripted"]);
+    assert_eq!(trajectory.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_eq!(trajectory.target_urls.len(), 1, "an address that was never visited is no target");
     assert_eq!(played.closed, 1);
 
@@ -314,7 +316,7 @@ async fn a_held_step_asks_the_user_who_says_no() {
     assert_eq!(trajectory.critical_points[0].decision, Some(UserDecision::Deny));
     assert!(played.orders[1].stop_only);
     assert_eq!(played.orders[1].user_messages, ["as you say"]);
-    let met = played.events.iter().find_map(|e| if let RunEvent::Stepped { critical_point: Some(met), .. } = e { Some(met) } else { None });
+    let met = played.events.iter().find_map(|e| if let RunEvent::Stepped { critical_points, .. } = e { critical_points.first() } else { None });
     assert_eq!(met.unwrap().decision, Some(UserDecision::Deny), "the event holds the answer");
 }
 

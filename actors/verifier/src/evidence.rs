@@ -5,7 +5,7 @@ use wayfarer_core::prompt::judge::Cited;
 use wayfarer_core::verdict::Evidence;
 use wayfarer_core::{Observation, Trajectory};
 
-/// A shorter quote must stand as a word of its own, or it would be found anywhere.
+/// A shorter quote must stand as a word of its own (`$$` is not found in `$$$`), or it would be found anywhere.
 const SHORT_QUOTE: usize = 4;
 
 /// The citations that can be found in the trajectory, each with the picture of its step.
@@ -19,7 +19,8 @@ pub fn resolved(trajectory: &Trajectory, cited: &[Cited]) -> Vec<Evidence> {
 pub fn resolve(trajectory: &Trajectory, cited: &Cited) -> Option<Evidence> {
     let quote = cited.quote.trim_matches(|c: char| c.is_whitespace() || "\"'`“”‘’…".contains(c));
     let wanted = normal(quote);
-    if !wanted.chars().any(char::is_alphanumeric) {
+    // a price level (`$$`) is a quote, a lone comma is not
+    if !wanted.chars().any(|c| c.is_alphanumeric() || "$€£★%".contains(c)) {
         return None;
     }
     let is_there = |text: &str| holds(&normal(text), &wanted);
@@ -60,6 +61,7 @@ fn holds(text: &str, wanted: &str) -> bool {
     text.match_indices(wanted).any(|(at, found)| {
         let before = text[..at].chars().next_back();
         let after = text[at + found.len()..].chars().next();
-        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+        let joins = |c: char| c.is_alphanumeric() || wanted.contains(c);
+        !before.is_some_and(joins) && !after.is_some_and(joins)
     })
 }

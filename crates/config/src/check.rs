@@ -30,6 +30,13 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         holds(key, (1..=MOST_SLOTS).contains(&slots), "must be from 1 to 10000")?;
     }
 
+    for (key, budget) in [
+        ("inference.run_budget_usd", config.inference.run_budget_usd),
+        ("inference.attempt_budget_usd", config.inference.attempt_budget_usd),
+    ] {
+        holds(key, budget.is_finite() && budget >= 0.0, "must be US dollars, or 0 for no bound")?;
+    }
+
     for name in config.inference.roles.keys() {
         let known: Vec<&str> = ModelRole::ALL.into_iter().map(ModelRole::as_str).collect();
         let key = format!("inference.roles.{name}");

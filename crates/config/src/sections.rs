@@ -72,6 +72,14 @@ pub struct Inference {
     pub price_out_per_million: f64,
     /// Send the reply's schema as `response_format`.
     pub json_schema: bool,
+    /// US dollars that a run may spend on models; 0 is no bound.
+    pub run_budget_usd: f64,
+    /// Tokens (sent and received) that a run may spend; 0 is no bound.
+    pub run_budget_tokens: u64,
+    /// US dollars that an attempt, its judging included, may spend on models; 0 is no bound.
+    pub attempt_budget_usd: f64,
+    /// Tokens (sent and received) that an attempt, its judging included, may spend; 0 is no bound.
+    pub attempt_budget_tokens: u64,
     /// What differs for a role (`propose`, `surf`, `judge_rubric`, ...).
     pub roles: BTreeMap<String, EndpointOverride>,
 }
@@ -89,6 +97,10 @@ impl Default for Inference {
             price_in_per_million: 0.0,
             price_out_per_million: 0.0,
             json_schema: false,
+            run_budget_usd: 0.0,
+            run_budget_tokens: 0,
+            attempt_budget_usd: 0.0,
+            attempt_budget_tokens: 0,
             roles: BTreeMap::new(),
         }
     }

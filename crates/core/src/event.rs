@@ -61,8 +61,8 @@ pub enum RunEvent {
         url: String,
         /// The screenshot after it.
         screenshot: BlobHash,
-        /// A critical point that was met in it.
-        critical_point: Option<CriticalPointRecord>,
+        /// Critical points that were met since the last step's event.
+        critical_points: Vec<CriticalPointRecord>,
         /// What it cost.
         usage: Usage,
     },

@@ -238,10 +238,10 @@ impl Tally {
                 self.attempts += 1;
                 self.set_state(&attempt.task, TaskState::Solving);
             }
-            RunEvent::Stepped { usage, critical_point, .. } => {
+            RunEvent::Stepped { usage, critical_points, .. } => {
                 self.steps += 1;
                 self.usage += *usage;
-                if let Some(met) = critical_point {
+                for met in critical_points {
                     self.critical_points.reached += 1;
                     match met.decision {
                         Some(UserDecision::Approve | UserDecision::Supply) => self.critical_points.approved += 1,

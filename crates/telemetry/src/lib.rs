@@ -11,5 +11,5 @@ mod serve;
 mod setup;
 
 pub use metrics::{Counted, Metrics, ModelUsage, metrics};
-pub use propagate::{current_traceparent, set_parent, trace_id_of};
+pub use propagate::{current_traceparent, link, set_parent, trace_id_of};
 pub use setup::{Telemetry, TelemetryError, TelemetryOptions, init};

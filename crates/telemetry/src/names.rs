@@ -27,7 +27,7 @@ pub const SESSIONS_ENDED: &str = "wayfarer_browser_sessions_ended_total";
 /// Critical points that wait for a decision.
 pub const CRITICAL_POINTS_HELD: &str = "wayfarer_critical_points_held";
 
-/// Label: a stage of the pipeline (`propose`, `solve`, `verify`, `curate`).
+/// Label: a stage of the pipeline (`propose`, `solve`, `judge`, `curate`).
 pub const STAGE: &str = "stage";
 /// Label: how it went.
 pub const RESULT: &str = "result";

@@ -30,6 +30,16 @@ pub fn set_parent(span: &Span, traceparent: &str) {
     adopt(span, TraceContextPropagator::new().extract(&fields));
 }
 
+/// Makes a span point to a context of another trace, without being part of it; a string that is no context is ignored. Call it before
+/// the span is entered.
+pub fn link(span: &Span, traceparent: &str) {
+    let fields = HashMap::from([(TRACEPARENT.to_owned(), traceparent.to_owned())]);
+    let linked = TraceContextPropagator::new().extract(&fields).span().span_context().clone();
+    if linked.is_valid() {
+        span.add_link(linked);
+    }
+}
+
 /// The trace that a span belongs to, 32 hex digits; `None` if nothing traces it.
 pub fn trace_id_of(span: &Span) -> Option<String> {
     let context = span.context();

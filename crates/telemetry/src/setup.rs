@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
@@ -83,8 +84,12 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     let tracer_provider = tracer_provider(&options, resource.clone())?;
     let (meter_provider, registry) = meter_provider(resource)?;
 
+    // the log's filter is about lines; our spans always pass, or a warning would not say to which attempt it belongs
+    let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("wayfarer")).with_max_level_hint(LevelFilter::INFO);
+    let filter = filter.or(ours);
     let log: Box<dyn Layer<Registry> + Send + Sync> = if options.json {
-        fmt::layer().json().with_current_span(true).with_span_list(false).with_writer(std::io::stderr).with_filter(filter).boxed()
+        // the whole list: run and attempt stand in the outer spans, the step in the inner one
+        fmt::layer().json().with_current_span(false).with_span_list(true).with_writer(std::io::stderr).with_filter(filter).boxed()
     } else {
         fmt::layer().with_target(true).with_writer(std::io::stderr).with_filter(filter).boxed()
     };

@@ -38,6 +38,7 @@ impl BrowserFarm for Face {
         let span = trace::server_span(&request, "Acquire");
         let request = request.into_inner();
         let spec: SessionSpec = read_document(request.spec, "spec")?;
+        trace::tell_attempt(&span, &spec.attempt);
         let wait = Duration::from_millis(request.wait_ms.into());
         let lease = self.0.acquire(spec, wait).instrument(span).await.map_err(refused)?;
         Ok(Response::new(lease_to_wire(&lease)))
@@ -53,6 +54,7 @@ impl BrowserFarm for Face {
         let span = trace::server_span(&request, "Open");
         let v1::OpenRequest { session, url } = request.into_inner();
         let lease = self.held(session)?;
+        trace::tell_attempt(&span, &lease.owner.attempt);
         let call = lease.call(move |session| Box::pin(async move { session.open(&url).await }));
         observed_to_wire(traced(call, span).await?).map(Response::new)
     }
@@ -60,6 +62,7 @@ impl BrowserFarm for Face {
     async fn observe(&self, request: Request<v1::SessionRef>) -> Result<Response<v1::ObserveReply>, Status> {
         let span = trace::server_span(&request, "Observe");
         let lease = self.held(Some(request.into_inner()))?;
+        trace::tell_attempt(&span, &lease.owner.attempt);
         let call = lease.call(|session| session.observe());
         observed_to_wire(traced(call, span).await?).map(Response::new)
     }
@@ -67,6 +70,7 @@ impl BrowserFarm for Face {
     async fn act(&self, request: Request<v1::ActRequest>) -> Result<Response<v1::ActReply>, Status> {
         let span = trace::server_span(&request, "Act");
         let (lease, action) = self.to_act(request.into_inner())?;
+        trace::tell_attempt(&span, &lease.owner.attempt);
         let call = lease.call(move |session| Box::pin(async move { session.act(&action).await }));
         let effect = traced(call, span).await?;
         Ok(Response::new(v1::ActReply { effect: Some(document(&effect)?), observed: None }))
@@ -75,6 +79,7 @@ impl BrowserFarm for Face {
     async fn act_and_observe(&self, request: Request<v1::ActRequest>) -> Result<Response<v1::ActReply>, Status> {
         let span = trace::server_span(&request, "ActAndObserve");
         let (lease, action) = self.to_act(request.into_inner())?;
+        trace::tell_attempt(&span, &lease.owner.attempt);
         let call = lease.call(move |session| Box::pin(async move { session.act_and_observe(&action).await }));
         let (effect, observed) = traced(call, span).await?;
         Ok(Response::new(v1::ActReply { effect: Some(document(&effect)?), observed: Some(observed_to_wire(observed)?) }))

@@ -8,12 +8,17 @@ use anyhow::Result;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 use wayfarer_actor_curator::curate;
 use wayfarer_bus::{Bus, Delivery, EventLog, Queue, work_loop};
 use wayfarer_core::event::About;
 use wayfarer_core::{AttemptId, RunId};
 use wayfarer_proto::v1::work_item::Work;
 use wayfarer_store::{Store, Stores};
+use wayfarer_telemetry::metrics;
+
+/// This stage in metrics.
+const STAGE: &str = "curate";
 
 /// Deliveries after which an attempt that cannot be written is left to the dead letters (its verdict stands).
 const LAST_DELIVERY: u64 = 4;
@@ -60,14 +65,28 @@ impl CuratorService {
             return Ok(());
         };
         let _alive = delivery.keep_alive();
-        let store = self.stores.of(&run)?;
-        match self.write(&run, &store, &attempt).await {
-            Ok(()) => delivery.ack().await?,
+        let span = tracing::info_span!("curate", run = %run, task = %attempt.task, attempt = %attempt);
+        if let Some(parent) = &delivery.traceparent {
+            wayfarer_telemetry::set_parent(&span, parent);
+        }
+        self.write_then_ack(&run, &attempt, &delivery).instrument(span).await
+    }
+
+    async fn write_then_ack(&self, run: &RunId, attempt: &AttemptId, delivery: &Delivery) -> Result<()> {
+        let store = self.stores.of(run)?;
+        match self.write(run, &store, attempt).await {
+            Ok(()) => {
+                metrics().stage_completed(STAGE, "written");
+                delivery.ack().await?;
+            }
             Err(error) if delivery.delivered < LAST_DELIVERY => {
-                tracing::warn!(error = format!("{error:#}"), %attempt, "curating failed; it is tried again");
+                tracing::warn!(error = format!("{error:#}"), "curating failed; it is tried again");
                 delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
             }
-            Err(error) => delivery.dead_letter(&format!("could not be curated: {error:#}")).await?,
+            Err(error) => {
+                metrics().stage_completed(STAGE, "dead_lettered");
+                delivery.dead_letter(&format!("could not be curated: {error:#}")).await?;
+            }
         }
         Ok(())
     }

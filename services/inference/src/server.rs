@@ -18,6 +18,7 @@ impl Inference for Face {
     async fn generate(&self, request: Request<GenerateRequest>) -> Result<Response<GenerateReply>, Status> {
         let span = trace::server_span(&request, "Generate");
         let request = chat::from_wire(request.into_inner())?;
+        trace::tell_scope(&span, &request.scope);
         let reply = self.0.generate(request).instrument(span).await.map_err(|error| error::model_status(&error))?;
         Ok(Response::new(chat::reply_to_wire(reply)))
     }

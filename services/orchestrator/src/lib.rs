@@ -21,6 +21,10 @@ use wayfarer_core::verdict::Decision;
 use wayfarer_core::{AttemptId, Epoch, Outcome, RunId, Task, Usage};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
+use wayfarer_telemetry::metrics;
+
+/// This stage in metrics.
+const STAGE: &str = "solve";
 
 /// What the role needs.
 #[derive(Clone)]
@@ -129,9 +133,10 @@ impl OrchestratorService {
             Err(LogError::Fenced { .. }) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
-        let span = tracing::info_span!("attempt", run = %spec.run, task = %task.id, attempt = %attempt, epoch = sequence);
-        if let Some(parent) = &delivery.traceparent {
-            wayfarer_telemetry::propagate::set_parent(&span, parent);
+        // one trace is one attempt: what queued the task (a proposal, an earlier attempt) is linked, not continued
+        let span = tracing::info_span!(parent: None, "attempt", run = %spec.run, task = %task.id, attempt = %attempt, epoch = sequence);
+        if let Some(queued_by) = &delivery.traceparent {
+            wayfarer_telemetry::link(&span, queued_by);
         }
         let deps = OrchestratorDeps {
             model: self.model.clone(),
@@ -147,15 +152,18 @@ impl OrchestratorService {
             last_sequence: sequence,
             cancel: stop,
             today: self.today.clone(),
+            trace_id: wayfarer_telemetry::trace_id_of(&span).unwrap_or_default(),
         };
         async {
             match run_attempt(deps, job).await {
                 AttemptEnd::Ended { outcome: Outcome::EnvFailed { kind, detail }, .. } => {
+                    metrics().stage_completed(STAGE, "env_failed");
                     tracing::warn!(?kind, detail, "the environment failed; a fresh attempt follows");
                     self.queue_again(spec, &task, number).await?;
                     delivery.ack().await?;
                 }
                 AttemptEnd::Ended { outcome, .. } => {
+                    metrics().stage_completed(STAGE, outcome.name());
                     tracing::info!(%outcome, "attempt ended");
                     self.queue_for_judges(spec, &attempt).await?;
                     delivery.ack().await?;
@@ -187,7 +195,11 @@ impl OrchestratorService {
 
     async fn append_then_ack(&self, run: &RunId, event: &RunEvent, expected_last: u64, delivery: &Delivery) -> Result<()> {
         match self.log.append(run, event, expected_last).await {
-            Ok(_) => Ok(delivery.ack().await?),
+            Ok(_) => {
+                let is_invalid = matches!(event, RunEvent::Judged { .. });
+                metrics().stage_completed(STAGE, if is_invalid { "invalid_task" } else { "dead_lettered" });
+                Ok(delivery.ack().await?)
+            }
             Err(LogError::Fenced { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }

@@ -21,6 +21,7 @@ use wayfarer_core::seed::{Seed, SeedKind};
 use wayfarer_core::{RunId, Strategy, Task, Usage};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
+use wayfarer_telemetry::metrics;
 
 /// Deliveries after which a seed that cannot be worked off yields no task.
 const LAST_DELIVERY: u64 = 4;
@@ -87,6 +88,9 @@ impl ProposerService {
         };
         let _alive = delivery.keep_alive();
         let span = tracing::info_span!("propose", run = %run, seed = %seed.id);
+        if let Some(parent) = &delivery.traceparent {
+            wayfarer_telemetry::set_parent(&span, parent);
+        }
         self.work_off(&spec, &seed, &delivery, fetcher, seen).instrument(span).await
     }
 
@@ -130,7 +134,7 @@ impl ProposerService {
                     Err(error) => nothing_came_of(seed, error.to_string()),
                 };
                 match self.log.append(&spec.run, &event, 0).await {
-                    Ok(_) => {}
+                    Ok(_) => metrics().stage_completed("propose", result_of(&event)),
                     // another proposer committed first: its tasks are the run's, and its own delivery queues them
                     Err(LogError::Fenced { .. }) => return Ok(delivery.ack().await?),
                     Err(error) => return Err(error.into()),
@@ -152,6 +156,14 @@ impl ProposerService {
     async fn queue(&self, spec: &RunSpec, task: &Task) -> Result<()> {
         let item = WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(Work::Task(document(task)?)) };
         Ok(self.bus.publish_work(Queue::Solve, task.id.as_str(), &item).await?)
+    }
+}
+
+/// How a seed was worked off, in metrics.
+fn result_of(event: &RunEvent) -> &'static str {
+    match event {
+        RunEvent::SeedDone { tasks, .. } if !tasks.is_empty() => "proposed",
+        _ => "nothing",
     }
 }
 

@@ -94,7 +94,7 @@ pub fn ledger(input: &FillLedger, faults: &Faults) -> Ledger {
         last_action_successful: last_action(input),
         is_in_loop: in_loop(&input.history),
         is_satisfied: satisfied,
-        next_steps: instruction(&situation, decision, &critical),
+        next_steps: instruction(decision),
         is_at_critical_point: critical,
     }
 }
@@ -176,16 +176,9 @@ fn is_satisfied(input: &FillLedger, situation: &Situation, decision: &Decision) 
     }
 }
 
-fn instruction(situation: &Situation, decision: Decision, critical: &Flag) -> Instruction {
-    let Decision { step, why, .. } = decision;
-    let answer = if critical.answer && !matches!(step, Step::Stop { .. }) {
-        // a held or forbidden step is what the instruction names, so that it can go on once the user allows it
-        format!("{step}")
-    } else {
-        step.to_string()
-    };
-    let _ = situation;
-    Instruction { reason: why, answer }
+fn instruction(decision: Decision) -> Instruction {
+    // a held or forbidden step is what the instruction names, so that it can go on once the user allows it
+    Instruction { reason: decision.why, answer: decision.step.to_string() }
 }
 
 /// Pages on which the target was found: where the facts were memorized, and the last page.

@@ -101,7 +101,7 @@ pub fn version_note(text: &str) -> Option<String> {
     VERSION_NOTE.as_ref()?.captures(text).map(|found| found[1].to_string())
 }
 
-/// The first quoted piece between typographic or plain double quotes.
+/// The text in one line, cut to a bound in characters.
 pub fn shortened(text: &str, bound: usize) -> String {
     let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if flat.chars().count() <= bound { flat } else { flat.chars().take(bound).collect::<String>() + "…" }

@@ -15,6 +15,10 @@ use wayfarer_core::verdict::{Decision, Verdict};
 use wayfarer_core::{AttemptId, RunId, SeedId, Strategy, Task};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
+use wayfarer_telemetry::metrics;
+
+/// This stage in metrics.
+const STAGE: &str = "judge";
 
 /// Deliveries after which an attempt that cannot be judged is given up.
 const LAST_DELIVERY: u64 = 4;
@@ -76,7 +80,7 @@ impl VerifierService {
             return Ok(());
         };
         let _alive = delivery.keep_alive();
-        let span = tracing::info_span!("judge", run = %run, attempt = %attempt);
+        let span = tracing::info_span!("judge", run = %run, task = %attempt.task, attempt = %attempt);
         if let Some(parent) = &delivery.traceparent {
             wayfarer_telemetry::propagate::set_parent(&span, parent);
         }
@@ -121,7 +125,10 @@ impl VerifierService {
             Err(error) => {
                 let event = RunEvent::DeadLettered { task: attempt.task.clone(), reason: format!("could not be judged: {error:#}") };
                 match self.log.append(&spec.run, &event, expected_last).await {
-                    Ok(_) => delivery.dead_letter("could not be judged").await?,
+                    Ok(_) => {
+                        metrics().stage_completed(STAGE, "dead_lettered");
+                        delivery.dead_letter("could not be judged").await?;
+                    }
                     Err(LogError::Fenced { .. }) => {}
                     Err(error) => return Err(error.into()),
                 }
@@ -147,6 +154,7 @@ impl VerifierService {
             }
             Err(error) => return Err(error.into()),
         }
+        metrics().stage_completed(STAGE, verdict.decision.name());
         tracing::info!(decision = verdict.decision.name(), "judged");
         Ok(Some(Judged { decision: verdict.decision, is_final, exemplar }))
     }

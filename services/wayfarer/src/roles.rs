@@ -10,9 +10,10 @@ use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
 use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
 use wayfarer_chat::Model;
 use wayfarer_children::Tools;
-use wayfarer_config::Config;
+use wayfarer_config::{Config, Inference};
+use wayfarer_inference::{Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
-use wayfarer_lease::{Redis, Registration, Registry};
+use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
 
@@ -22,6 +23,8 @@ const STEP_TIMEOUT: Duration = Duration::from_secs(240);
 const MODEL_TIMEOUT: Duration = Duration::from_secs(200);
 /// How often the addresses of roles are read again.
 const DISCOVERY_EVERY: Duration = Duration::from_secs(1);
+/// No bound on what is spent.
+const UNBOUNDED: Ceilings = Ceilings { tokens: u64::MAX, micro_usd: u64::MAX };
 /// How long draining may take before what is left is given up.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -161,7 +164,7 @@ impl Running {
         let stop = self.stop_workers.clone();
         match role {
             Role::Inference => {
-                let pool = inference_pool(config)?;
+                let pool = inference_pool(config, Some(&wiring.redis))?;
                 let listen = SocketAddr::new(wiring.listen, config.inference.listen.port());
                 let (addr, task) = wayfarer_inference::serve(pool, listen, self.stop_foundations.clone()).await?;
                 self.face(role, addr, &registry).await?;
@@ -241,11 +244,12 @@ impl Running {
                         .await?;
                 self.face(role, addr, &registry).await?;
                 self.foundations.push((role, served(task)));
-                let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop);
+                let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop.clone());
+                let sample = wayfarer_gateway::sample(wiring.bus.clone(), follower, stop);
                 self.workers.push((
                     role,
                     tokio::spawn(async move {
-                        sweep.await;
+                        tokio::join!(sweep, sample);
                         Ok(())
                     }),
                 ));
@@ -333,9 +337,30 @@ fn served(task: JoinHandle<()>) -> JoinHandle<Result<()>> {
     tokio::spawn(async move { Ok(task.await?) })
 }
 
-/// The pool of every model call, as the configuration routes them; keys come from the environment.
-pub fn inference_pool(config: &Config) -> Result<wayfarer_inference::Pool> {
-    Ok(wayfarer_inference::Pool::from_config(&config.inference, |name| std::env::var(name).ok())?)
+/// The pool of every model call, as the configuration routes them; keys come from the environment. What runs and attempts may spend is
+/// counted in Redis, for all replicas together; without it there are no bounds.
+pub fn inference_pool(config: &Config, redis: Option<&Redis>) -> Result<Pool> {
+    let pool = Pool::from_config(&config.inference, |name| std::env::var(name).ok())?;
+    Ok(match redis.and_then(|redis| shared_budget(&config.inference, redis)) {
+        Some(budget) => pool.with_budget(Arc::new(budget)),
+        None => pool,
+    })
+}
+
+/// None if nothing is bounded: no call then waits for Redis.
+fn shared_budget(config: &Inference, redis: &Redis) -> Option<SharedBudget> {
+    let per_run = ceilings(config.run_budget_tokens, config.run_budget_usd);
+    let per_attempt = ceilings(config.attempt_budget_tokens, config.attempt_budget_usd);
+    let is_bounded = per_run != UNBOUNDED || per_attempt != UNBOUNDED;
+    is_bounded.then(|| SharedBudget::new(Budget::new(redis.clone(), per_run), Budget::new(redis.clone(), per_attempt)))
+}
+
+/// In the configuration 0 is no bound.
+fn ceilings(tokens: u64, usd: f64) -> Ceilings {
+    Ceilings {
+        tokens: if tokens == 0 { UNBOUNDED.tokens } else { tokens },
+        micro_usd: if usd == 0.0 { UNBOUNDED.micro_usd } else { (usd * 1e6).ceil() as u64 },
+    }
 }
 
 fn chromium_options(config: &Config) -> Result<ChromiumOptions> {

@@ -13,11 +13,13 @@ use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
 use wayfarer_browser::{BrowserSupply, EgressPolicy};
 use wayfarer_bus::{Bus, Incoming, document, names, read_document};
 use wayfarer_chat::Model;
+use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{AttemptId, Usage};
 use wayfarer_proto::v1::{SurfReply, surf_reply::Reply, surf_request::Order};
 use wayfarer_store::Stores;
+use wayfarer_telemetry::metrics;
 
 /// A surfer whose orchestrator is gone gives its session back after this long without an order.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
@@ -74,7 +76,7 @@ impl WebSurferService {
             _ => return reject(&incoming, "not an order to open").await,
         };
         let attempt = open.attempt.clone();
-        let span = tracing::info_span!("surf", run = %open.run, attempt = %attempt);
+        let span = tracing::info_span!("surf", run = %open.run, task = %attempt.task, attempt = %attempt);
         if let Some(parent) = &incoming.traceparent {
             wayfarer_telemetry::propagate::set_parent(&span, parent);
         }
@@ -109,11 +111,23 @@ impl WebSurferService {
             match &order.request.order {
                 Some(Order::Step(step)) => {
                     let report = match read_document::<SurfOrder>(step) {
-                        Ok(step) => handle.step(step).await,
+                        Ok(step) => {
+                            let span = tracing::info_span!("step", step = step.step.0);
+                            // for the log the step is part of the session, for the trace of the order that asked for it
+                            if let Some(parent) = &order.traceparent {
+                                wayfarer_telemetry::set_parent(&span, parent);
+                            }
+                            handle.step(step).instrument(span).await
+                        }
                         Err(error) => {
                             SurfReport::Failed { kind: EnvFailure::SurferLost, detail: error.to_string(), usage: Usage::default() }
                         }
                     };
+                    if let SurfReport::Stepped { step } = &report
+                        && let Some(overhead) = overhead(step)
+                    {
+                        metrics().step_overhead(overhead);
+                    }
                     let reply = document(&report).ok().map(Reply::Report);
                     answer(&order, SurfReply { reply }).await;
                 }
@@ -127,6 +141,14 @@ impl WebSurferService {
         }
         handle.close().await;
     }
+}
+
+/// What is left of a step besides the model's and the page's own time; none for steps that did not touch the page, as they have no
+/// settling of their own.
+fn overhead(step: &SurfedStep) -> Option<Duration> {
+    let is_held = matches!(step.gate, GateDecision::Held { .. });
+    let ms = step.total_ms - step.model_ms - step.observation.settle.ms;
+    (step.action.touches_page() && !is_held).then(|| Duration::from_secs_f64(ms.max(0.0) / 1e3))
 }
 
 fn opened(reply: &SurfOpened) -> SurfReply {

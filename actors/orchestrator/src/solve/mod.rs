@@ -9,6 +9,7 @@ use crate::loops::{Trace, find_loop};
 use crate::table::{Critical, Decision, Signals, decide};
 use crate::{budget, user};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tracing::Instrument;
 use wayfarer_bus::LogError;
 use wayfarer_chat::{Scope, read_reply};
 use wayfarer_core::action::Action;
@@ -21,6 +22,8 @@ use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::trajectory::{DecisionRecord, FollowUp, SCHEMA_VERSION, Step, Trajectory};
 use wayfarer_core::{Observation, StepIndex, Usage, gate};
 
+/// A surfer that finds the task infeasible is told to look once more, and then believed: the judges see whether it was right.
+const INFEASIBLE_ROLL_BACKS: u32 = 1;
 /// Premature stops that are rolled back before one is accepted.
 const ROLL_BACKS: u32 = 3;
 /// Stop-only orders before the attempt ends with what there is.
@@ -61,6 +64,8 @@ pub(crate) struct Solving {
     user_messages: Vec<String>,
     unsent_messages: Vec<String>,
     critical_points: Vec<CriticalPointRecord>,
+    /// How many of them stand in the event log.
+    reported_points: usize,
     answered: Vec<Answered>,
     follow_ups: Vec<FollowUp>,
     intent_changed: bool,
@@ -88,6 +93,7 @@ impl Solving {
             user_messages: Vec::new(),
             unsent_messages: Vec::new(),
             critical_points: Vec::new(),
+            reported_points: 0,
             answered: Vec::new(),
             follow_ups: Vec::new(),
             intent_changed: false,
@@ -149,12 +155,19 @@ impl Solving {
             }
             self.log_last_step().await?;
             let decision = DecisionRecord { rule: row.name.to_owned(), decision: row.then.as_str().to_owned() };
-            self.step(&ledger, decision).await?;
-            // a surfer that is made to stop is not asked about any more
-            if self.forced.is_none() {
-                ledger = self.fill_ledger().await?;
-            }
+            let span = tracing::info_span!("step", step = self.history.steps.len() + 1, rule = row.name);
+            let looked_back = self.step_and_look_back(&ledger, decision).instrument(span).await?;
+            ledger = looked_back.unwrap_or(ledger);
         }
+    }
+
+    /// One step, and the ledger that it leads to; none from a surfer that is made to stop: it is not asked about any more.
+    async fn step_and_look_back(&mut self, ledger: &Ledger, decision: DecisionRecord) -> Result<Option<Ledger>, Halt> {
+        self.step(ledger, decision).await?;
+        if self.forced.is_some() {
+            return Ok(None);
+        }
+        self.fill_ledger().await.map(Some)
     }
 
     async fn open(&mut self) -> Result<(), Halt> {
@@ -223,14 +236,17 @@ impl Solving {
         let uncharged = std::mem::take(&mut self.uncharged);
         let Some(step) = self.history.steps.last_mut() else { return Ok(()) };
         step.usage += uncharged;
-        let met = match &step.surfed.gate {
+        let unasked = match &step.surfed.gate {
             GateDecision::Held { critical_point } => {
-                self.critical_points.iter().rev().find(|record| record.critical_point == *critical_point).cloned().or_else(|| {
-                    Some(CriticalPointRecord { critical_point: critical_point.clone(), decision: None, message: String::new() })
-                })
+                let is_known = self.critical_points.iter().any(|record| record.critical_point == *critical_point);
+                let record = CriticalPointRecord { critical_point: critical_point.clone(), decision: None, message: String::new() };
+                (!is_known).then_some(record)
             }
             _ => None,
         };
+        self.critical_points.extend(unasked);
+        let met = self.critical_points[self.reported_points..].to_vec();
+        self.reported_points = self.critical_points.len();
         let event = RunEvent::Stepped {
             attempt: self.job.attempt.clone(),
             epoch: self.job.epoch,
@@ -239,12 +255,9 @@ impl Solving {
             action: step.surfed.action.describe(),
             url: step.surfed.observation.url.clone(),
             screenshot: step.surfed.observation.screenshot.clone(),
-            critical_point: met.clone(),
+            critical_points: met,
             usage: step.usage,
         };
-        if let Some(record) = met.filter(|record| record.decision.is_none()) {
-            self.critical_points.push(record);
-        }
         self.append(event).await
     }
 
@@ -273,7 +286,7 @@ impl Solving {
             looping: ledger.is_in_loop.answer || find_loop(&self.history.trace).is_some(),
             failing: self.history.is_failing(),
             may_replan: self.replans < self.job.spec.budgets.replans,
-            may_roll_back: self.roll_backs < ROLL_BACKS,
+            may_roll_back: self.roll_backs < if says.as_deref() == Some("infeasible") { INFEASIBLE_ROLL_BACKS } else { ROLL_BACKS },
             forced: self.forced.is_some(),
             may_force: self.forced_orders < FORCED_ORDERS,
         }
@@ -382,7 +395,7 @@ impl Solving {
             started_unix_ms: self.started_unix_ms,
             ended_unix_ms,
             usage: self.history.usage,
-            trace_id: String::new(),
+            trace_id: self.job.trace_id.clone(),
         };
         if let Err(error) = self.deps.store.put_trajectory(&trajectory).await {
             return Ok(AttemptEnd::LogUnavailable(error.to_string()));

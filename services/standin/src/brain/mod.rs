@@ -4,6 +4,7 @@
 //! has its file; what they share (cookie banners, critical points, failing on demand) is here.
 
 pub mod answer;
+pub mod availability;
 pub mod docs;
 pub mod other;
 pub mod shop;

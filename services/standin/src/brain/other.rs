@@ -1,6 +1,6 @@
 //! Rules for goals of no known family, and for forms: what any site has.
 
-use super::{Decision, Permission, Situation, answer};
+use super::{Decision, Situation, answer};
 use crate::reading::marks;
 use crate::step::{Ending, Step};
 use crate::words;
@@ -89,9 +89,4 @@ pub fn look_for(situation: &Situation, terms: &[String]) -> Decision {
             "Links, search and the page's end show nothing.",
         )
     })
-}
-
-/// Whether the user has refused, and there is nothing left but to say so.
-pub fn is_refused(situation: &Situation) -> bool {
-    situation.permission() == Permission::Refused
 }

@@ -105,7 +105,7 @@ pub fn add_to_cart(situation: &Situation, order: &Order) -> Decision {
     if seen.is_cart() {
         return match settle_cart(situation, order) {
             Some(decision) => decision,
-            None => Decision::new(Step::stop(Ending::Success, in_cart(situation, order)), "The cart shows exactly what was asked for."),
+            None => Decision::new(Step::stop(Ending::Success, in_cart(order)), "The cart shows exactly what was asked for."),
         };
     }
     fill_cart(situation, order)
@@ -119,10 +119,9 @@ fn played(situation: &Situation, order: &Order) -> Order {
     order
 }
 
-fn in_cart(situation: &Situation, order: &Order) -> String {
+fn in_cart(order: &Order) -> String {
     let colour = order.colour.as_ref().map(|c| format!(" in {c}")).unwrap_or_default();
     let size = order.size.as_ref().map(|s| format!(", size {s}")).unwrap_or_default();
-    let _ = situation;
     format!("The cart holds {} {}{colour}{size}.", order.quantity, order.product)
 }
 
@@ -235,7 +234,6 @@ fn settle_cart(situation: &Situation, order: &Order) -> Option<Decision> {
         return None;
     }
     if !held.product {
-        let emptied = words::holds_any(&seen.text, &["cart is empty", "nothing in your cart", "empty cart", "is empty"]).is_some();
         let tried_often = situation.done("left_click", &["add to cart"]) >= 3;
         if tried_often {
             return Some(Decision::new(
@@ -243,7 +241,6 @@ fn settle_cart(situation: &Situation, order: &Order) -> Option<Decision> {
                 "Adding did not work three times.",
             ));
         }
-        let _ = emptied;
         return Some(reach(situation, &order.product));
     }
     if !(held.colour && held.size) {
@@ -274,10 +271,7 @@ pub fn buy(situation: &Situation, order: &Order) -> Decision {
     let (page, seen) = (situation.page, situation.seen());
     if let Some(words) = seen.confirms() {
         return Decision::new(
-            Step::stop(
-                Ending::Success,
-                format!("The order is placed ({words}): {}", in_cart(situation, order).replace("The cart holds", "it holds")),
-            ),
+            Step::stop(Ending::Success, format!("The order is placed ({words}): {}", in_cart(order).replace("The cart holds", "it holds"))),
             "The order is confirmed.",
         );
     }
@@ -305,7 +299,7 @@ pub fn buy(situation: &Situation, order: &Order) -> Decision {
 }
 
 fn checkout(situation: &Situation, order: &Order) -> Decision {
-    let summary = in_cart(situation, order);
+    let summary = in_cart(order);
     if situation.permission() == Permission::Refused {
         return Decision::new(
             Step::stop(

@@ -1,7 +1,7 @@
 //! What each family of goals requires, and how it is looked for.
 
 use super::checks::{Check, Evidence, Found, Requirement, Sight};
-use crate::brain::{docs, shop, tables};
+use crate::brain::{availability, docs, shop, tables};
 use crate::dates;
 use crate::goal::{Booking, Extreme, Goal, Order, RestaurantFact};
 use crate::reading::{Seen, cart, listing};
@@ -335,7 +335,7 @@ fn free_times(evidence: &Evidence, party: u32, restaurant: &str, date: &str) -> 
         return Found::missed(format!("The last page of {restaurant} is not for a party of {party}.")).citing_page(page, restaurant);
     }
     let told: Vec<String> = words::times(answer);
-    let (free, _) = tables::times_on(&page.text);
+    let (free, _) = availability::times_on(&page.text);
     if let Some(time) = told.iter().find(|time| !free.contains(time)) {
         return Found::missed(format!("The answer says {time}, which the page does not show as free.")).citing_page(page, restaurant);
     }

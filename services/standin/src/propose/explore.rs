@@ -1,9 +1,9 @@
 //! Walking a site and rewriting the task by what each page shows.
 
 use super::intents::{self, Choice};
-use super::inventory;
+use super::inventory::{self, Inventory};
 use crate::goal::Goal;
-use crate::reading::marks;
+use crate::reading::{Seen, marks};
 use crate::words;
 use wayfarer_core::prompt::propose::{Explore, ExploreAction, Explored, Offer};
 use wayfarer_core::prompt::{MarkText, PageText};
@@ -15,9 +15,11 @@ pub fn step(input: &Explore) -> Explored {
     let page = PageText { url: input.page.url.clone(), title: input.page.title.clone(), text: input.page.text.clone() };
     let have = inventory::collect(&offers, &[&page]);
     let salt = format!("walk {} {}", input.walk, input.page.url);
-    let about_here =
-        |goal: &Goal| words::holds(&input.page.title, &goal.subject()) || words::overlap(&input.page.title, &goal.subject()) > 0.9;
-    let goals = intents::goals(&have, &input.today, &input.avoid, 12, &salt);
+    let here = Seen::from(&page);
+    let documents = |name: &str| name.split('.').next().is_some_and(|module| here.is_about(module));
+    let about_here = |goal: &Goal| here.is_about(&goal.subject()) || matches!(goal, Goal::AddedIn { name } if documents(name));
+    let mut goals = intents::goals(&narrowed(&have, &page), &input.today, &input.avoid, 6, &salt);
+    goals.extend(intents::goals(&have, &input.today, &input.avoid, 6, &salt));
     let known = Goal::parse(&input.task_so_far);
     let is_settled = !matches!(known, Goal::Other { .. }) && !input.avoid.iter().any(|other| words::same(other, &input.task_so_far));
     // a task on the thing that this page is about is better than what was known before, and anything is better than nothing
@@ -37,6 +39,20 @@ pub fn step(input: &Explore) -> Explored {
     }
 }
 
+/// Only what the page itself is about; all of it where it is about nothing in particular.
+fn narrowed(have: &Inventory, page: &PageText) -> Inventory {
+    let here = Seen::from(page);
+    let mut narrow = have.clone();
+    narrow.products.retain(|product| here.is_about(&product.name));
+    for list in [&mut narrow.categories, &mut narrow.restaurants, &mut narrow.modules] {
+        list.retain(|name| here.is_about(name));
+    }
+    narrow.names.retain(|name| name.split('.').next().is_some_and(|module| here.is_about(module)));
+    narrow.pairs.retain(|(cuisine, place)| words::holds(&page.title, cuisine) && words::holds(&page.title, place));
+    narrow.cuisines.clear();
+    narrow
+}
+
 fn offer_of(mark: &MarkText) -> Offer {
     let kind = if marks::is_select(mark) {
         "select"
@@ -51,13 +67,8 @@ fn offer_of(mark: &MarkText) -> Offer {
 }
 
 fn learned(input: &Explore, have: &inventory::Inventory) -> String {
-    let lists: [(&str, usize); 5] = [
-        ("products", have.products.len()),
-        ("categories", have.categories.len()),
-        ("restaurants", have.restaurants.len()),
-        ("modules", have.modules.len()),
-        ("names with notes", have.names.len()),
-    ];
+    let lists: [(&str, usize); 3] =
+        [("products", have.products.len()), ("categories", have.categories.len()), ("restaurants", have.restaurants.len())];
     let told: Vec<String> = lists.iter().filter(|(_, count)| *count > 0).map(|(what, count)| format!("{count} {what}")).collect();
     let told = if told.is_empty() { format!("{} controls", input.page.marks.len()) } else { told.join(", ") };
     format!("\"{}\" shows {told}.", words::shortened(&input.page.title, 80))

@@ -61,12 +61,14 @@ const FAMILIES: [Family; 16] = [
 fn order(have: &Inventory, choice: &Choice) -> Option<Order> {
     let known: Vec<_> = have.products.iter().filter(|product| product.known).collect();
     let product = choice.of("product", &known)?;
-    Some(Order {
-        quantity: choice.between("quantity", 1, 3) as u32,
-        product: product.name.clone(),
-        colour: choice.of("colour", &product.colours).cloned(),
-        size: choice.of("size", &product.sizes).cloned(),
-    })
+    let variant =
+        |n: u32| (choice.of(&format!("colour {n}"), &product.colours).cloned(), choice.of(&format!("size {n}"), &product.sizes).cloned());
+    let can_be_had = |(colour, size): &(Option<String>, Option<String>)| {
+        let parts: Vec<&str> = [colour, size].into_iter().flatten().map(String::as_str).collect();
+        !product.sold_out.iter().any(|gone| words::same(gone, &parts.join(", ")))
+    };
+    let (colour, size) = (0..8).map(variant).find(can_be_had)?;
+    Some(Order { quantity: choice.between("quantity", 1, 3) as u32, product: product.name.clone(), colour, size })
 }
 
 fn price(have: &Inventory, choice: &Choice) -> Option<Goal> {
@@ -83,6 +85,9 @@ fn fact(have: &Inventory, choice: &Choice) -> Option<Goal> {
 }
 
 fn best_restaurant(have: &Inventory, choice: &Choice) -> Option<Goal> {
+    if let Some((cuisine, place)) = choice.of("pair", &have.pairs) {
+        return Some(Goal::BestRestaurant { cuisine: cuisine.clone(), place: place.clone() });
+    }
     Some(Goal::BestRestaurant { cuisine: choice.of("cuisine", &have.cuisines)?.clone(), place: choice.of("place", &have.places)?.clone() })
 }
 

@@ -14,6 +14,8 @@ pub struct Product {
     pub colours: Vec<String>,
     /// Sizes, if its own page was seen.
     pub sizes: Vec<String>,
+    /// Variants that cannot be had: `Forest, M`.
+    pub sold_out: Vec<String>,
     /// Its own page was seen, so that its variants are known.
     pub known: bool,
 }
@@ -31,11 +33,61 @@ pub struct Inventory {
     pub cuisines: Vec<String>,
     /// Places.
     pub places: Vec<String>,
+    /// Kinds of food with a place where there is such a restaurant.
+    pub pairs: Vec<(String, String)>,
     /// Modules of a documentation.
     pub modules: Vec<String>,
     /// Dotted names whose documentation has a "New in version" note.
     pub names: Vec<String>,
 }
+
+/// Modules that everybody knows who knows Python: its documentation is too large for a few pages to show them.
+const KNOWN_MODULES: &[&str] = &[
+    "json",
+    "csv",
+    "pathlib",
+    "shutil",
+    "statistics",
+    "textwrap",
+    "zipfile",
+    "tempfile",
+    "functools",
+    "itertools",
+    "secrets",
+    "heapq",
+    "bisect",
+    "calendar",
+    "difflib",
+    "glob",
+    "logging",
+    "sqlite3",
+];
+
+/// Names of which one knows that they came later, though not with which version.
+const KNOWN_NAMES: &[&str] = &[
+    "json.JSONDecodeError",
+    "math.isqrt",
+    "math.prod",
+    "math.lcm",
+    "math.dist",
+    "pathlib.Path.home",
+    "pathlib.PurePath.is_relative_to",
+    "statistics.fmean",
+    "statistics.quantiles",
+    "functools.cached_property",
+    "functools.cache",
+    "itertools.pairwise",
+    "random.choices",
+    "shutil.which",
+    "datetime.datetime.fromisoformat",
+    "textwrap.shorten",
+    "subprocess.run",
+    "contextlib.nullcontext",
+    "contextlib.chdir",
+    "enum.StrEnum",
+    "os.scandir",
+    "time.perf_counter",
+];
 
 fn push(list: &mut Vec<String>, value: &str) {
     let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -58,6 +110,21 @@ pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
     for page in pages {
         from_page(&mut found, page);
     }
+    if pages
+        .iter()
+        .any(|page| words::holds(&page.title, "documentation") && words::holds(&format!("{} {}", page.title, page.text), "python"))
+    {
+        KNOWN_MODULES.iter().for_each(|module| push(&mut found.modules, module));
+        KNOWN_NAMES.iter().for_each(|name| push(&mut found.names, name));
+    }
+    let lines: Vec<&str> = pages.iter().flat_map(|page| page.text.lines()).filter(|line| line.len() < 160).collect();
+    for cuisine in &found.cuisines {
+        let of_it = lines.iter().filter(|line| words::holds(line, cuisine));
+        let places: Vec<&String> = of_it.flat_map(|line| found.places.iter().filter(|place| words::holds(line, place))).collect();
+        found.pairs.extend(places.into_iter().map(|place| (cuisine.clone(), place.clone())));
+    }
+    found.pairs.sort();
+    found.pairs.dedup();
     // a page's own selects are among the offers: they belong to the product that the first page shows
     if let Some(first) = pages.first()
         && first.url.contains("/product")
@@ -70,12 +137,26 @@ pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
                 .filter(|option| is_value(option))
                 .collect()
         };
-        let product =
-            Product { name: heading(&first.title).into(), colours: values(&["colour", "color"]), sizes: values(&["size"]), known: true };
+        let product = Product {
+            name: heading(&first.title).into(),
+            colours: values(&["colour", "color"]),
+            sizes: values(&["size"]),
+            sold_out: sold_out(&first.text),
+            known: true,
+        };
         found.products.retain(|have| have.name != product.name);
         found.products.insert(0, product);
     }
     found
+}
+
+/// Whether a link's name is the name of what it leads to ("Trail Mug" → `/product/trail-mug`), and not a picture, a teaser or "more".
+fn names_its_target(name: &str, href: &str) -> bool {
+    let path = href.split(['?', '#']).next().unwrap_or_default().trim_end_matches('/');
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let slug = words::normal(&last.trim_end_matches(".html").replace('-', " "));
+    let name = words::normal(name).replace(" and ", " ");
+    !name.is_empty() && (slug == name || !slug.chars().any(char::is_alphabetic))
 }
 
 fn is_value(option: &str) -> bool {
@@ -85,7 +166,7 @@ fn is_value(option: &str) -> bool {
 fn from_offer(found: &mut Inventory, offer: &Offer) {
     let name = offer.name.trim();
     let href = offer.href.to_lowercase();
-    if offer.kind == "link" && !name.is_empty() {
+    if offer.kind == "link" && names_its_target(name, &href) {
         if href.contains("/product/") {
             if !found.products.iter().any(|product| words::same(&product.name, name)) && words::money(name).is_empty() {
                 found.products.push(Product { name: name.into(), ..Product::default() });
@@ -130,8 +211,13 @@ fn from_page(found: &mut Inventory, page: &PageText) {
     let path = page.url.to_lowercase();
     let name = heading(&page.title);
     if path.contains("/product/") {
-        let product =
-            Product { name: name.into(), colours: after_label(&page.text, "colour"), sizes: after_label(&page.text, "size"), known: true };
+        let product = Product {
+            name: name.into(),
+            colours: after_label(&page.text, "colour"),
+            sizes: after_label(&page.text, "size"),
+            sold_out: sold_out(&page.text),
+            known: true,
+        };
         let has_axis =
             |label: &str| page.text.lines().any(|line| words::same(line, label) || words::holds(line, &format!("choose a {label}")));
         let readable = (!has_axis("colour") || !product.colours.is_empty()) && (!has_axis("size") || !product.sizes.is_empty());
@@ -153,6 +239,12 @@ fn from_page(found: &mut Inventory, page: &PageText) {
     }
 }
 
+/// What the page says cannot be had: `Sold out at the moment: Forest, M; Rust, L.`
+fn sold_out(text: &str) -> Vec<String> {
+    let line = text.lines().find(|line| words::holds(line, "sold out") && line.contains(':')).and_then(|line| line.split_once(':'));
+    line.map(|(_, rest)| rest.trim_end_matches('.').split(';').map(|variant| variant.trim().to_string()).collect()).unwrap_or_default()
+}
+
 /// Values of a select, in the text of a page: short lines after its label.
 fn after_label(text: &str, label: &str) -> Vec<String> {
     const ENDS: &[&str] = &["colour", "size", "quantity", "add to cart", "details", "in stock", "reviews"];
@@ -170,7 +262,12 @@ fn after_label(text: &str, label: &str) -> Vec<String> {
 
 /// Modules in a table of contents: `json — JSON encoder and decoder`.
 fn modules_listed(text: &str) -> Vec<String> {
-    text.lines().filter_map(|line| line.split_once(" — ")).map(|(name, _)| name.trim().to_string()).filter(|name| is_module(name)).take(60).collect()
+    text.lines()
+        .filter_map(|line| line.split_once(" — "))
+        .map(|(name, _)| name.trim().to_string())
+        .filter(|name| is_module(name))
+        .take(60)
+        .collect()
 }
 
 /// Names whose definition is followed by a note before any other definition.

@@ -37,7 +37,7 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
     } else {
         None
     };
-    let deps = VerifierDeps { model: Arc::new(inference_pool(&config)?), store: store.clone() };
+    let deps = VerifierDeps { model: Arc::new(inference_pool(&config, None)?), store: store.clone() };
 
     let (mut judged, mut changed, mut accepted) = (0u64, 0u64, 0u64);
     for attempt in &attempts {
