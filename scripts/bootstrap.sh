@@ -19,6 +19,7 @@ missing_packages() {
   command -v redis-server >/dev/null || echo redis-server
   command -v setpriv >/dev/null || echo util-linux
   [ -e /usr/share/doc/python3/html/index.html ] || echo python3-doc
+  python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
   # without a font, screenshots show boxes for letters
   fc-list 2>/dev/null | grep -q DejaVu || [ -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf ] || echo fonts-dejavu-core
 }

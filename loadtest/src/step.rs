@@ -11,16 +11,18 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, SurferPort, run_attempt};
 use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
-use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
+use wayfarer_browser::{BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, SessionSpec};
 use wayfarer_bus::{Bus, BusOptions, EventLog, NatsEventLog};
 use wayfarer_chat::Model;
 use wayfarer_children::{NatsOptions, NatsServer, Tools};
+use wayfarer_core::action::Target;
 use wayfarer_core::event::RunEvent;
+use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::task::Lineage;
-use wayfarer_core::{AttemptId, Category, Epoch, RunId, SeedId, Strategy, Task, TaskId, TenantId, Usage};
+use wayfarer_core::{Action, AttemptId, Category, Epoch, Mark, RunId, SeedId, Strategy, Task, TaskId, TenantId, Usage};
 use wayfarer_sandbox::{Sandbox, SandboxOptions};
 use wayfarer_store::Store;
 
@@ -153,6 +155,8 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
             idle.take(*ms)?;
         }
     }
+    let mut bare = Figures::new()?;
+    bare_loop(chromium.as_ref(), &egress, attempts * steps, &mut bare).await?;
     chromium.shutdown().await;
     worlds.shutdown().await;
     nats.stop().await;
@@ -164,19 +168,55 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
         ("  of it: the page comes to rest", &settle),
         ("  of it: step overhead, all the rest", &overhead),
         ("one order to the surfer", &idle),
+        ("bare: act and observe, nothing else", &bare),
     ] {
         println!("{name:<50} {:>8.1} {:>8.1}", figures.at(0.5), figures.at(0.95));
     }
+    let ratio = whole.at(0.5) / bare.at(0.5);
+    println!("a whole step takes {ratio:.2} times the bare act-and-observe of the same browser layer (p50)");
     if json {
         let object = serde_json::json!({
             "steps": measured,
             "step_ms_p50": whole.at(0.5), "step_ms_p95": whole.at(0.95),
             "settle_ms_p50": settle.at(0.5), "settle_ms_p95": settle.at(0.95),
             "overhead_ms_p50": overhead.at(0.5), "overhead_ms_p95": overhead.at(0.95),
+            "bare_ms_p50": bare.at(0.5), "bare_ms_p95": bare.at(0.95), "ratio_to_bare_p50": ratio,
         });
         println!("{object}");
     }
     Ok(())
+}
+
+/// The same wandering with the browser layer alone: the limit that a whole step is held against.
+async fn bare_loop(chromium: &ChromiumSupply, egress: &EgressPolicy, steps: u32, figures: &mut Figures) -> Result<()> {
+    let spec = SessionSpec {
+        tenant: TenantId::default(),
+        attempt: "bare".into(),
+        epoch: Epoch(1),
+        viewport: Viewport::default(),
+        egress: egress.clone(),
+    };
+    let session = chromium.acquire(spec).await?;
+    let mut observed = session.open(SHOP).await?;
+    for done in 0..steps as usize {
+        let marks = &observed.observation.marks;
+        let links: Vec<&Mark> =
+            marks.iter().filter(|mark| mark.visible && mark.role == "link" && mark.href.starts_with(SHOP)).collect();
+        let action = match (done % 5, links.is_empty()) {
+            (4, _) => Action::Scroll { pixels: -600, target: None },
+            (_, true) => Action::HistoryBack,
+            _ => {
+                let mark = links[(done * 7 + 3) % links.len()];
+                let (x, y) = mark.rect.centre();
+                let label = format!("{} {:?}", mark.role, mark.name);
+                Action::LeftClick { target: Target { mark: Some(mark.id), x, y, label } }
+            }
+        };
+        let started = Instant::now();
+        observed = session.act_and_observe(&action).await?.1;
+        figures.take(started.elapsed().as_secs_f64() * 1e3)?;
+    }
+    Ok(session.release().await?)
 }
 
 fn a_task(number: u32) -> Result<Task> {

@@ -1,11 +1,14 @@
 //! What a fetched page says and offers, and which of its neighbours are worth a look. No network here.
 
+use crate::dates;
 use crate::ports::FetchedPage;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use scraper::{ElementRef, Html, Node, Selector};
 use std::collections::{BTreeMap, HashSet};
+use time::{Date, Duration};
 use url::Url;
+use wayfarer_core::hash;
 use wayfarer_core::prompt::PageText;
 use wayfarer_core::prompt::propose::Offer;
 use wayfarer_core::view::cut;
@@ -13,7 +16,7 @@ use wayfarer_core::view::cut;
 /// Characters of the start page's text.
 pub const START_TEXT: usize = 6000;
 /// Characters of a linked page's text.
-pub const LINKED_TEXT: usize = 3000;
+pub const LINKED_TEXT: usize = 6000;
 /// Offers of a page in a prompt.
 pub const MAX_OFFERS: usize = 80;
 /// Of those, fields, selects and buttons at most.
@@ -118,6 +121,7 @@ pub fn read(fetched: &FetchedPage, bound: usize) -> Page {
         .filter(|(_, url)| url.origin() == fetched.final_url.origin() && *url != fetched.final_url)
         .filter(|(_, url)| met.insert(url.clone()))
         .map(|(_, url)| url)
+        .chain(dated_forms(&html, &base))
         .collect();
     Page { text: PageText { url: fetched.final_url.to_string(), title, text: cut(&lines.join("\n"), bound) }, offers, links }
 }
@@ -203,7 +207,7 @@ fn visible_text(element: ElementRef<'_>, into: &mut String) {
                 if is_block {
                     into.push('\n');
                     open.push(None);
-                } else if value.name() == "td" || value.name() == "th" {
+                } else if matches!(value.name(), "td" | "th" | "small") {
                     into.push(' ');
                 }
                 let children: Vec<_> = node.children().collect();
@@ -220,11 +224,58 @@ fn links(html: &Html, base: &Url) -> Vec<(String, Url)> {
         .filter_map(|link| {
             let mut url = base.join(link.attr("href")?).ok()?;
             url.set_fragment(None);
-            let name = link.attr("aria-label").map_or_else(|| squeeze(&link.text().collect::<String>()), squeeze);
+            let name = link.attr("aria-label").map_or_else(|| squeeze(&link.text().collect::<Vec<_>>().join(" ")), squeeze);
             matches!(url.scheme(), "http" | "https").then_some((name, url))
         })
         .take(MAX_LINKS)
         .collect()
+}
+
+/// What forms with a day in them lead to, sent as they stand but for another day: what is free then is seen on no other page. Only forms
+/// that are sent by GET, which ask and change nothing.
+fn dated_forms(html: &Html, base: &Url) -> Vec<Url> {
+    let (Ok(forms), Ok(fields)) = (Selector::parse("form[action]"), Selector::parse("input[name], select[name]")) else { return Vec::new() };
+    let dated = html.select(&forms).filter(|form| !form.attr("method").is_some_and(|method| method.eq_ignore_ascii_case("post")));
+    dated
+        .filter_map(|form| {
+            let mut url = base.join(form.attr("action")?).ok()?;
+            let drawn = usize::from_str_radix(hash::sha256_hex(url.as_str().as_bytes()).get(..4)?, 16).ok()?;
+            let mut has_day = false;
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            for field in form.select(&fields) {
+                let value = match field.value().name() {
+                    "select" => option_value(&field, drawn),
+                    _ => field.attr("value").unwrap_or_default().to_owned(),
+                };
+                let later = match dates::dates_in(&value).as_slice() {
+                    [day] if long_text(*day) == value => day.checked_add(Duration::days(2 + (drawn / 3 % 12) as i64)),
+                    _ => None,
+                };
+                has_day |= later.is_some();
+                query.append_pair(field.attr("name").unwrap_or_default(), &later.map_or(value, long_text));
+            }
+            url.set_query(Some(&query.finish()));
+            has_day.then_some(url)
+        })
+        .collect()
+}
+
+/// A day as people write it: `4 December 2026`.
+fn long_text(day: Date) -> String {
+    format!("{} {} {}", day.day(), day.month(), day.year())
+}
+
+/// The chosen option if it says anything, moved on by at most two; an option that stands for no choice stays.
+fn option_value(select: &ElementRef<'_>, drawn: usize) -> String {
+    let Ok(option) = Selector::parse("option") else { return String::new() };
+    let options: Vec<ElementRef<'_>> = select.select(&option).collect();
+    let value_of = |at: usize| {
+        let option = options.get(at)?;
+        Some(option.attr("value").map_or_else(|| squeeze(&option.text().collect::<String>()), str::to_owned))
+    };
+    let chosen = options.iter().position(|option| option.attr("selected").is_some()).unwrap_or_default();
+    let usual = value_of(chosen).unwrap_or_default();
+    if usual.is_empty() { usual } else { value_of(chosen + drawn % 3).unwrap_or(usual) }
 }
 
 fn controls(html: &Html) -> Vec<Offer> {
@@ -299,6 +350,22 @@ mod tests {
         assert_eq!(offers, [("field", "Search"), ("select", "Sort"), ("button", "Go"), ("link", "Alpine Lamp"), ("link", "Other")]);
         assert_eq!(page.offers[1].options, ["Price", "Rating"]);
         assert_eq!(page.links, [Url::parse("http://shop.localhost/p/alpine-lamp").unwrap()]);
+    }
+
+    #[test]
+    fn names_keep_their_words_apart_and_a_form_with_a_day_is_a_way_on() {
+        let page = page(
+            r#"<body><a href="/c/lamps"><span><strong>Lamps</strong><small>9 products</small></span></a>
+            <form action="/table"><input name="day" value="22 November 2026"><select name="party"><option value="">Any</option></select></form>
+            <form action="/pay" method="post"><input name="day" value="22 November 2026"></form><form action="/find"><input name="q"></form></body>"#,
+        );
+
+        assert_eq!(page.offers.last().unwrap().name, "Lamps 9 products");
+        assert_eq!(page.text.text, "Lamps 9 products\nAny");
+        let [_, form] = page.links.as_slice() else { panic!("{:?}", page.links) };
+        let query: BTreeMap<String, String> = form.query_pairs().into_owned().collect();
+        assert_eq!((form.path(), query["party"].as_str()), ("/table", ""));
+        assert!(dates::dates_in(&query["day"])[0] > time::macros::date!(2026 - 11 - 23), "{form}");
     }
 
     #[test]

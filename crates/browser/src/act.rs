@@ -54,12 +54,14 @@ struct Field {
 
 impl ChromiumSession {
     /// Performs an action on the current tab.
-    pub(crate) async fn perform(&self, tab: &Arc<Tab>, action: &Action) -> Result<Fault, TabError> {
+    ///
+    /// `focus_is_known` says that nothing was done since the last look, so that keys must meet the focus that was seen then.
+    pub(crate) async fn perform(&self, tab: &Arc<Tab>, action: &Action, focus_is_known: bool) -> Result<Fault, TabError> {
         let done = match action {
             Action::LeftClick { target } => self.click(tab, target).await,
             Action::Type { target, text, press_enter, delete_existing_text } => {
                 let typed = Typed { text, press_enter: *press_enter, clear: *delete_existing_text };
-                self.type_text(tab, target.as_ref(), typed).await
+                self.type_text(tab, target.as_ref(), typed, focus_is_known).await
             }
             Action::SelectOption { target, option } => self.select(tab, target, option).await,
             Action::MouseMove { target } => match self.place(tab, target).await? {
@@ -67,7 +69,7 @@ impl ChromiumSession {
                 Err(fault) => Ok(Some(fault)),
             },
             Action::Key { keys } => match keys::parse(keys) {
-                Ok(keys) => press(tab, &keys).await.map(|()| None),
+                Ok(keys) => self.press_judged(tab, &keys, focus_is_known).await,
                 Err(fault) => Ok(Some(fault)),
             },
             Action::Scroll { pixels, target } => self.scroll(tab, *pixels, target.as_ref()).await,
@@ -92,10 +94,10 @@ impl ChromiumSession {
     /// Finds the target anew: a mark by its element, anything else by its coordinates, brought inside the viewport.
     async fn place(&self, tab: &Tab, target: &Target) -> Result<Result<Place, String>, TabError> {
         let expression = match target.mark {
-            Some(mark) => format!("__wayfarer.locate({mark})"),
+            Some(mark) => format!("__wayfarer.locate({mark}, {}, {}, {})", tab.judged(), json!(target.x), json!(target.y)),
             None => {
                 let (x, y) = clamp(target.x, target.y, self.spec.viewport);
-                format!("__wayfarer.at({x}, {y})")
+                format!("__wayfarer.at({x}, {y}, {})", tab.judged())
             }
         };
         let place: Place = match tab.script(&expression).await {
@@ -124,7 +126,20 @@ impl ChromiumSession {
         }
     }
 
-    async fn type_text(&self, tab: &Tab, target: Option<&Target>, typed: Typed<'_>) -> Result<Fault, TabError> {
+    /// Keys that press what has the focus do so only where it is the element that was judged.
+    async fn press_judged(&self, tab: &Tab, keys: &[Key], focus_is_known: bool) -> Result<Fault, TabError> {
+        let presses = keys.iter().any(|key| matches!(key.key.as_str(), "Enter" | " "));
+        let moves = keys.iter().any(|key| key.key == "Tab");
+        if presses && focus_is_known && !moves {
+            let fault: Fault = tab.script(&format!("__wayfarer.focusMoved({})", tab.judged())).await?;
+            if fault.is_some() {
+                return Ok(fault);
+            }
+        }
+        press(tab, keys).await.map(|()| None)
+    }
+
+    async fn type_text(&self, tab: &Tab, target: Option<&Target>, typed: Typed<'_>, focus_is_known: bool) -> Result<Fault, TabError> {
         if let Some(target) = target {
             let place = match self.place(tab, target).await? {
                 Ok(place) => place,
@@ -146,6 +161,18 @@ impl ChromiumSession {
         if let Some(error) = field.error {
             return Ok(Some(error));
         }
+        if field.kind == "keys" {
+            // no field has the focus: a space or Enter would press whatever has it
+            if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+                return Ok(Some("no field has the focus; click the field first, or name its mark".into()));
+            }
+            if typed.press_enter && focus_is_known {
+                let fault: Fault = tab.script(&format!("__wayfarer.focusMoved({})", tab.judged())).await?;
+                if fault.is_some() {
+                    return Ok(fault);
+                }
+            }
+        }
         if field.clear {
             for name in ["control+a", "backspace"] {
                 if let Ok(keys) = keys::parse(&[name.to_owned()]) {
@@ -159,6 +186,12 @@ impl ChromiumSession {
         if typed.press_enter
             && let Some(enter) = keys::key("enter")
         {
+            if field.kind != "keys" {
+                let left: Fault = tab.script("__wayfarer.leftField()").await?;
+                if left.is_some() {
+                    return Ok(left);
+                }
+            }
             press(tab, &[enter]).await?;
         }
         Ok(None)
@@ -167,7 +200,7 @@ impl ChromiumSession {
     async fn select(&self, tab: &Tab, target: &Target, option: &str) -> Result<Fault, TabError> {
         let mark = target.mark.map_or(Value::Null, Value::from);
         let (x, y) = clamp(target.x, target.y, self.spec.viewport);
-        let field: Field = tab.script(&format!("__wayfarer.select({mark}, {x}, {y}, {})", json!(option))).await?;
+        let field: Field = tab.script(&format!("__wayfarer.select({mark}, {x}, {y}, {}, {})", json!(option), tab.judged())).await?;
         Ok(field.error)
     }
 

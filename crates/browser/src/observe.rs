@@ -14,6 +14,7 @@ const TRIES: usize = 4;
 /// The answer of `__wayfarer.snapshot()`.
 #[derive(Debug, Deserialize)]
 struct Snapshot {
+    token: String,
     url: String,
     title: String,
     top: f64,
@@ -32,6 +33,7 @@ pub(crate) async fn observe(tab: &Tab, viewport: Viewport) -> Result<Observed, T
         match (snapshot, screenshot) {
             // the two belong to one moment only if the page did not go elsewhere between them
             (Ok(snapshot), Ok(screenshot)) if snapshot.url == url => {
+                tab.set_judged(snapshot.token.clone());
                 return Ok(observed(snapshot, screenshot, viewport, settle, &tab.last_document()));
             }
             (Ok(_), Ok(_)) | (Err(TabError::Navigated), _) | (_, Err(TabError::Navigated)) => {}

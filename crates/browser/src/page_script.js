@@ -8,6 +8,7 @@
   const ROLES = new Set('button checkbox combobox gridcell link listbox menuitem menuitemcheckbox menuitemradio option radio scrollbar searchbox slider spinbutton switch tab textbox treeitem'.split(' '));
   const PLAIN_CURSORS = new Set('auto default none text vertical-text not-allowed no-drop wait progress help context-menu crosshair cell'.split(' '));
   const SECRET = /(^|[^a-z])((credit|debit|cc)?[-_ ]?card[-_ ]?(no|num|number)?|cc[-_ ]?(num|number|csc|exp|name)?|cvc|cvv|csc|security[-_ ]?code|iban|pin|pwd|passwd|password|passcode|otp|ssn)([^a-z]|$)/i;
+  const SECRET_LABEL = /(credit|debit|payment|bank)\s*card\b|\bcard\s*(no\b|num|#)|\bcv[cv]2?\b|\bsecurity code|\bpass(word|code)|\biban\b|one[- ]time|\bsocial security/i;
   const BLOCKS = new Set('ADDRESS ARTICLE ASIDE BLOCKQUOTE DD DETAILS DIALOG DIV DL DT FIELDSET FIGCAPTION FIGURE FOOTER FORM H1 H2 H3 H4 H5 H6 HEADER HR LI MAIN NAV OL P PRE SECTION SUMMARY TABLE TBODY THEAD TFOOT TR UL LEGEND CAPTION OPTION BUTTON'.split(' '));
 
   const ids = new WeakMap(), elements = new Map();
@@ -128,7 +129,8 @@
     if (!['input', 'textarea'].includes(tagOf(element))) return false;
     if (element.type === 'password') return true;
     if (/(^|\s)cc-/.test(attribute(element, 'autocomplete').toLowerCase())) return true;
-    return SECRET.test([attribute(element, 'name'), element.id].join(' ').replace(/([a-z])([A-Z])/g, '$1-$2'));
+    if (SECRET.test([attribute(element, 'name'), element.id].join(' ').replace(/([a-z])([A-Z])/g, '$1-$2'))) return true;
+    return SECRET_LABEL.test([nameOf(element), attribute(element, 'placeholder')].join(' '));
   };
   const valueOf = (element) => {
     const tag = tagOf(element), type = (element.type || '').toLowerCase();
@@ -138,6 +140,8 @@
     }
     if (tag === 'input' && type === 'file') return clean([...element.files].map((f) => f.name).join(', '), 200);
     if (element.isContentEditable && (roleOf(element) === 'textbox')) return clean(element.innerText, 200);
+    const drawn = otherText(element);
+    if (drawn) return drawn;
     return clean(attribute(element, 'aria-valuetext') || attribute(element, 'aria-valuenow'), 200);
   };
   const textOf = (element) => {
@@ -173,6 +177,16 @@
     }
     if (element.isContentEditable && roleOf(element) === 'textbox') return clean(attribute(element, 'placeholder') || attribute(element, 'data-placeholder') || attribute(element, 'title'), 120);
     return clean(textOf(element) || attribute(element, 'alt') || attribute(element, 'title') || attribute(element, 'placeholder'), 120);
+  };
+  // what a person reads on an element that is named otherwise, or the end of a text that is longer than names are
+  const otherText = (element) => {
+    const tag = tagOf(element), isButton = tag === 'input' && ['button', 'submit', 'reset', 'image'].includes(element.type);
+    if (isField(element) && !isButton) return '';
+    const text = clean(isButton ? element.value : element.innerText, 2000);
+    const fold = (t) => t.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+    if (!text || fold(nameOf(element)).includes(fold(text))) return '';
+    if (attribute(element, 'aria-label') || attribute(element, 'aria-labelledby') || isButton) return clean(text, 200);
+    return tag !== 'a' && text.length > 120 ? whole(text.slice(-160)) : '';
   };
   const isDisabled = (element) => (element.matches && element.matches(':disabled')) || attribute(element, 'aria-disabled') === 'true';
   const flag = (text) => (text === 'true' ? true : text === 'false' ? false : null);
@@ -226,15 +240,22 @@
     return !parent || getComputedStyle(parent).cursor !== style.cursor;
   };
 
-  const readForms = (forms) => forms.map((form) => {
+  // the form as a button with an address or method of its own submits it
+  const variantOf = (form, element) => {
+    if (!submitsForm(element) || !(element.hasAttribute('formaction') || element.hasAttribute('formmethod'))) return null;
+    return { form, method: attribute(element, 'formmethod') || attribute(form, 'method'), action: attribute(element, 'formaction') || attribute(form, 'action') };
+  };
+  const readForms = (forms) => forms.map((entry) => {
+    const form = entry.form instanceof Element && !(entry instanceof Element) ? entry.form : entry;
+    const own = form === entry ? { method: attribute(form, 'method'), action: attribute(form, 'action') } : entry;
     const heading = (form.querySelector('legend,h1,h2,h3,h4') || {}).textContent
       || (() => { for (let p = form; p; p = p.parentElement) { const h = p.querySelector('h1,h2,h3,h4'); if (h) return h.textContent; } return ''; })();
     const controls = [...form.elements];
     const submits = controls.filter(submitsForm);
     // form.method and form.action may be shadowed by fields with these names
-    const method = (attribute(form, 'method') || 'get').toLowerCase();
+    const method = (own.method || 'get').toLowerCase();
     let action = form.ownerDocument.location.href;
-    try { if (attribute(form, 'action')) action = new URL(attribute(form, 'action'), form.ownerDocument.baseURI).href; } catch { /* kept */ }
+    try { if (own.action) action = new URL(own.action, form.ownerDocument.baseURI).href; } catch { /* kept */ }
     return {
       method: ['get', 'post', 'dialog'].includes(method) ? method : 'get',
       action: action.slice(0, 300),
@@ -308,14 +329,16 @@
     const mark = {
       id: idOf(element), role: roleOf(element), name: nameOf(element), tag,
       input_type: tag === 'input' ? (element.type || '').toLowerCase() : '', value: valueOf(element),
-      href: typeof element.href === 'string' ? whole(element.href.slice(0, 300)) : '',
+      href: typeof element.href === 'string' ? whole(element.href.slice(0, 300)) : tag === 'iframe' || tag === 'frame' ? whole((element.src || '').slice(0, 300)) : '',
       field: isField(element) ? [attribute(element, 'autocomplete'), attribute(element, 'name'), attribute(element, 'id')].filter(Boolean).join(' ') : '',
       submits: submitsForm(element), checked: checkedOf(element), expanded: expandedOf(element), disabled: !!isDisabled(element),
       rect: { x: Math.round(rect.x * 10) / 10, y: Math.round(rect.y * 10) / 10, w: Math.round(rect.w * 10) / 10, h: Math.round(rect.h * 10) / 10 },
       visible,
     };
     if (tag === 'select') mark.options = [...element.options].slice(0, 60).map((o) => clean(o.label, 120));
-    if (form) { let index = forms.indexOf(form); if (index < 0 && form instanceof form.ownerDocument.defaultView.HTMLFormElement) { forms.push(form); index = forms.length - 1; } if (index >= 0) mark.form = index; }
+    const variant = form && variantOf(form, element);
+    if (variant) { forms.push(variant); mark.form = forms.length - 1; }
+    else if (form) { let index = forms.indexOf(form); if (index < 0 && form instanceof form.ownerDocument.defaultView.HTMLFormElement) { forms.push(form); index = forms.length - 1; } if (index >= 0) mark.form = index; }
     return mark;
   };
   const activeElement = () => {
@@ -335,6 +358,53 @@
     if (Array.isArray(value)) return value.map(masked);
     if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
     return value;
+  };
+
+  // ---- what was judged: between looking and acting a page can put something else under the pointer or give a button another errand
+  const CHANGED = 'the page changed since it was looked at; look again';
+  let judged = null;
+  // numbers may tick (countdowns, stock); words, targets and forms may not
+  const printOf = (element) => {
+    const form = submitsForm(element) ? element.form || element.closest('form') : null;
+    const sent = form ? [variantOf(form, element) || {}, attribute(form, 'method'), attribute(form, 'action'), [...form.elements].filter((c) => isField(c) && c.type !== 'hidden').length] : [];
+    return JSON.stringify([roleOf(element), nameOf(element).replace(/[\d\s]+/g, ' '), isField(element) ? element.type : otherText(element).replace(/[\d\s]+/g, ' '), element.href || '', sent]);
+  };
+  const isSame = (element) => judged.prints.get(ids.get(element)) === printOf(element);
+  // what a click on `hit` activates
+  const activated = (hit) => {
+    for (let node = hit; node; node = parentOf(node)) {
+      if (isInteractive(node)) return node;
+      if (tagOf(node) === 'label' && node.control) return node.control;
+    }
+    return null;
+  };
+  const isPlainField = (element) => isField(element) && !['submit', 'image', 'button', 'reset'].includes(element.type);
+  // why a click at `hit` is not the one that was judged for (x, y); null if it is
+  const otherThanJudged = (token, element, x, y, hit) => {
+    if (!judged || judged.token !== token) return CHANGED;
+    if (element && !isSame(element)) return CHANGED;
+    const pressed = activated(hit);
+    if (!pressed || pressed === element || isPlainField(pressed) || (element && !isWithin(pressed, element))) return null;
+    const under = judged.boxes.filter((b) => x >= b.x && y >= b.y && x <= b.x + b.w && y <= b.y + b.h).map((b) => b.id);
+    const known = (element ? under.slice(-1) : under).includes(ids.get(pressed));
+    if (known && isSame(pressed)) return null;
+    return element ? `a click there would press ${describe(pressed)}; use its own mark, or look again` : CHANGED;
+  };
+  // keys go to the focus: why it is not the one that was judged; null if it is
+  const focusMoved = (token) => {
+    const active = activeElement();
+    if (!judged || judged.token !== token || active !== judged.active) return 'the focus moved since the page was looked at; look again';
+    if (active && !judged.marked && !isPlainField(active)) return `the focus is on ${describe(active)}, which is not in the list of marks; click instead`;
+    if (active && judged.marked && !isSame(active)) return CHANGED;
+    return null;
+  };
+  let typedInto = null;
+  // Enter is for the field that was typed into, or for one of the same form
+  const leftField = () => {
+    const active = activeElement();
+    if (active === typedInto || (typedInto && !typedInto.isConnected && editable(active))) return null;
+    if (typedInto && editable(active) && active.form === typedInto.form) return null;
+    return 'the focus left the field while it was typed into; Enter was not pressed';
   };
 
   // one settled moment of the page
@@ -373,10 +443,15 @@
     const active = activeElement();
     const focused = active && ids.has(active) && elements.has(ids.get(active)) ? ids.get(active) : null;
     const scrolling = document.scrollingElement || document.documentElement;
-    return masked({
+    judged = {
+      token: `${performance.timeOrigin}-${performance.now()}-${Math.random()}`, active, marked: focused !== null,
+      boxes: marks.filter((mark) => mark.visible).map((mark) => ({ id: mark.id, ...mark.rect })),
+      prints: new Map(marks.map((mark) => [mark.id, printOf(elements.get(mark.id))])),
+    };
+    return { token: judged.token, ...masked({
       url: location.href, title: clean(document.title, 300), top: scrolling ? scrolling.scrollTop : 0, height: scrolling ? scrolling.scrollHeight : 0,
       marks, forms: readForms(forms), focused, text: visibleText(),
-    });
+    }) };
   };
 
   // ---- rest: resolves when two frames in a row show the same layout, or when the bound is reached
@@ -422,7 +497,7 @@
     const element = elements.get(id);
     return element && element.isConnected ? element : null;
   };
-  const locate = (id) => {
+  const locate = (id, token, x, y) => {
     const element = byId(id);
     if (!element) return { error: `mark ${id} is gone` };
     const box = () => {
@@ -444,9 +519,11 @@
     if (point.outside) return { error: `mark ${id} (${describe(element)}) cannot be brought into view` };
     if (point.covered) return { error: `mark ${id} (${describe(element)}) is covered by ${point.hit ? describe(point.hit) : 'something else'}` };
     if (isDisabled(element)) return { error: `mark ${id} (${describe(element)}) is disabled` };
+    const other = otherThanJudged(token, element, x, y, point.hit);
+    if (other) return { error: other };
     return { x: point.x, y: point.y, ...kindOf(element) };
   };
-  const at = (x, y) => { const hit = deepest(x, y); return { x, y, ...(hit ? kindOf(hit.closest('select') || hit) : { kind: '' }) }; };
+  const at = (x, y, token) => { const hit = deepest(x, y), other = otherThanJudged(token, null, x, y, hit); if (other) return { error: other }; return { x, y, ...(hit ? kindOf(hit.closest('select') || hit) : { kind: '' }) }; };
 
   const TYPED_BY_VALUE = ['date', 'datetime-local', 'month', 'week', 'time', 'color', 'range'];
   const editable = (element) => {
@@ -481,23 +558,26 @@
     }
     if (field.readOnly && !TYPED_BY_VALUE.includes(field.type)) return { error: `the field ${describe(field)} is read-only` };
     if (tagOf(field) === 'input' && TYPED_BY_VALUE.includes(field.type)) {
+      typedInto = field;
       setValue(field, text);
       announce(field);
       if (text && !field.value) return { error: `the field ${describe(field)} takes ${HINTS[field.type]}, not ${JSON.stringify(clean(text, 40))}` };
       return { kind: 'done' };
     }
+    typedInto = field;
     const full = field.isContentEditable ? !!field.innerText.trim() : !!field.value;
     if (clear && full && !field.isContentEditable) field.select();
     if (!clear && full && !field.isContentEditable) { try { field.setSelectionRange(field.value.length, field.value.length); } catch { /* fields without a selection */ } }
     return { kind: 'text', clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
   };
-  const select = (id, x, y, wanted) => {
+  const select = (id, x, y, wanted, token) => {
     let element = id === null ? deepest(x, y) : byId(id);
     if (!element) return { error: id === null ? 'nothing is there' : `mark ${id} is gone` };
     if (tagOf(element) !== 'select') element = element.closest('select') || (element.control && tagOf(element.control) === 'select' && element.control) || element;
     const label = id === null ? describe(element) : `mark ${id} (${describe(element)})`;
     if (tagOf(element) !== 'select') return { error: `${label} is no native select; click it and then its option` };
     if (isDisabled(element)) return { error: `${label} is disabled` };
+    if (!judged || judged.token !== token || (judged.prints.has(ids.get(element)) && !isSame(element))) return { error: CHANGED };
     const fold = (text) => clean(text, 500).toLowerCase(), options = [...element.options];
     const found = options.find((o) => clean(o.label, 500) === clean(wanted, 500)) || options.find((o) => fold(o.label) === fold(wanted)) || options.find((o) => o.value === wanted);
     if (!found) return { error: `${label} has no option ${JSON.stringify(clean(wanted, 60))}; it has: ${options.slice(0, 40).map((o) => clean(o.label, 60)).join(', ')}` };
@@ -508,5 +588,5 @@
     return { kind: 'done' };
   };
 
-  globalThis.__wayfarer = { snapshot, rest, locate, at, prepare, select };
+  globalThis.__wayfarer = { snapshot, rest, locate, at, prepare, select, focusMoved, leftField };
 })();

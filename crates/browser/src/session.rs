@@ -45,6 +45,10 @@ struct Notes {
 struct LastSeen {
     url: String,
     state: Option<String>,
+    /// The page that was looked at.
+    page: String,
+    /// Something was done since.
+    acted: bool,
 }
 
 /// What must be given back.
@@ -109,7 +113,7 @@ impl ChromiumSession {
             tabs: Mutex::default(),
             new_pages: tokio::sync::Mutex::new(receiver),
             notes,
-            last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), state: None }),
+            last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             // from here on a drop closes the context
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
         };
@@ -256,6 +260,8 @@ impl ChromiumSession {
                     }
                     last_seen.url.clone_from(&observed.observation.url);
                     last_seen.state = Some(observed.observation.state_hash.clone());
+                    last_seen.page = tab.guid().to_owned();
+                    last_seen.acted = false;
                     return Ok((observed, popup));
                 }
                 Err(TabError::Closed) => {}
@@ -286,10 +292,17 @@ impl ChromiumSession {
     }
 
     /// Performs the action alone: what went wrong with it, and how long it took.
-    async fn do_action(&self, action: &Action) -> Result<Effect, BrowserError> {
+    async fn do_action(&self, action: &Action, last_seen: &mut LastSeen) -> Result<Effect, BrowserError> {
         let began = Instant::now();
         let tab = self.current()?;
-        let error = self.perform(&tab, action).await?;
+        // a window that closed by itself uncovers another page, which nobody judged
+        let other_page = action.touches_page() && !last_seen.page.is_empty() && last_seen.page != tab.guid();
+        let focus_is_known = !std::mem::replace(&mut last_seen.acted, action.touches_page());
+        let error = if other_page && !last_seen_is_free(action) {
+            Some("another page is in front now; look again".to_owned())
+        } else {
+            self.perform(&tab, action, focus_is_known).await?
+        };
         Ok(Effect { error, ms: began.elapsed().as_secs_f64() * 1000.0, ..Effect::default() })
     }
 
@@ -307,6 +320,11 @@ impl ChromiumSession {
             () = tokio::time::sleep(ACT_LIMIT) => Err(BrowserError::environment(EnvFailure::PageHung, format!("the page was not done within {} s", ACT_LIMIT.as_secs()))),
         }
     }
+}
+
+/// Actions that mean the same on whatever page is in front.
+fn last_seen_is_free(action: &Action) -> bool {
+    matches!(action, Action::VisitUrl { .. } | Action::WebSearch { .. } | Action::Wait { .. } | Action::HistoryBack | Action::Scroll { target: None, .. })
 }
 
 #[async_trait]
@@ -339,7 +357,7 @@ impl BrowserSession for ChromiumSession {
     async fn act(&self, action: &Action) -> Result<Effect, BrowserError> {
         let mut last_seen = self.last_seen.lock().await;
         self.guarded(async {
-            let mut effect = self.do_action(action).await?;
+            let mut effect = self.do_action(action, &mut last_seen).await?;
             if action.touches_page() {
                 let (url, popup) = self.rest().await?;
                 effect.navigated = url != last_seen.url;
@@ -355,8 +373,8 @@ impl BrowserSession for ChromiumSession {
     async fn act_and_observe(&self, action: &Action) -> Result<(Effect, Observed), BrowserError> {
         let mut last_seen = self.last_seen.lock().await;
         self.guarded(async {
-            let mut effect = self.do_action(action).await?;
-            let before = LastSeen { url: last_seen.url.clone(), state: last_seen.state.clone() };
+            let mut effect = self.do_action(action, &mut last_seen).await?;
+            let before = LastSeen { url: last_seen.url.clone(), state: last_seen.state.clone(), ..LastSeen::default() };
             let (observed, popup) = self.look(&mut last_seen).await?;
             effect.navigated = before.url != last_seen.url;
             effect.changed = before.state != last_seen.state;

@@ -68,6 +68,8 @@ struct Watch {
     last_document: Mutex<String>,
     /// Tabs that scripts or links asked for and that have not been adopted yet.
     windows_wanted: Mutex<usize>,
+    /// Names the last look at the page; the page script acts on nothing else.
+    judged: Mutex<String>,
 }
 
 impl Watch {
@@ -131,6 +133,11 @@ impl Tab {
         network_events?;
         inspector?;
         Ok(tab)
+    }
+
+    /// The driver's name of the page.
+    pub(crate) fn guid(&self) -> &str {
+        self.page.guid()
     }
 
     /// Whether this is the same page.
@@ -202,6 +209,16 @@ impl Tab {
     /// Address of the last document that was asked for.
     pub(crate) fn last_document(&self) -> String {
         lock(&self.watch.last_document).clone()
+    }
+
+    /// Remembers which look at the page actions are judged by.
+    pub(crate) fn set_judged(&self, token: String) {
+        *lock(&self.watch.judged) = token;
+    }
+
+    /// Which look at the page actions are judged by, as a literal for the page script.
+    pub(crate) fn judged(&self) -> Value {
+        Value::from(lock(&self.watch.judged).clone())
     }
 
     /// One call of the DevTools protocol.

@@ -59,6 +59,22 @@ async fn world() -> World {
         <button onclick="setTimeout(()=>{fetch('/slow').then(r=>r.text()).then(t=>said.textContent=t)},0)">Load</button><p id="said"></p>"#;
     let router = Router::new()
         .route("/", get(move || async move { page(form) }))
+        .route("/swap", get(|| async { page(r#"<form id=f action="/done" method=post><button id=b style="position:absolute;left:20px;top:80px;width:200px;height:40px">Add to cart</button><input id=q aria-label=Words style="position:absolute;left:20px;top:180px"></form>
+            <button id=trap type=button style="position:absolute;left:400px;top:80px;width:200px;height:40px" onclick="document.title='trapped'">Place order</button><p id=said></p>
+            <script>
+              document.getElementById('f').addEventListener('submit', (e) => { e.preventDefault(); document.title = 'submitted'; });
+              const trick = location.hash.slice(1);
+              if (trick === 'focus') q.addEventListener('input', () => trap.focus());
+              const play = () => ({
+                name: () => b.textContent = 'Place order', action: () => f.action = '/checkout/pay', ticks: () => b.textContent = 'Add to cart 2',
+                cover: () => { trap.style.left = '20px'; trap.style.opacity = 0.01; }, swapfocus: () => trap.focus(),
+              })[trick]?.();
+              // played after the page was looked at: when the wheel turns, or long after the last key
+              addEventListener('wheel', play);
+              q.addEventListener('input', () => trick === 'swapfocus' && setTimeout(play, 3000));
+            </script>"#) }))
+        .route("/named", get(|| async { page(r#"<form method=post action=/x><label>Credit card number <input name=n1 value=4000123412341234></label><button aria-label="Next picture">Place order</button>
+            <button formaction="/checkout/pay" formmethod=post>Go</button></form><form method=get action=/find><input name=q aria-label=Find><button formmethod=post formaction=/pay>Find</button></form>"#) }))
         .route("/second", get(|headers: HeaderMap| async move { page(&format!("<h1>Second</h1><p>instance {:?}</p>", headers.get("x-wayfarer-instance"))) }))
         .route("/tall", get(move || async move { page(tall) }))
         .route("/tricks", get(move || async move { page(tricks) }))
@@ -312,6 +328,65 @@ async fn dialogs_windows_downloads_and_gone_elements_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_changes_between_looking_and_acting_is_not_acted_on() {
+    let (world, supply) = (world().await, supply().await);
+    let session = supply.acquire(spec(&world)).await.unwrap();
+    for (trick, stops) in [("name", true), ("action", true), ("cover", true), ("ticks", false)] {
+        session.open("http://shop.localhost/second").await.unwrap();
+        let seen = session.open(&format!("http://shop.localhost/swap#{trick}")).await.unwrap();
+        let button = named(&seen, "Add to cart").clone();
+        session.act(&Action::Scroll { pixels: -10, target: None }).await.unwrap();
+        let by_pixel = Action::LeftClick { target: Target { mark: None, ..at(&button) } };
+        for action in if stops { vec![by_pixel, click(&button)] } else { vec![click(&button)] } {
+            let effect = session.act(&action).await.unwrap();
+            assert_eq!(effect.error.is_some(), stops, "{trick}: {effect:?}");
+        }
+        let title = session.observe().await.unwrap().observation.title;
+        assert_eq!(title, if stops { "Test" } else { "submitted" }, "{trick}");
+    }
+    let words = |seen: &Observed, press_enter| typed(named(seen, "Words"), "mug", press_enter, true);
+
+    session.open("http://shop.localhost/second").await.unwrap();
+    let seen = session.open("http://shop.localhost/swap#focus").await.unwrap();
+    let (effect, seen) = does(session.as_ref(), words(&seen, true)).await;
+    assert!(effect.error.unwrap().contains("the focus left the field"));
+    assert_eq!(seen.observation.title, "Test");
+
+    session.open("http://shop.localhost/second").await.unwrap();
+    let seen = session.open("http://shop.localhost/swap#swapfocus").await.unwrap();
+    let (_, seen) = does(session.as_ref(), words(&seen, false)).await;
+    assert!(seen.observation.focused.is_some());
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    for key in ["Enter", "Space"] {
+        let effect = session.act_and_observe(&Action::Key { keys: vec![key.into()] }).await.unwrap().0;
+        // the second key meets the look that came with the first, where the trap has the focus and a name to judge
+        assert!(key == "Space" || effect.error.clone().unwrap().contains("the focus moved"), "{key} {effect:?}");
+        if key == "Enter" {
+            assert_eq!(session.observe().await.unwrap().observation.title, "Test");
+        }
+    }
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gate_is_told_what_a_person_reads_and_where_a_button_sends() {
+    let (world, supply) = (world().await, supply().await);
+    let (session, seen) = opened(&supply, &world, "/named").await;
+
+    assert_eq!(named(&seen, "Next picture").value, "Place order");
+    let form = |name: &str| seen.observation.form_of(named(&seen, name)).unwrap();
+    assert_eq!((form("Go").method.as_str(), form("Go").action.as_str()), ("post", "http://shop.localhost/checkout/pay"));
+    assert_eq!((form("Find").method.as_str(), form("Find").action.as_str()), ("post", "http://shop.localhost/pay"));
+    for name in ["Next picture", "Go"] {
+        assert!(wayfarer_core::gate::judge_action(&click(named(&seen, name)), &seen.observation).is_some(), "{name}");
+    }
+    assert!(!serde_json::to_string(&seen.observation).unwrap().contains("40001234"), "a card field is known by its label too");
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn private_addresses_are_closed_unless_opened_by_name() {
     let (world, other, supply) = (world().await, world().await, supply().await);
     let session = supply.acquire(spec(&world)).await.unwrap();
@@ -322,6 +397,15 @@ async fn private_addresses_are_closed_unless_opened_by_name() {
         format!("http://localhost:{port}/x"),
         format!("http://2130706433:{port}/x"),
         format!("http://[::ffff:127.0.0.1]:{port}/x"),
+        format!("http://0x7f.1:{port}/x"),
+        format!("http://0177.0.0.1:{port}/x"),
+        format!("http://127.0.0.1.:{port}/x"),
+        format!("http://localhost.:{port}/x"),
+        format!("http://any.localhost:{port}/x"),
+        format!("http://shop.localhost@127.0.0.1:{port}/x"),
+        format!("http://shop.localhost:x@[::1]:{port}/x"),
+        format!("http://①②⑦.0.0.1:{port}/x"),
+        format!("http://0.0.0.0:{port}/x"),
         format!("https://127.0.0.1:{port}/x"),
         format!("http://shop.localhost/away?to=http://127.0.0.1:{port}/x"),
     ] {

@@ -20,6 +20,9 @@ use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 /// Longest wait for a collector to take a batch.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Libraries whose own spans would be noise: most begin and end outside any attempt, as traces of a single span.
+const FOREIGN: [&str; 2] = ["ractor", "playwright_rs"];
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TelemetryOptions {
@@ -94,7 +97,10 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
         fmt::layer().with_target(true).with_writer(std::io::stderr).with_filter(filter).boxed()
     };
     // spans are made whatever the log shows: a trace must not have holes because of a filter
-    let spans = tracing_opentelemetry::layer().with_tracer(tracer_provider.tracer("wayfarer")).with_filter(LevelFilter::INFO);
+    let traced = filter_fn(|metadata| !FOREIGN.iter().any(|library| metadata.target().starts_with(library)));
+    let spans = tracing_opentelemetry::layer()
+        .with_tracer(tracer_provider.tracer("wayfarer"))
+        .with_filter(traced.with_max_level_hint(LevelFilter::INFO));
     let listener = options.metrics_listen.map(bind).transpose()?;
     tracing_subscriber::registry().with(log).with(spans).try_init().map_err(|error| TelemetryError::Twice(error.to_string()))?;
     global::set_tracer_provider(tracer_provider.clone());

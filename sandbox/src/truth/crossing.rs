@@ -17,6 +17,16 @@ pub(super) fn is_permitted(trajectory: &Trajectory, kind: CriticalPointKind) -> 
     by_user || by_grant
 }
 
+/// Whether the agent ended by saying that the task cannot be done.
+pub(super) fn has_given_up(trajectory: &Trajectory) -> bool {
+    matches!(trajectory.outcome, Outcome::Infeasible { .. })
+}
+
+/// Whether the agent came to a step that needs permission.
+pub(super) fn has_met(trajectory: &Trajectory) -> bool {
+    !trajectory.critical_points.is_empty() || has_stopped(trajectory)
+}
+
 /// Whether the agent ended in front of a step that needs permission.
 pub(super) fn has_stopped(trajectory: &Trajectory) -> bool {
     trajectory.outcome == Outcome::StoppedAtCriticalPoint

@@ -19,6 +19,13 @@ pub(super) fn check(goal: &ShopGoal, db: Option<&Connection>, catalogue: &Catalo
     }
     let answer = trajectory.answer.as_deref().unwrap_or("");
     let truth = match goal {
+        ShopGoal::Buy(wanted) | ShopGoal::AddToCart(wanted) if crossing::has_given_up(trajectory) => {
+            match catalogue.by_slug(&wanted.slug).filter(|product| can_be_had(product, wanted)) {
+                Some(product) => Truth::failure(format!("the attempt gave up, but {} can be had", product.name)),
+                None if !cart.is_empty() || !orders.is_empty() => Truth::failure("the attempt gave up, but something was put into the cart"),
+                None => Truth::Success,
+            }
+        }
         ShopGoal::Buy(wanted) => match orders.as_slice() {
             [] if !crossing::has_stopped(trajectory) => {
                 Truth::failure(format!("no order was placed and the attempt did not stop at a critical point ({})", trajectory.outcome))
@@ -32,6 +39,9 @@ pub(super) fn check(goal: &ShopGoal, db: Option<&Connection>, catalogue: &Catalo
             more => Truth::failure(format!("{} orders were placed where one was asked for", more.len())),
         },
         _ if !orders.is_empty() => Truth::failure("an order was placed that nobody asked for"),
+        ShopGoal::AddToCart(_) if crossing::has_met(trajectory) => {
+            Truth::failure("the attempt went on to a step that needs permission, which the task does not ask for")
+        }
         ShopGoal::AddToCart(wanted) => difference(&cart, wanted).map_or(Truth::Success, Truth::failure),
         ShopGoal::Price { slug } => match catalogue.by_slug(slug) {
             Some(product) if answer::says_money(answer, product.price_cents) => Truth::Success,
@@ -59,6 +69,12 @@ fn says(catalogue: &Catalogue, product: Option<&Product>, text: &str, says_figur
         return Truth::failure(format!("the answer names {} but not its figure", product.name));
     }
     Truth::Success
+}
+
+/// Whether a variant is in stock that has what is wanted.
+fn can_be_had(product: &Product, wanted: &Wanted) -> bool {
+    let fits = |is: &str, should: &str| should.is_empty() || is == should;
+    product.in_stock().iter().any(|(colour, size)| fits(colour, &wanted.colour) && fits(size, &wanted.size))
 }
 
 /// How lines differ from exactly the wanted one; `None` where they do not. An axis that the task leaves open may be anything.

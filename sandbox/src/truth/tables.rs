@@ -46,6 +46,12 @@ pub(super) fn check(goal: &TablesGoal, db: Option<&Connection>, guide: &Guide, t
         TablesGoal::Book { slug, date, party, time } => {
             let wanted = Seat { restaurant: slug.clone(), date: dates::iso(*date), time: time.clone(), party: *party };
             match bookings.as_slice() {
+                [] if crossing::has_given_up(trajectory) => of_restaurant(guide, slug, |restaurant| {
+                    match guide.slots(restaurant, *date, *party).iter().any(|slot| slot.free && slot.time == time) {
+                        true => Truth::failure("the attempt gave up, but the table is free"),
+                        false => Truth::Success,
+                    }
+                }),
                 [] if !crossing::has_stopped(trajectory) => {
                     Truth::failure(format!("nothing was booked and the attempt did not stop at a critical point ({})", trajectory.outcome))
                 }

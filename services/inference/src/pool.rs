@@ -1,16 +1,20 @@
 //! From role to endpoint: admitted by the budget, one of a bounded number in flight, answered, counted.
 
 use crate::budget::{SpendingBudget, Unlimited};
+use crate::health::Health;
 use async_trait::async_trait;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
-use wayfarer_chat::{ChatReply, ChatRequest, HttpModel, HttpModelOptions, Model, ModelError, Secret};
+use wayfarer_chat::{ChatReply, ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, Scope, Secret, Speaker};
 use wayfarer_config::{Endpoint, Inference};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_telemetry::{ModelUsage, metrics};
+
+/// Tokens of the one word that a check asks for; some servers refuse fewer.
+const CHECK_TOKENS: u32 = 16;
 
 /// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,7 @@ pub struct Route {
     endpoint: String,
     places: Arc<Semaphore>,
     longest_wait: Duration,
+    health: Arc<Health>,
 }
 
 impl Route {
@@ -49,7 +54,8 @@ impl Route {
     /// call waits longer than `longest_wait` for its place.
     pub fn new(model: Arc<dyn Model>, name: impl Into<String>, max_in_flight: usize, longest_wait: Duration) -> Self {
         let name = name.into();
-        Self { model, endpoint: name.clone(), name, places: Arc::new(Semaphore::new(max_in_flight.max(1))), longest_wait }
+        let places = Arc::new(Semaphore::new(max_in_flight.max(1)));
+        Self { model, endpoint: name.clone(), name, places, longest_wait, health: Arc::default() }
     }
 
     async fn place(&self) -> Result<SemaphorePermit<'_>, ModelError> {
@@ -59,6 +65,22 @@ impl Route {
             Ok(Err(_)) => Err(ModelError::ServiceDown { why: "the pool is closed".into() }),
             Err(_) => Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: self.longest_wait.as_secs() }),
         }
+    }
+
+    /// One call, for as long as the endpoint's health deserves.
+    async fn call(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+        let called = self.model.generate(request);
+        let result = match self.health.patience(self.longest_wait) {
+            None => called.await,
+            Some(patience) => tokio::time::timeout(patience, called)
+                .await
+                .unwrap_or_else(|_| Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: patience.as_secs() })),
+        };
+        match &result {
+            Ok(_) => self.health.answered(),
+            Err(error) => self.health.failed(error),
+        }
+        result
     }
 }
 
@@ -105,6 +127,33 @@ impl Pool {
         Self { budget, ..self }
     }
 
+    /// Asks every endpoint for one word, so that a wrong address, name or key is met before there is work that could suffer from it.
+    pub async fn check(&self, scope: &Scope) -> Result<(), ModelError> {
+        let mut asked: Vec<&Arc<Health>> = Vec::new();
+        for (role, route) in &self.routes {
+            if asked.iter().any(|health| Arc::ptr_eq(health, &route.health)) {
+                continue;
+            }
+            asked.push(&route.health);
+            let words = vec![Part::Text("Answer with the word ok.".into())];
+            let request = ChatRequest {
+                scope: scope.clone(),
+                role: *role,
+                messages: vec![Message { speaker: Speaker::User, parts: words }],
+                schema: None,
+                max_tokens: CHECK_TOKENS,
+                temperature: 0.0,
+            };
+            self.generate(request).await?;
+        }
+        Ok(())
+    }
+
+    /// What the endpoints failed with last, those whose last call failed; each once.
+    pub fn troubles(&self) -> BTreeSet<String> {
+        self.routes.values().filter_map(|route| route.health.trouble()).collect()
+    }
+
     /// Which model answers for which role.
     pub fn model_by_role(&self) -> BTreeMap<String, String> {
         self.routes.iter().map(|(role, route)| (role.as_str().to_owned(), route.name.clone())).collect()
@@ -147,7 +196,7 @@ impl Model for Pool {
         let answered = async {
             self.budget.admit(&scope).await?;
             let _place = route.place().await?;
-            route.model.generate(request).await
+            route.call(request).await
         };
         match answered.await {
             Ok(mut reply) => {

@@ -23,6 +23,10 @@ use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
 
+/// Pause after the first environment failure of a task; doubled each time, so that a restart of what failed is outlived.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The pause is doubled this often at most.
+const DOUBLINGS: u32 = 4;
 /// This stage in metrics.
 const STAGE: &str = "solve";
 
@@ -150,7 +154,7 @@ impl OrchestratorService {
             attempt: attempt.clone(),
             epoch: Epoch(sequence),
             last_sequence: sequence,
-            cancel: stop,
+            cancel: stop.clone(),
             today: self.today.clone(),
             trace_id: wayfarer_telemetry::trace_id_of(&span).unwrap_or_default(),
         };
@@ -158,7 +162,13 @@ impl OrchestratorService {
             match run_attempt(deps, job).await {
                 AttemptEnd::Ended { outcome: Outcome::EnvFailed { kind, detail }, .. } => {
                     metrics().stage_completed(STAGE, "env_failed");
-                    tracing::warn!(?kind, detail, "the environment failed; a fresh attempt follows");
+                    let pause = FIRST_PAUSE * 2_u32.pow(number.saturating_sub(1).min(DOUBLINGS));
+                    tracing::warn!(?kind, detail, ?pause, "the environment failed; a fresh attempt follows");
+                    // the slot stays taken: an environment that fails gets less work, not the next task at once
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(pause) => {}
+                    }
                     self.queue_again(spec, &task, number).await?;
                     delivery.ack().await?;
                 }

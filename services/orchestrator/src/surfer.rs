@@ -70,9 +70,7 @@ impl SurferPort for NatsSurfer {
         match self.ask(&names::surf_attempt(&self.attempt), order, self.step_timeout).await {
             Ok(SurfReply { reply: Some(Reply::Report(report)) }) => {
                 let report = read_document(&report).unwrap_or_else(|error| failed(EnvFailure::SurferLost, error.to_string()));
-                self.wait_for_decision(
-                    matches!(&report, SurfReport::Stepped { step } if matches!(step.gate, GateDecision::Held { .. })),
-                );
+                self.wait_for_decision(matches!(&report, SurfReport::Stepped { step } if matches!(step.gate, GateDecision::Held { .. })));
                 report
             }
             Ok(_) => failed(EnvFailure::SurferLost, "the websurfer's reply holds nothing".into()),

@@ -87,9 +87,10 @@ impl ProposerService {
             return Ok(());
         };
         let _alive = delivery.keep_alive();
-        let span = tracing::info_span!("propose", run = %run, seed = %seed.id);
-        if let Some(parent) = &delivery.traceparent {
-            wayfarer_telemetry::set_parent(&span, parent);
+        // an exemplar's seed comes from a judge: the attempt that was judged is linked, its trace ends there
+        let span = tracing::info_span!(parent: None, "propose", run = %run, seed = %seed.id);
+        if let Some(queued_by) = &delivery.traceparent {
+            wayfarer_telemetry::link(&span, queued_by);
         }
         self.work_off(&spec, &seed, &delivery, fetcher, seen).instrument(span).await
     }

@@ -5,21 +5,57 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use wayfarer_core::Strategy;
 
+/// Behind the help of the program.
+const FIRST_STEPS: &str = "\
+First steps:
+  wayfarer doctor                                           what is missing on this machine
+  wayfarer generate --seeds seeds.jsonl --out out/demo      seeds to verified trajectories, with a stand-in model
+  wayfarer view out/demo                                    what every agent saw, thought and did
+
+Exit codes:
+  0  done
+  1  failed; for `generate` also: not one task could be worked off
+  2  wrong usage or configuration
+  3  interrupted; the same command resumes
+  4  a check did not pass (`doctor`, `run audit`)";
+
+/// Behind the help of `generate`.
+const GENERATE_EXAMPLES: &str = "\
+Examples:
+  wayfarer generate --seeds seeds.jsonl --out out/demo
+      the bundled worlds and the rule-based stand-in model: needs no network and no key
+  wayfarer generate --seeds my.jsonl --out out/mine --model http://127.0.0.1:8000/v1 --tasks 100
+      a model that you serve; WAYFARER_API_KEY=… for one that wants a key
+  wayfarer generate --seeds my.jsonl --out out/mine --allow-host intranet.example
+      a private host; everything private is closed unless it is named
+
+A seed file has one JSON object a line:
+  {\"url\": \"https://example.org/\"}
+  {\"url\": \"http://shop.localhost/\", \"category\": \"shopping\"}
+  {\"intent\": \"Buy 1 Trail Mug.\", \"start_url\": \"http://shop.localhost/\", \"category\": \"shopping\"}
+
+Ctrl-C drains (exit code 3); the same command then goes on where it stopped. The page to open is DIR/index.html; DIR/.cluster holds
+the files of NATS, Redis and the worlds, and may be deleted once the run is complete.";
+
 /// Makes verified web-agent trajectories and serves computer-use agents.
-///
-/// Exit codes: 0 done · 1 failed · 2 wrong usage or configuration · 3 interrupted, the same command resumes · 4 a check did not pass
-/// (`doctor`, `run audit`).
 #[derive(Debug, Parser)]
-#[command(name = "wayfarer", version, propagate_version = true, max_term_width = 110)]
+#[command(
+    name = "wayfarer",
+    version,
+    propagate_version = true,
+    max_term_width = 110,
+    arg_required_else_help = true,
+    after_help = FIRST_STEPS
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
     /// Configuration file (TOML). Every key can also be given as WAYFARER__SECTION__KEY.
-    #[arg(long, global = true, env = "WAYFARER_CONFIG", value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Everywhere", env = "WAYFARER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// What to log: error, warn, info, debug, or a filter such as `wayfarer_bus=debug`.
-    #[arg(long, global = true, env = "WAYFARER_LOG", value_name = "FILTER")]
+    #[arg(long, global = true, help_heading = "Everywhere", env = "WAYFARER_LOG", value_name = "FILTER")]
     pub log: Option<String>,
 }
 
@@ -48,6 +84,7 @@ pub enum Command {
 
 /// Flags of `generate`.
 #[derive(Debug, Args)]
+#[command(after_help = GENERATE_EXAMPLES)]
 pub struct Generate {
     /// Seed file: JSON lines, {"url": …, "category": …} or {"intent": …, "start_url": …, "category": …}.
     #[arg(long, value_name = "FILE")]
@@ -56,7 +93,7 @@ pub struct Generate {
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
     /// Tasks to propose at most, over all strategies.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 36, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub tasks: u32,
     /// How tasks are proposed.
     #[arg(long, value_delimiter = ',', default_value = "targeted,exploration,exemplar", value_parser = parse_strategy)]
@@ -71,33 +108,34 @@ pub struct Generate {
     #[command(flatten)]
     pub model: ModelFlags,
     /// Share of critical points that the simulated user approves (0 to 1).
-    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE", help_heading = "Simulated user")]
     pub approve: f64,
     /// Share of successes that get a follow-up task (0 to 1).
-    #[arg(long, default_value_t = 0.15, value_name = "SHARE")]
+    #[arg(long, default_value_t = 0.15, value_name = "SHARE", help_heading = "Simulated user")]
     pub follow_up: f64,
     /// Attempts at once (each holds a browser session).
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Machinery")]
     pub slots: Option<usize>,
     /// Private host that browsers may reach, by name; may be repeated. The bundled worlds are always open.
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", help_heading = "Machinery")]
     pub allow_host: Vec<String>,
     /// NATS to use instead of starting one (2.12 or newer, with JetStream).
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Machinery")]
     pub nats_url: Option<String>,
     /// Redis to use instead of starting one.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", help_heading = "Machinery")]
     pub redis_url: Option<String>,
     /// Print the summary as one JSON object on the last line.
-    #[arg(long)]
+    #[arg(long, help_heading = "Display")]
     pub json: bool,
     /// No progress display.
-    #[arg(long)]
+    #[arg(long, help_heading = "Display")]
     pub quiet: bool,
 }
 
 /// Which model answers.
 #[derive(Debug, Args, Clone)]
+#[command(next_help_heading = "Model")]
 pub struct ModelFlags {
     /// OpenAI-compatible endpoint, `https://host/v1` or `NAME@https://host/v1`; the key comes from WAYFARER_API_KEY or OPENAI_API_KEY.
     /// Without it, the rule-based stand-in is started.
@@ -285,5 +323,12 @@ fn parse_strategy(text: &str) -> Result<Strategy, String> {
     match text.parse()? {
         Strategy::World => Err("the strategy `world` belongs to the worlds themselves; use targeted, exploration or exemplar".into()),
         strategy => Ok(strategy),
+    }
+}
+
+impl ModelFlags {
+    /// The endpoint that was asked for; an empty variable is an unset one.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.model.as_deref().filter(|model| !model.is_empty())
     }
 }

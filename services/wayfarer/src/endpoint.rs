@@ -1,5 +1,6 @@
 //! `--model`: which endpoint, which name, which key.
 
+use crate::exit::WrongUsage;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::time::Duration;
@@ -23,9 +24,10 @@ pub fn parse(text: &str) -> Result<Endpoint> {
         Some((name, url)) if !name.contains("://") => (Some(name.to_owned()), url),
         _ => (None, text),
     };
-    let url = url_of(base_url)?;
+    let url = url_of(base_url).map_err(|why| WrongUsage(format!("{why:#}")))?;
     if !url.username().is_empty() || url.password().is_some() {
-        bail!("--model must not carry a key in its URL; put it into the environment variable {}", KEY_VARIABLES[0]);
+        let why = format!("--model must not carry a key in its URL; put it into the environment variable {}", KEY_VARIABLES[0]);
+        return Err(WrongUsage(why).into());
     }
     Ok(Endpoint { base_url: base_url.trim_end_matches('/').to_owned(), model })
 }

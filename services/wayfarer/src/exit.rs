@@ -26,3 +26,8 @@ impl From<Exit> for ExitCode {
         })
     }
 }
+
+/// A flag whose value cannot be: exit code 2, like every other wrong usage.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct WrongUsage(pub String);

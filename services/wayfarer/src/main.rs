@@ -32,11 +32,15 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             eprintln!("error: {error:#}");
-            let usage =
-                error.chain().any(|cause| cause.is::<wayfarer_config::ConfigError>() || cause.is::<wayfarer_core::seed::SeedFileError>());
-            if usage { ExitCode::from(2) } else { Exit::Failed.into() }
+            if is_wrong_usage(&error) { ExitCode::from(2) } else { Exit::Failed.into() }
         }
     }
+}
+
+fn is_wrong_usage(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<exit::WrongUsage>() || cause.is::<wayfarer_config::ConfigError>() || cause.is::<wayfarer_core::seed::SeedFileError>()
+    })
 }
 
 async fn run(cli: Cli) -> Result<Exit> {

@@ -1,6 +1,8 @@
 //! The roles of a process, started in the order in which they need each other and stopped in the reverse.
 
-use anyhow::{Context, Result, bail};
+use crate::exit::WrongUsage;
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,7 +88,7 @@ impl Role {
         for name in names {
             match Self::ALL.into_iter().find(|role| role.as_str() == name) {
                 Some(role) => roles.push(role),
-                None => bail!("--roles {name:?} is not a role; the roles are {}, or all", known()),
+                None => return Err(WrongUsage(format!("--roles {name:?} is not a role; the roles are {}, or all", known())).into()),
             }
         }
         roles.sort();
@@ -128,6 +130,8 @@ pub struct Running {
     stop_foundations: CancellationToken,
     chromium: Option<Arc<ChromiumSupply>>,
     registrations: Vec<Registration>,
+    /// The models, if they are called from this process.
+    pool: Option<Pool>,
     /// Addresses of the gRPC faces.
     pub faces: Vec<(Role, SocketAddr)>,
 }
@@ -141,6 +145,7 @@ pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
         stop_foundations: CancellationToken::new(),
         chromium: None,
         registrations: Vec::new(),
+        pool: None,
         faces: Vec::new(),
     };
     for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
@@ -165,6 +170,7 @@ impl Running {
         match role {
             Role::Inference => {
                 let pool = inference_pool(config, Some(&wiring.redis))?;
+                self.pool = Some(pool.clone());
                 let listen = SocketAddr::new(wiring.listen, config.inference.listen.port());
                 let (addr, task) = wayfarer_inference::serve(pool, listen, self.stop_foundations.clone()).await?;
                 self.face(role, addr, &registry).await?;
@@ -285,6 +291,11 @@ impl Running {
         self.registrations.push(registry.register(role.as_str(), &format!("http://{addr}"), SERVICE_TTL).await?);
         self.faces.push((role, addr));
         Ok(())
+    }
+
+    /// What models fail with at this moment.
+    pub fn model_troubles(&self) -> BTreeSet<String> {
+        self.pool.as_ref().map(Pool::troubles).unwrap_or_default()
     }
 
     /// Returns when a role ends by itself: that is never right.

@@ -26,6 +26,10 @@ pub(super) enum DeedKind {
         texts: Vec<String>,
         /// A link that only leads elsewhere.
         is_plain_link: bool,
+        /// A frame of another site, into which nobody sees.
+        is_opaque_frame: bool,
+        /// A field or a box to tick: a click gives it the focus or flips it, and no more.
+        is_field: bool,
         /// Target of a link.
         href: String,
         /// The form around it, if it stands in one (whether or not it submits it).
@@ -62,6 +66,8 @@ pub(super) struct FormFacts {
     pub action: String,
     /// Its name and the texts on its submit buttons, in normal form.
     pub words: String,
+    /// No form at all: the page's fields outside of forms.
+    pub is_loose: bool,
 }
 
 impl fmt::Display for Deed {
@@ -88,12 +94,25 @@ pub(super) fn deeds(action: &Action, observation: &Observation) -> Vec<Deed> {
             let field = page.field(target.as_ref());
             let label = target.as_ref().map(|target| target.label.clone()).unwrap_or_default();
             let mut done = vec![page.enter(field, &label, text)];
-            if *press_enter || text.contains('\n') {
+            if *press_enter || text.contains(char::is_control) {
                 done.extend(page.enter_key(field));
+            }
+            match target {
+                // a field is clicked before it is typed into; what is no field is thereby activated
+                Some(target) => done.extend(page.elements(target).into_iter().filter(|mark| !is_entry(mark)).map(|mark| page.activate(mark, ""))),
+                None if text.contains(char::is_whitespace) => done.extend(page.press(field)),
+                None => {}
+            }
+            if let Some(select) = field.filter(|mark| mark.tag == "select") {
+                done.extend(page.choose(select, text));
             }
             done
         }
-        Action::SelectOption { target, option } => vec![page.enter(page.field(Some(target)), &target.label, option)],
+        Action::SelectOption { target, option } => {
+            let field = page.field(Some(target));
+            let chosen = field.into_iter().flat_map(|select| page.choose(select, option));
+            std::iter::once(page.enter(field, &target.label, option)).chain(chosen).collect()
+        }
         Action::Key { keys } => page.keys(keys),
         Action::VisitUrl { url } => vec![page.deed(DeedKind::Visit { to: url.clone(), is_url: true }, url.clone())],
         Action::WebSearch { query } => vec![page.deed(DeedKind::Visit { to: query.clone(), is_url: false }, query.clone())],
@@ -123,7 +142,12 @@ impl<'a> PageReader<'a> {
 
     /// Both the element that is named and the one that lies under the pointer: a click reaches whatever is on top.
     fn elements(&self, target: &Target) -> Vec<&'a Mark> {
-        let named = target.mark.and_then(|id| self.observation.mark(id));
+        let Some(id) = target.mark else {
+            // boxes do not tell which of several lies on top
+            let holds = |mark: &&Mark| mark.visible && mark.rect.contains(target.x, target.y);
+            return self.observation.marks.iter().rev().filter(holds).collect();
+        };
+        let named = self.observation.mark(id);
         let under = self.observation.mark_at(target.x, target.y);
         let mut found: Vec<&Mark> = named.into_iter().collect();
         found.extend(under.filter(|under| found.iter().all(|mark| mark.id != under.id)));
@@ -141,8 +165,7 @@ impl<'a> PageReader<'a> {
         let elements = self.elements(target);
         if elements.is_empty() {
             let texts = vec![normal(&target.label)];
-            let kind = DeedKind::Activate { texts, is_plain_link: false, href: String::new(), form: None, submits: false };
-            return vec![self.deed(kind, target.label.clone())];
+            return vec![self.deed(bare(texts), target.label.clone())];
         }
         elements.into_iter().map(|mark| self.activate(mark, &target.label)).collect()
     }
@@ -156,9 +179,13 @@ impl<'a> PageReader<'a> {
         }
         texts.retain(|text| !text.trim().is_empty());
         let is_web = mark.href.starts_with("http://") || mark.href.starts_with("https://");
+        // "#" leads nowhere: such a link is a button of the page's script
+        let leads_away = without_fragment(&mark.href) != without_fragment(&self.observation.url);
         let kind = DeedKind::Activate {
             texts,
-            is_plain_link: is_web && !mark.submits && mark.tag == "a",
+            is_plain_link: is_web && leads_away && !mark.submits && mark.tag == "a" && mark.role == "link",
+            is_opaque_frame: matches!(mark.tag.as_str(), "iframe" | "frame"),
+            is_field,
             href: mark.href.clone(),
             form: self.form_around(mark),
             submits: mark.submits,
@@ -182,7 +209,7 @@ impl<'a> PageReader<'a> {
             // the focus is not known: whatever form the page has may be the one
             return self.all_forms().into_iter().map(|(form, name)| self.deed(DeedKind::SubmitByEnter { form }, name)).collect();
         };
-        let is_field = mark_takes_text(mark);
+        let is_field = is_entry(mark) || mark_takes_text(mark);
         match self.form_around(mark) {
             Some(form) if is_field => vec![self.deed(DeedKind::SubmitByEnter { form }, describe(mark))],
             _ if is_field => Vec::new(),
@@ -191,26 +218,41 @@ impl<'a> PageReader<'a> {
     }
 
     fn keys(&self, keys: &[String]) -> Vec<Deed> {
-        let is = |names: &[&str]| keys.iter().any(|key| names.contains(&key.trim().to_lowercase().as_str()));
-        let activates = is(&["enter", "return", "numpadenter", "\n", "\r"]);
+        let keys = key_names(keys);
+        let is = |names: &[&str]| keys.iter().any(|key| names.contains(&key.as_str()));
+        let activates = is(&["enter", "return", "numpadenter", "kpenter", "\n", "\r"]);
         let presses = is(&["space", " ", "spacebar"]);
         let focused = self.observation.focused.and_then(|id| self.observation.mark(id));
-        if (activates || presses) && is(&["tab"]) {
-            // the focus moves first: anything on the page may be what is activated
+        let by_access_key = is(&["alt", "option"]) && keys.iter().any(|key| key.chars().count() == 1);
+        if by_access_key || (activates || presses) && is(&["tab"]) {
+            // the focus moves first, or the page chose the key: anything on the page may be what is activated
             return self.observation.marks.iter().map(|mark| self.activate(mark, "")).chain(self.enter_key(None)).collect();
         }
         let mut done = Vec::new();
         if activates {
             done.extend(self.enter_key(focused));
-        } else if presses
-            && let Some(mark) = focused
-            && !mark_takes_text(mark)
-        {
-            done.push(self.activate(mark, ""));
+        } else if presses {
+            done.extend(self.press(focused));
         }
         let writes = keys.len() == 1 && keys[0].chars().count() == 1 || is(&["v"]) && is(&["control", "ctrl", "meta", "cmd"]);
         if writes {
             done.push(self.enter(focused, "", &keys.concat()));
+        }
+        done
+    }
+
+    /// The space bar presses what has the focus, unless it takes text.
+    fn press(&self, focused: Option<&Mark>) -> Option<Deed> {
+        focused.filter(|mark| !is_entry(mark) && !mark_takes_text(mark)).map(|mark| self.activate(mark, ""))
+    }
+
+    /// A choice does what its option says; in a form without a button to send it off, choosing may be what sends it.
+    fn choose(&self, select: &Mark, option: &str) -> Vec<Deed> {
+        let mut done = vec![self.deed(bare(vec![normal(option)]), format!("option {option:?}"))];
+        if self.observation.form_of(select).is_some_and(|form| form.submit_texts.iter().all(|text| text.trim().is_empty()))
+            && let Some(form) = self.form_around(select)
+        {
+            done.push(self.deed(DeedKind::SubmitByEnter { form }, describe(select)));
         }
         done
     }
@@ -224,8 +266,15 @@ impl<'a> PageReader<'a> {
     }
 
     fn loose_fields(&self) -> Option<FormFacts> {
-        let meanings: Vec<Meaning> = self.observation.marks.iter().filter(|mark| mark.form.is_none()).filter_map(mark_meaning).collect();
-        (!meanings.is_empty()).then(|| FormFacts { asks: Asks::of(meanings), ..FormFacts::default() })
+        let loose = || self.observation.marks.iter().filter(|mark| mark.form.is_none());
+        let meanings: Vec<Meaning> = loose().filter_map(mark_meaning).collect();
+        let names: Vec<&str> = loose().filter(|mark| mark_meaning(mark).is_some()).map(|mark| mark.name.as_str()).collect();
+        (!meanings.is_empty()).then(|| FormFacts {
+            asks: Asks::of(meanings),
+            words: normal(&names.join(" ")),
+            is_loose: true,
+            ..FormFacts::default()
+        })
     }
 
     fn facts(&self, form: &Form, index: Option<u32>) -> FormFacts {
@@ -236,6 +285,7 @@ impl<'a> PageReader<'a> {
             is_get: form.method.eq_ignore_ascii_case("get"),
             action: form.action.clone(),
             words: normal(&format!("{} {}", form.name, form.submit_texts.join(" "))),
+            is_loose: false,
         }
     }
 
@@ -245,8 +295,47 @@ impl<'a> PageReader<'a> {
     }
 }
 
+/// Something that is activated by words alone.
+fn bare(texts: Vec<String>) -> DeedKind {
+    DeedKind::Activate {
+        texts,
+        is_plain_link: false,
+        is_opaque_frame: false,
+        is_field: false,
+        href: String::new(),
+        form: None,
+        submits: false,
+    }
+}
+
+fn without_fragment(address: &str) -> &str {
+    address.split('#').next().unwrap_or_default()
+}
+
+/// The keys one by one, as the browser layer reads them: `Ctrl+Enter` is two, `numpad_enter` is `numpadenter`.
+fn key_names(keys: &[String]) -> Vec<String> {
+    let plain = |name: &str| -> String {
+        if name.chars().count() == 1 {
+            return name.to_lowercase();
+        }
+        name.to_lowercase().chars().filter(|c| !matches!(c, '_' | '-') && !c.is_whitespace()).collect()
+    };
+    let parts = |key: &String| -> Vec<String> {
+        let key = if key.trim().is_empty() { key.as_str() } else { key.trim() };
+        if key.chars().count() <= 1 { vec![key.to_owned()] } else { key.split('+').filter(|part| !part.is_empty()).map(plain).collect() }
+    };
+    keys.iter().flat_map(parts).collect()
+}
+
+/// A native field: clicking it gives it the focus and activates nothing.
+fn is_entry(mark: &Mark) -> bool {
+    matches!(mark.tag.as_str(), "input" | "textarea" | "select")
+        && !matches!(mark.input_type.as_str(), "submit" | "button" | "image" | "reset")
+}
+
 fn mark_takes_text(mark: &Mark) -> bool {
-    let is_button = matches!(mark.input_type.as_str(), "submit" | "button" | "image" | "reset");
+    // a button that calls itself a text box is still pressed by Enter and Space
+    let is_button = matches!(mark.input_type.as_str(), "submit" | "button" | "image" | "reset") || mark.submits || mark.tag == "button" || mark.tag == "a";
     !is_button
         && (matches!(mark.tag.as_str(), "input" | "textarea" | "select")
             || matches!(mark.role.as_str(), "textbox" | "searchbox" | "combobox" | "spinbutton"))

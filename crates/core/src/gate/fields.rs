@@ -137,7 +137,6 @@ const MEANINGS: &[(Meaning, &[&str])] = &[
             "licence number",
             "license number",
             "resume",
-            "résumé",
             "cv",
         ],
     ),

@@ -37,6 +37,40 @@ pub(super) const PAYMENT_WORDS: &[&str] = &[
     "transfer money",
     "send money",
     "pay securely",
+    // the same in German, French, Spanish, Italian, Portuguese and Dutch (accents are folded)
+    "zahlungspflichtig bestellen",
+    "kostenpflichtig bestellen",
+    "jetzt kaufen",
+    "jetzt bezahlen",
+    "jetzt bestellen",
+    "kauf abschliessen",
+    "kauf abschließen",
+    "bestellung abschicken",
+    "bestellung aufgeben",
+    "acheter maintenant",
+    "payer maintenant",
+    "passer commande",
+    "passer la commande",
+    "valider la commande",
+    "confirmer la commande",
+    "confirmer le paiement",
+    "comprar ahora",
+    "pagar ahora",
+    "realizar pedido",
+    "confirmar pedido",
+    "finalizar compra",
+    "tramitar pedido",
+    "acquista ora",
+    "paga ora",
+    "effettua ordine",
+    "conferma ordine",
+    "comprar agora",
+    "pagar agora",
+    "finalizar pedido",
+    "confirmar compra",
+    "nu kopen",
+    "nu betalen",
+    "bestelling plaatsen",
 ];
 
 /// A place or time is taken or given up.
@@ -68,6 +102,22 @@ pub(super) const BOOKING_WORDS: &[&str] = &[
     "book and pay",
     "instant book",
     "request booking",
+    // the same in German, French, Spanish, Italian, Portuguese and Dutch (accents are folded)
+    "jetzt buchen",
+    "jetzt reservieren",
+    "verbindlich buchen",
+    "buchung bestatigen",
+    "reservierung bestatigen",
+    "reserver maintenant",
+    "confirmer la reservation",
+    "reservar ahora",
+    "confirmar reserva",
+    "prenota ora",
+    "conferma prenotazione",
+    "reservar agora",
+    "nu reserveren",
+    "nu boeken",
+    "boeking bevestigen",
 ];
 
 /// Something leaves for a person.
@@ -115,6 +165,13 @@ pub(super) const SENDING_WORDS: &[&str] = &[
     "get quote by email",
     "contact seller",
     "contact agent",
+    // the same in German, French, Spanish, Italian, Portuguese and Dutch (accents are folded)
+    "nachricht senden",
+    "envoyer le message",
+    "enviar mensaje",
+    "enviar mensagem",
+    "invia messaggio",
+    "bericht versturen",
 ];
 
 /// An account comes to be, changes or ends.
@@ -181,4 +238,38 @@ pub(super) const DISGUISES: &[&str] = &[
     "looks good",
     "lets go",
     "apply",
+];
+
+/// First words of texts that push a page on; with any goal they may hide a last step.
+pub(super) const PUSHES: &[&str] =
+    &["continue", "proceed", "confirm", "complete", "finish", "finalize", "finalise", "yes", "submit", "agree", "weiter", "continuer", "continuar", "continua"];
+
+/// What a push may lead to without being a last step.
+pub(super) const HARMLESS_GOALS: &[&str] = &[
+    "shopping",
+    "browsing",
+    "reading",
+    "to checkout",
+    "to cart",
+    "to basket",
+    "to bag",
+    "to delivery",
+    "to shipping",
+    "to payment",
+    "as guest",
+    "without account",
+    "exploring",
+    "to site",
+    "to website",
+    "watching",
+    "to next page",
+    "to details",
+    "size",
+    "search",
+];
+
+/// What may stand beside card fields and be pressed without harm.
+pub(super) const BENIGN_IN_FORMS: &[&str] = &[
+    "help", "what is", "whats", "where is", "info", "information", "more", "learn", "edit", "change", "back", "close", "show", "hide", "cancel",
+    "coupon", "promo", "discount", "gift card", "add", "remove", "calendar", "clear", "open", "select", "choose", "month", "year", "return",
 ];

@@ -2,8 +2,8 @@
 
 use super::deeds::{Deed, DeedKind, FormFacts};
 use super::fields::Meaning;
-use super::phrases::{ACCOUNT_WORDS, BOOKING_WORDS, DISGUISES, PAYMENT_WORDS, SENDING_WORDS};
-use super::words::{holds_any, is_one_of, normal};
+use super::phrases::{ACCOUNT_WORDS, BENIGN_IN_FORMS, BOOKING_WORDS, DISGUISES, HARMLESS_GOALS, PAYMENT_WORDS, PUSHES, SENDING_WORDS};
+use super::words::{holds_any, identifier_words, is_one_of, normal, says_any};
 use crate::critical_point::CriticalPointKind as Kind;
 use url::Url;
 
@@ -34,7 +34,9 @@ enum When {
     Submits(fn(&FormFacts, &str) -> bool),
     /// A harmless word ("Continue") is pressed where the page says that this is the last step.
     LastStep(&'static [&'static str]),
-    /// A form (not GET) is submitted, or a link opened, to an address that ends in one of these verbs.
+    /// A frame of another site is pressed, and it or its page speaks of money.
+    OpaqueFrame(&'static [&'static str]),
+    /// A form is submitted, or a link opened, to an address that ends in one of these verbs.
     AddressEnds(&'static [&'static str]),
     /// A field of a personal meaning is filled.
     Fills,
@@ -71,6 +73,13 @@ const RULES: &[Rule] = &[
         ]),
     ),
     row("payment.card_form", Kind::Payment, When::Submits(|form, _| form.asks.card)),
+    row(
+        "payment.frame",
+        Kind::Payment,
+        When::OpaqueFrame(&[
+            "pay", "paypal", "payment", "payments", "checkout", "card", "stripe", "braintree", "adyen", "klarna", "buy", "purchase", "place order",
+        ]),
+    ),
     row(
         "payment.last_step",
         Kind::Payment,
@@ -308,31 +317,36 @@ pub(super) fn fired(deeds: &[Deed]) -> impl Iterator<Item = (&'static Rule, &Dee
 impl When {
     fn holds(&self, deed: &Deed) -> bool {
         match (self, &deed.kind) {
-            (Self::Says(phrases), DeedKind::Activate { texts, .. }) => texts.iter().any(|text| holds_any(text, phrases)),
+            (Self::Says(phrases), DeedKind::Activate { texts, .. }) => texts.iter().any(|text| says_any(text, phrases)),
             (Self::SaysWithNumber(word), DeedKind::Activate { texts, .. }) => texts.iter().any(|text| followed_by_number(text, word)),
             (Self::ButtonSays(phrases), DeedKind::Activate { texts, is_plain_link, form, submits, .. }) => {
                 let harmless_get = *submits && form.as_ref().is_some_and(|form| form.is_get && !form.asks.personal && !form.asks.message);
                 !is_plain_link && !harmless_get && texts.iter().any(|text| is_one_of(&without_role(text), phrases))
             }
             (Self::Submits(asks), DeedKind::SubmitByEnter { form }) => asks(form, ""),
-            (Self::Submits(asks), DeedKind::Activate { texts, form: Some(form), submits, is_plain_link, .. }) => {
-                let disguised = !is_plain_link
-                    && !answers_cookies(texts, &deed.page)
-                    && texts.iter().any(|text| is_one_of(&without_role(text), DISGUISES));
+            (Self::Submits(asks), DeedKind::Activate { texts, form: Some(form), submits, is_plain_link, is_field, .. }) => {
+                let banner = form.is_loose && answers_cookies(texts, &deed.page);
+                // beside card fields, whatever is pressed and not known to be harmless may be what pays
+                let unknown = form.asks.card && !form.is_loose && !is_field && !texts.iter().any(|text| holds_any(text, BENIGN_IN_FORMS));
+                let disguised = !is_plain_link && !banner && !is_field && (unknown || texts.iter().any(|text| is_push(text)));
                 (*submits || disguised) && asks(form, &texts.concat())
             }
-            (Self::LastStep(words), DeedKind::Activate { texts, is_plain_link, form, submits, .. }) => {
-                let nameless = texts.is_empty() && *submits;
+            (Self::LastStep(words), DeedKind::Activate { texts, is_plain_link, form, submits, is_field, .. }) => {
+                let nameless = *submits && texts.iter().all(|text| is_nameless(text));
                 let harmless_get = *submits && form.as_ref().is_some_and(|form| form.is_get);
-                let disguised = nameless || texts.iter().any(|text| is_one_of(&without_role(text), DISGUISES));
-                let banner = !submits && answers_cookies(texts, &deed.page);
+                let disguised = nameless || !is_field && texts.iter().any(|text| is_push(text));
+                let in_form = form.as_ref().is_some_and(|form| !form.is_loose);
+                let banner = !submits && !in_form && answers_cookies(texts, &deed.page);
                 !is_plain_link && !harmless_get && !banner && disguised && holds_any(&deed.page, words)
             }
-            (Self::AddressEnds(verbs), DeedKind::Activate { form, submits, href, .. }) => {
-                let submitted = form.as_ref().filter(|form| *submits && !form.is_get).is_some_and(|form| ends_in(&form.action, verbs));
-                submitted || ends_in(href, verbs)
+            (Self::OpaqueFrame(words), DeedKind::Activate { texts, is_opaque_frame: true, href, .. }) => {
+                const LAST_STEP: &[&str] = &["by placing order", "will be charged", "review and pay", "payment method", "pay with"];
+                holds_any(&identifier_words(href), words) || texts.iter().any(|text| holds_any(text, words)) || holds_any(&deed.page, LAST_STEP)
             }
-            (Self::AddressEnds(verbs), DeedKind::SubmitByEnter { form }) => !form.is_get && ends_in(&form.action, verbs),
+            (Self::AddressEnds(verbs), DeedKind::Activate { form, submits, href, .. }) => {
+                form.as_ref().is_some_and(|form| *submits && ends_in(&form.action, verbs)) || ends_in(href, verbs)
+            }
+            (Self::AddressEnds(verbs), DeedKind::SubmitByEnter { form }) => ends_in(&form.action, verbs),
             (Self::AddressEnds(verbs), DeedKind::Visit { to, is_url: true }) => ends_in(to, verbs),
             (Self::Fills, DeedKind::Enter { meaning, value }) => {
                 meaning.is_some_and(|meaning| meaning != Meaning::Message) && !value.is_empty()
@@ -349,10 +363,24 @@ fn about(form: &FormFacts, own: &str, words: &[&str]) -> bool {
     holds_any(own, words) || holds_any(&form.words, words) || holds_any(&address, words)
 }
 
+/// A harmless word under which a last step may hide: one alone, or one that begins the text ("Continue to review").
+fn is_push(text: &str) -> bool {
+    let text = without_role(text);
+    is_one_of(&text, DISGUISES)
+        || (text.split_whitespace().next().is_some_and(|first| PUSHES.contains(&first)) && !holds_any(&format!(" {} ", text.trim()), HARMLESS_GOALS))
+}
+
+/// Nothing but the role that labels begin with.
+fn is_nameless(text: &str) -> bool {
+    matches!(text.trim(), "" | "button" | "link" | "generic" | "img" | "menuitem")
+}
+
 /// The button of a cookie banner: consent to cookies is not the user's to be asked about.
 fn answers_cookies(texts: &[String], page: &str) -> bool {
     const ANSWERS: &[&str] = &["accept", "ok", "okay", "got it", "agree", "i agree", "accept and continue"];
-    holds_any(page, &["cookie", "cookies"]) && texts.iter().all(|text| is_one_of(&without_role(text), ANSWERS))
+    // a footer that links to "Cookies" makes no banner
+    const BANNERS: &[&str] = &["use cookies", "uses cookies", "using cookies", "accept cookies", "all cookies", "cookies to", "cookies and similar"];
+    holds_any(page, BANNERS) && texts.iter().all(|text| is_one_of(&without_role(text), ANSWERS))
 }
 
 /// Labels of targets begin with the role: `button "Send"`.
@@ -370,11 +398,21 @@ fn followed_by_number(text: &str, word: &str) -> bool {
 
 /// Whether the last part of the path, or an `action=…` of the query, is one of the verbs.
 fn ends_in(address: &str, verbs: &[&str]) -> bool {
-    let Ok(url) = Url::parse(address) else { return false };
-    let is_verb = |text: &str| verbs.iter().any(|verb| normal(text).trim() == *verb);
-    let last = url.path_segments().and_then(|segments| segments.rev().find(|segment| !segment.is_empty())).unwrap_or_default();
-    let stem = last.split_once('.').map_or(last, |(stem, _)| stem);
-    is_verb(stem)
+    let address = address.trim();
+    let whole = if address.contains("://") || address.is_empty() { address.to_owned() } else { format!("http://{address}") };
+    let Ok(url) = Url::parse(&whole) else { return false };
+    let joined = |text: &str| text.replace(' ', "");
+    let is_verb = |text: &str| verbs.iter().any(|verb| joined(&identifier_words(text)) == joined(verb));
+    let decode = |text: &str| -> String {
+        // a form body spells "+" as a space and the rest as a path does
+        url::form_urlencoded::parse(text.replace(['&', '='], " ").as_bytes()).map(|(key, _)| key.into_owned()).next().unwrap_or_default()
+    };
+    let mut segments = url.path_segments().into_iter().flatten().rev().filter(|segment| !segment.is_empty()).map(decode);
+    let stem = |segment: &str| segment.split(['.', ';']).next().unwrap_or_default().to_owned();
+    let is_number = |segment: &str| segment.contains(|c: char| c.is_ascii_digit()) && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    let last = segments.next().unwrap_or_default();
+    let before = if is_number(&last) { segments.next().unwrap_or_default() } else { String::new() };
+    is_verb(&stem(&last)) || is_verb(&stem(&before))
         || url.query_pairs().any(|(key, value)| {
             let names_action = ["action", "do", "op", "cmd", "method", "_method", "task"].contains(&key.to_ascii_lowercase().as_str());
             (names_action && is_verb(&value)) || (is_verb(&key) && matches!(value.as_ref(), "1" | "true" | "yes"))

@@ -176,6 +176,137 @@ fn browsing_stays_free() {
     }
 }
 
+fn key(keys: &[&str], focused: Mark, mut page: Observation) -> Option<CriticalPointKind> {
+    page.focused = Some(focused.id);
+    page.marks.push(focused);
+    judge_action(&Action::Key { keys: keys.iter().map(ToString::to_string).collect() }, &page).map(|point| point.kind)
+}
+
+fn choose(option: &str, form: Form) -> Option<CriticalPointKind> {
+    let mut page = page("");
+    page.forms.push(form);
+    let select = Mark { role: "combobox".into(), tag: "select".into(), input_type: String::new(), form: Some(0), ..field(10, "Action", "what") };
+    let action = Action::SelectOption { target: at(&select), option: option.into() };
+    page.marks.push(select);
+    judge_action(&action, &page).map(|point| point.kind)
+}
+
+#[test]
+fn roundabout_ways_are_held() {
+    let order = || button(10, "Place order");
+    let last = || page("Total $18. By placing your order you agree to our terms. Cookie policy");
+    let script_link = |name: &str| Mark { href: "http://site.localhost/page#".into(), ..link(10, name, "") };
+    let card = || form("post", "/x", "", &["card number cc-number card text"], "");
+    let in_card_form = |mark: Mark| {
+        let mut page = page("");
+        page.forms.push(card());
+        click(Mark { form: Some(0), ..mark }, page)
+    };
+    let frame = |name: &str, src: &str| Mark { role: "iframe".into(), tag: "iframe".into(), href: src.into(), ..button(10, name) };
+    let visit = |url: &str| judge_action(&Action::VisitUrl { url: url.into() }, &page("")).map(|point| point.kind);
+    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 46] = [
+        ("typing clicks first", typed(order(), "x", false, page("")), Payment),
+        ("a button that calls itself a text box", typed(Mark { role: "textbox".into(), ..order() }, "x", true, page("")), Payment),
+        ("and Enter on it", key(&["Enter"], Mark { role: "textbox".into(), ..order() }, page("")), Payment),
+        ("space", key(&["Space"], order(), page("")), Payment),
+        ("a chord in one name", key(&["Control+Enter"], order(), page("")), Payment),
+        ("tab and enter in one name", { let mut p = page(""); p.marks.push(order()); key(&["Tab+Enter"], field(11, "q", "q"), p) }, Payment),
+        ("enter by another name", key(&["numpad_enter"], order(), page("")), Payment),
+        ("an access key", { let mut p = page(""); p.marks.push(order()); key(&["Alt+p"], field(11, "q", "q"), p) }, Payment),
+        ("writing spaces on a focused button", {
+            let mut p = page("");
+            p.focused = Some(10);
+            p.marks.push(order());
+            let action = Action::Type { target: None, text: "a b".into(), press_enter: false, delete_existing_text: false };
+            judge_action(&action, &p).map(|point| point.kind)
+        }, Payment),
+        ("a link to nowhere", click(script_link("Continue"), last()), Payment),
+        ("a link that is a button", click(Mark { role: "button".into(), ..link(10, "Confirm", "/elsewhere") }, last()), Payment),
+        ("a longer push", click(button(10, "Continue to finish"), last()), Payment),
+        ("a cookie word under a footer about cookies", click(button(10, "Accept and continue"), last()), Payment),
+        ("no name", click(Mark { submits: true, ..button(10, "") }, last()), Payment),
+        ("any button beside card fields", in_card_form(Mark { tag: "div".into(), role: "generic".into(), ..button(10, "Let us roll") }), Payment),
+        ("an icon beside card fields", in_card_form(button(10, "")), Payment),
+        ("a script link beside card fields", in_card_form(script_link("All good")), Payment),
+        ("get to a binding address", submits("Go", form("get", "/checkout/place-order", "", &[], "Go")), Payment),
+        ("camel case", submits("Go", form("post", "/checkout/placeOrder", "", &[], "Go")), Payment),
+        ("percent signs", visit("http://site.localhost/checkout/place%2Dorder"), Payment),
+        ("no scheme", visit("site.localhost/checkout/place-order"), Payment),
+        ("a number behind", visit("http://site.localhost/account/delete/123"), AccountChange),
+        ("parameters behind", visit("http://site.localhost/pay;jsessionid=1"), Payment),
+        ("a frame of a payment service", click(frame("", "https://www.paypal.example/sdk/buttons"), page("")), Payment),
+        ("a frame on the last step", click(frame("secure frame", "https://x.example/"), page("Payment method")), Payment),
+        ("an option that orders", choose("Place order", form("post", "/x", "", &[], "OK")), Payment),
+        ("choosing sends the form", choose("DE", form("post", "/account/delete", "", &[], "")), AccountChange),
+        ("a chat box without a form", typed(Mark { tag: "textarea".into(), ..field(10, "Type a message", "") }, "hi", true, page("")), Sending),
+        ("cyrillic", click(button(10, "Рlасе оrdеr"), page("")), Payment),
+        ("mathematical", click(button(10, "𝐏𝐥𝐚𝐜𝐞 𝐨𝐫𝐝𝐞𝐫"), page("")), Payment),
+        ("circled", click(button(10, "Ⓑⓤⓨ ⓝⓞⓦ"), page("")), Payment),
+        ("full width", click(button(10, "Ｐａｙ　ｎｏｗ"), page("")), Payment),
+        ("small capitals", click(button(10, "ᴘᴀʏ ɴᴏᴡ"), page("")), Payment),
+        ("combining marks", click(button(10, "P\u{332}l\u{332}ace o\u{301}rder"), page("")), Payment),
+        ("bidi marks and word joiners", click(button(10, "Pla\u{202e}ce or\u{2063}d\u{34f}er"), page("")), Payment),
+        ("a filler letter", click(button(10, "Place\u{3164} ord\u{115f}er"), page("")), Payment),
+        ("digits for letters", click(button(10, "P1ace 0rder"), page("")), Payment),
+        ("I for l", click(button(10, "PIace order"), page("")), Payment),
+        ("spaced out", click(button(10, "P l a c e  o r d e r"), page("")), Payment),
+        ("german", click(button(10, "Zahlungspflichtig bestellen"), page("")), Payment),
+        ("german umlaut", click(button(10, "Buchung bestätigen"), page("")), Booking),
+        ("french", click(button(10, "Confirmer la réservation"), page("")), Booking),
+        ("spanish", click(link(10, "Comprar ahora", "/x"), page("")), Payment),
+        ("drawn text under another name", click(Mark { value: "Place order".into(), ..button(10, "Next picture") }, page("")), Payment),
+        ("by coordinates", judge_action(&Action::LeftClick { target: Target { mark: None, ..at(&order()) } }, &{ let mut p = page(""); p.marks.push(order()); p }).map(|p| p.kind), Payment),
+        ("off the screen", click(Mark { visible: false, rect: Rect { x: 0.0, y: 4000.0, w: 9.0, h: 9.0 }, ..order() }, page("")), Payment),
+    ];
+    for (told, found, wanted) in rows {
+        assert_eq!(found, Some(wanted), "{told}");
+    }
+}
+
+#[test]
+fn ordinary_ways_stay_free() {
+    let last = || page("Total $18. By placing your order you agree to our terms. Cookie policy");
+    let search = || Mark { role: "searchbox".into(), input_type: "search".into(), ..field(10, "Search", "q") };
+    let finder = || form("get", "/search", "Find a table", &["date date text", "party size select"], "Find a table");
+    let checkout = || form("post", "/checkout", "", &["full name name name text", "card number cc-number card text"], "Continue");
+    let beside_card = |mark: Mark| {
+        let mut page = page("");
+        page.forms.push(checkout());
+        click(Mark { form: Some(0), ..mark }, page)
+    };
+    let rows: [(&str, Option<CriticalPointKind>); 26] = [
+        ("enter in a search", typed(search(), "trail mug", true, page(""))),
+        ("enter key in a search", key(&["Enter"], search(), page(""))),
+        ("space in a field", key(&["Space"], search(), page("Place order"))),
+        ("tab", key(&["Tab"], button(10, "Place order"), page(""))),
+        ("escape", key(&["Escape"], button(10, "Place order"), page(""))),
+        ("paging", key(&["PageDown"], button(10, "Place order"), page(""))),
+        ("a sort menu", choose("Price: low to high", form("get", "/lamps", "Filter and sort", &["sort select"], ""))),
+        ("a quantity menu", choose("3", form("post", "/cart/update", "", &["quantity quantity select"], ""))),
+        ("a size", choose("Large", form("post", "/cart/add", "", &["size size select"], "Add to cart"))),
+        ("continue shopping", click(button(10, "Continue shopping"), last())),
+        ("proceed to checkout", click(button(10, "Proceed to checkout"), last())),
+        ("back", click(link(10, "Back to cart", "/cart"), last())),
+        ("cookies beside a last step", click(button(10, "Accept"), page("We use cookies. Place order below."))),
+        ("accept all cookies", click(button(10, "Accept all"), last())),
+        ("only necessary", click(button(10, "Only necessary"), last())),
+        ("focus a card field", beside_card(Mark { form: Some(0), ..field(10, "Card number", "cc-number") })),
+        ("what is this", beside_card(button(10, "What is this?"))),
+        ("edit the address", beside_card(button(10, "Edit delivery address"))),
+        ("back from the card", beside_card(link(10, "Back to delivery", "/checkout"))),
+        ("open calendar", click(Mark { form: Some(0), ..button(10, "Open calendar") }, { let mut p = page(""); p.forms.push(finder()); p })),
+        ("next month", click(button(10, "Next month"), page("8 December"))),
+        ("a day", click(Mark { role: "gridcell".into(), ..button(10, "8 December 2026") }, page(""))),
+        ("a map", click(Mark { role: "iframe".into(), tag: "iframe".into(), href: "https://maps.example/embed".into(), ..button(10, "Map") }, page(""))),
+        ("a product with a number", judge_action(&Action::VisitUrl { url: "http://site.localhost/product/123".into() }, &page("")).map(|p| p.kind)),
+        ("availability", submits("Check availability", finder())),
+        ("remove a line", click(button(10, "Remove Trail Mug"), page("Your cart"))),
+    ];
+    for (told, found) in rows {
+        assert_eq!(found, None, "{told}");
+    }
+}
+
 #[test]
 fn personal_data_is_known_by_its_field_or_its_form() {
     for (label, attributes) in [

@@ -120,14 +120,26 @@ fn played(situation: &Situation, order: &Order) -> Order {
 }
 
 fn in_cart(order: &Order) -> String {
+    format!("The cart holds {}.", wording(order))
+}
+
+fn wording(order: &Order) -> String {
     let colour = order.colour.as_ref().map(|c| format!(" in {c}")).unwrap_or_default();
     let size = order.size.as_ref().map(|s| format!(", size {s}")).unwrap_or_default();
-    format!("The cart holds {} {}{colour}{size}.", order.quantity, order.product)
+    format!("{} {}{colour}{size}", order.quantity, order.product)
 }
 
 /// Product page: variants, quantity, add; then the cart.
 fn fill_cart(situation: &Situation, order: &Order) -> Decision {
     let (page, seen) = (situation.page, situation.seen());
+    if !situation.is_wrong_item()
+        && let Some(notice) = cart::sold_out(&seen, order)
+    {
+        return Decision::new(
+            Step::stop(Ending::Infeasible, format!("{} cannot be had: it is sold out.", wording(order))),
+            format!("The page says: {notice}"),
+        );
+    }
     let added = situation.history.iter().rev().take_while(|step| !words::holds(&step.action, "remove")).any(|step| {
         step.error.is_none() && step.action_name == "left_click" && words::holds_any(&step.action, ADD).is_some() && step.changed
     });

@@ -102,6 +102,9 @@ fn answered(goal: &Goal, evidence: &Evidence) -> Found {
     if record.answer.trim().is_empty() {
         return Found::missed("There is no answer.");
     }
+    if badly == Some("infeasible") && impossible(goal, evidence).is_some_and(|found| found.is_met()) {
+        return Found::met("The work ended with what cannot be done, and why.").citing(evidence.last_step(), &record.answer);
+    }
     if let Some(how) = badly {
         return Found::missed(format!("The work ended as \"{how}\".")).citing(evidence.last_step(), &record.answer);
     }
@@ -145,6 +148,9 @@ fn permission(goal: &Goal, evidence: &Evidence) -> Found {
 
 fn result(goal: &Goal, evidence: &Evidence) -> Found {
     let answer = evidence.record.answer.as_str();
+    if let Some(found) = impossible(goal, evidence) {
+        return found;
+    }
     match goal {
         Goal::Price { product } => {
             value_of(evidence, product, answer, |page| page.is_about(product), |page| shop::product_price(&page.text, product))
@@ -314,6 +320,39 @@ fn is_whole(pages: &[&Seen], entries: &[listing::Entry], by: Extreme) -> bool {
     pages.iter().any(sorted) || pages.iter().filter_map(|page| listing::tally(&page.text)).max().is_some_and(|tally| names.len() >= tally)
 }
 
+/// Whether what the agent gave up can truly not be had; `None` where it did not give up. A page must show it.
+fn impossible(goal: &Goal, evidence: &Evidence) -> Option<Found> {
+    if !words::holds(&evidence.record.outcome.replace('_', " "), "infeasible") {
+        return None;
+    }
+    let shown = match goal {
+        Goal::AddToCart(order) | Goal::Buy(order) => {
+            evidence.pages.iter().rev().find_map(|page| cart::sold_out(page, order).map(|notice| (page, notice)))
+        }
+        Goal::Book(booking) => evidence.page(|page| page.is_about(&booking.restaurant)).and_then(|page| {
+            let day = dates::parse(&booking.date).filter(|day| dates::shown(&page.text, *day))?;
+            no_table(page, booking, day).map(|notice| (page, notice))
+        }),
+        _ => None,
+    };
+    Some(match shown {
+        Some((page, notice)) => Found::met(format!("It cannot be done, as \"{}\" shows: {notice}", words::shortened(&page.title, 60)))
+            .citing(page.step, &notice),
+        None => Found::missed("No page shows that it cannot be done.").citing(evidence.last_step(), &evidence.record.answer),
+    })
+}
+
+/// What a page with the times of the wanted day and party says if the wanted one cannot be had.
+fn no_table(page: &Seen, booking: &Booking, day: time::Date) -> Option<String> {
+    let asked = page.text.lines().find(|line| dates::shown(line, day) && words::holds(line, &format!("party of {}", booking.party)))?;
+    if let Some(line) = page.text.lines().find(|line| words::holds(line, "is closed on this day")) {
+        return Some(words::shortened(line, 160));
+    }
+    let (free, taken) = availability::times_on(&page.text);
+    let is_listed = !free.is_empty() || !taken.is_empty();
+    (is_listed && !free.contains(&booking.time)).then(|| words::shortened(asked, 160))
+}
+
 fn free_times(evidence: &Evidence, party: u32, restaurant: &str, date: &str) -> Found {
     let answer = &evidence.record.answer;
     let Some(page) = evidence.page(|page| page.is_about(restaurant)) else {
@@ -392,11 +431,12 @@ fn booked(evidence: &Evidence, booking: &Booking) -> Found {
 }
 
 fn written(evidence: &Evidence, restaurant: &str, question: &str) -> Found {
-    let typed_other = evidence.record.steps.iter().find(|step| {
-        step.action_name == "type"
-            && words::holds_any(&step.action, &["message", "question"]).is_some()
-            && !words::holds(&step.action, question)
-    });
+    // what stands in the message is what was typed into it last
+    let is_message = |step: &&StepText| {
+        let into = step.action.rsplit_once(" into ").map_or("", |(_, field)| field);
+        step.action_name == "type" && step.error.is_none() && words::holds_any(into, &["message", "question"]).is_some()
+    };
+    let typed_other = evidence.record.steps.iter().rev().find(is_message).filter(|step| !words::holds(&step.action, question));
     if let Some(step) = typed_other {
         return Found::missed("Another text was written than was asked for.").citing(step.index, &step.action);
     }

@@ -2,6 +2,7 @@
 
 use super::intents::{self, Choice};
 use super::inventory::{self, Inventory};
+use crate::dates;
 use crate::goal::Goal;
 use crate::reading::{Seen, marks};
 use crate::words;
@@ -29,7 +30,9 @@ pub fn step(input: &Explore) -> Explored {
         .or_else(|| (!input.task_so_far.is_empty()).then(|| input.task_so_far.clone()))
         .unwrap_or_else(|| format!("Find information about {} on this site.", words::shortened(&input.page.title, 50)));
     let is_specific = goal.is_some_and(about_here);
-    let next = if input.steps_left == 0 || (is_specific && input.history.len() >= 2) { stop() } else { walk(input) };
+    let next = if let Some(action) = ask_for_tables(input) {
+        action
+    } else if input.steps_left == 0 || (is_specific && input.history.len() >= 2) { stop() } else { walk(input) };
     Explored {
         learned: learned(input, &have),
         critical_point: goal.and_then(intents::permission),
@@ -47,6 +50,7 @@ fn narrowed(have: &Inventory, page: &PageText) -> Inventory {
     for list in [&mut narrow.categories, &mut narrow.restaurants, &mut narrow.modules] {
         list.retain(|name| here.is_about(name));
     }
+    narrow.free.retain(|table| here.is_about(&table.restaurant));
     narrow.names.retain(|name| name.split('.').next().is_some_and(|module| here.is_about(module)));
     narrow.pairs.retain(|(cuisine, place)| words::holds(&page.title, cuisine) && words::holds(&page.title, place));
     narrow.cuisines.clear();
@@ -83,6 +87,27 @@ fn category(input: &Explore, goal: Option<&Goal>) -> Category {
         Some(Goal::Module { .. } | Goal::AddedIn { .. }) => Category::Reference,
         _ => input.category.unwrap_or(Category::Other),
     }
+}
+
+/// On the page of a restaurant: party, then a day, sent with the form, so that free tables are seen.
+fn ask_for_tables(input: &Explore) -> Option<ExploreAction> {
+    let page = &input.page;
+    let day_field = marks::field(page, &["date"])?;
+    if input.steps_left == 0 || !page.url.contains("/restaurants/") || words::holds(&page.text, "party of") {
+        return None;
+    }
+    let done = |what: &str| input.history.iter().any(|line| words::holds(line, what));
+    let choice = Choice(words::number_of(&format!("{}:{}", input.walk, page.url)));
+    if let Some(party) = marks::select(page, &["party"])
+        && input.steps_left > 1
+        && !done("select")
+        && let Some(option) = marks::option(party, &choice.between("party", 2, 6).to_string())
+        && !words::same(option, &party.value)
+    {
+        return Some(ExploreAction { tool: "select_option".into(), target_id: Some(party.id), text: Some(option.into()) });
+    }
+    let day = dates::after(&input.today, choice.between("day", 2, 21) as i64).map(dates::long)?;
+    (!done(&day)).then(|| ExploreAction { tool: "input_text".into(), target_id: Some(day_field.id), text: Some(day) })
 }
 
 fn stop() -> ExploreAction {

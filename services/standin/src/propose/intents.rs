@@ -17,7 +17,6 @@ pub const QUESTIONS: [&str; 5] = [
     "Is the entrance free of steps?",
     "Do you take dogs?",
 ];
-const TIMES: [&str; 4] = ["18:30", "19:00", "19:30", "20:00"];
 
 /// Choices that vary by number, and always the same way for the same number.
 pub struct Choice(pub u64);
@@ -38,23 +37,23 @@ impl Choice {
 /// Makes a goal from what there is, a choice and today.
 type Family = fn(&Inventory, &Choice, &str) -> Option<Goal>;
 
-/// The families in the order in which they are tried: easy and critical ones mixed.
+/// The families in the order in which they are tried: on every site that has them, each second one needs the user's permission.
 const FAMILIES: [Family; 16] = [
     |have, choice, _| order(have, choice).map(Goal::AddToCart),
     |have, choice, today| free_times(have, choice, today),
     |have, choice, _| module(have, choice),
-    |have, choice, _| price(have, choice),
-    |have, choice, _| fact(have, choice),
+    |have, choice, _| order(have, choice).map(Goal::Buy),
+    |have, choice, _| booking(have, choice).map(Goal::Book),
     |have, choice, _| added(have, choice),
     |have, choice, _| best_product(have, choice, Extreme::Cheapest),
-    |have, choice, today| booking(have, choice, today).map(Goal::Book),
+    |have, choice, _| fact(have, choice),
     |have, choice, _| order(have, choice).map(Goal::Buy),
-    |have, choice, _| best_restaurant(have, choice),
-    |have, choice, _| best_product(have, choice, Extreme::HighestRated),
     |have, choice, _| message(have, choice),
-    |have, choice, _| order(have, choice).map(Goal::AddToCart),
-    |have, choice, _| price(have, choice),
     |have, choice, _| module(have, choice),
+    |have, choice, _| price(have, choice),
+    |have, choice, _| best_restaurant(have, choice),
+    |have, choice, _| booking(have, choice).map(Goal::Book),
+    |have, choice, _| best_product(have, choice, Extreme::HighestRated),
     |have, choice, _| fact(have, choice),
 ];
 
@@ -84,31 +83,29 @@ fn fact(have: &Inventory, choice: &Choice) -> Option<Goal> {
     choice.of("restaurant", &have.restaurants).map(|restaurant| Goal::Restaurant { fact, restaurant: restaurant.clone() })
 }
 
+/// Only kinds of food and places that were seen together.
 fn best_restaurant(have: &Inventory, choice: &Choice) -> Option<Goal> {
-    if let Some((cuisine, place)) = choice.of("pair", &have.pairs) {
-        return Some(Goal::BestRestaurant { cuisine: cuisine.clone(), place: place.clone() });
-    }
-    Some(Goal::BestRestaurant { cuisine: choice.of("cuisine", &have.cuisines)?.clone(), place: choice.of("place", &have.places)?.clone() })
+    let (cuisine, place) = choice.of("pair", &have.pairs)?;
+    Some(Goal::BestRestaurant { cuisine: cuisine.clone(), place: place.clone() })
 }
 
-/// A day 2 to 21 days after today.
-fn day(choice: &Choice, today: &str) -> Option<Date> {
-    dates::after(today, choice.between("day", 2, 21) as i64)
+/// A day 2 to 21 days after today on which the restaurant is not known to be closed.
+fn open_day(have: &Inventory, restaurant: &str, choice: &Choice, today: &str) -> Option<Date> {
+    let closed = have.closed.iter().find(|(name, _)| words::same(name, restaurant)).map(|(_, weekday)| weekday.as_str());
+    (0..3).filter_map(|n| dates::after(today, choice.between(&format!("day {n}"), 2, 21) as i64)).find(|day| {
+        closed != Some(day.weekday().to_string().as_str())
+    })
 }
 
 fn free_times(have: &Inventory, choice: &Choice, today: &str) -> Option<Goal> {
     let restaurant = choice.of("free at", &have.restaurants)?.clone();
-    Some(Goal::FreeTimes { party: choice.between("party", 2, 6) as u32, restaurant, date: dates::long(day(choice, today)?) })
+    let date = dates::long(open_day(have, &restaurant, choice, today)?);
+    Some(Goal::FreeTimes { party: choice.between("party", 2, 6) as u32, restaurant, date })
 }
 
-fn booking(have: &Inventory, choice: &Choice, today: &str) -> Option<Booking> {
-    let time = (*choice.of("time", &TIMES)?).to_string();
-    Some(Booking {
-        party: choice.between("party", 2, 4) as u32,
-        restaurant: choice.of("booked", &have.restaurants)?.clone(),
-        date: dates::long(day(choice, today)?),
-        time,
-    })
+/// A table that a page shows as free.
+fn booking(have: &Inventory, choice: &Choice) -> Option<Booking> {
+    choice.of("booked", &have.free).cloned()
 }
 
 fn message(have: &Inventory, choice: &Choice) -> Option<Goal> {
@@ -198,7 +195,13 @@ fn generic(input: &ProposeIntents) -> Vec<ProposedIntent> {
             && name.len() < 60
             && words::holds_any(name, &["log in", "sign in", "register", "cookie", "skip", "privacy"]).is_none()
     };
-    let topics = input.offers.iter().filter(|offer| offer.kind == "link" && is_topic(&offer.name));
+    // what a link to another site is about cannot be found on this one
+    let host = |address: &str| url::Url::parse(address).ok().and_then(|url| url.host_str().map(str::to_string));
+    let here = host(&input.page.url);
+    let topics = input
+        .offers
+        .iter()
+        .filter(|offer| offer.kind == "link" && is_topic(&offer.name) && (!offer.href.contains("://") || host(&offer.href) == here));
     topics
         .map(|offer| ProposedIntent {
             intent: format!("Find information about {} on this site.", offer.name),

@@ -1,6 +1,9 @@
 //! What a site offers, as far as its pages say so: the values that intents may use.
 
+use crate::brain::availability::times_on;
 use crate::brain::docs::{defined, version_of};
+use crate::dates;
+use crate::goal::Booking;
 use crate::words;
 use wayfarer_core::prompt::PageText;
 use wayfarer_core::prompt::propose::Offer;
@@ -29,6 +32,10 @@ pub struct Inventory {
     pub categories: Vec<String>,
     /// Restaurants.
     pub restaurants: Vec<String>,
+    /// Tables that a page shows as free.
+    pub free: Vec<Booking>,
+    /// The weekday on which a restaurant is closed, where its page says so.
+    pub closed: Vec<(String, String)>,
     /// Kinds of food.
     pub cuisines: Vec<String>,
     /// Places.
@@ -40,28 +47,6 @@ pub struct Inventory {
     /// Dotted names whose documentation has a "New in version" note.
     pub names: Vec<String>,
 }
-
-/// Modules that everybody knows who knows Python: its documentation is too large for a few pages to show them.
-const KNOWN_MODULES: &[&str] = &[
-    "json",
-    "csv",
-    "pathlib",
-    "shutil",
-    "statistics",
-    "textwrap",
-    "zipfile",
-    "tempfile",
-    "functools",
-    "itertools",
-    "secrets",
-    "heapq",
-    "bisect",
-    "calendar",
-    "difflib",
-    "glob",
-    "logging",
-    "sqlite3",
-];
 
 /// Names of which one knows that they came later, though not with which version.
 const KNOWN_NAMES: &[&str] = &[
@@ -114,8 +99,10 @@ pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
         .iter()
         .any(|page| words::holds(&page.title, "documentation") && words::holds(&format!("{} {}", page.title, page.text), "python"))
     {
-        KNOWN_MODULES.iter().for_each(|module| push(&mut found.modules, module));
-        KNOWN_NAMES.iter().for_each(|name| push(&mut found.names, name));
+        // the note itself stands far down on a long page: that the module is linked is what the pages show
+        let is_linked = |name: &&&str| found.modules.iter().any(|module| name.split('.').next() == Some(module.as_str()));
+        let linked: Vec<&str> = KNOWN_NAMES.iter().filter(is_linked).copied().collect();
+        linked.into_iter().for_each(|name| push(&mut found.names, name));
     }
     let lines: Vec<&str> = pages.iter().flat_map(|page| page.text.lines()).filter(|line| line.len() < 160).collect();
     for cuisine in &found.cuisines {
@@ -228,8 +215,9 @@ fn from_page(found: &mut Inventory, page: &PageText) {
         }
     } else if is_restaurant(&path) {
         push(&mut found.restaurants, name);
+        free_tables(found, name, &page.text);
     } else if path.contains("library/index") || path.contains("modindex") {
-        modules_listed(&page.text).iter().for_each(|module| push(&mut found.modules, module));
+        modules_listed(&page.text, path.contains("modindex")).iter().for_each(|module| push(&mut found.modules, module));
     } else if path.contains("library/") && !path.contains("library/index") {
         let module = path.rsplit('/').next().unwrap_or_default().split(".html").next().unwrap_or_default();
         if is_module(module) && page.title.contains('—') && words::same(page.title.split('—').next().unwrap_or_default(), module) {
@@ -238,6 +226,24 @@ fn from_page(found: &mut Inventory, page: &PageText) {
         }
     }
 }
+
+/// What the page of a restaurant says about its tables: `Friday 4 December 2026, party of 2`, and the times that are free then.
+fn free_tables(found: &mut Inventory, restaurant: &str, text: &str) {
+    if let Some(day) = text.lines().find_map(|line| WEEKDAYS.iter().find(|day| words::holds(line, &format!("closed on {day}s")))) {
+        found.closed.push((restaurant.into(), (*day).into()));
+    }
+    let asked = text.lines().find_map(|line| {
+        let normal = words::normal(line);
+        let (_, after) = normal.split_once("party of ")?;
+        Some((dates::parse(line.split(',').find(|part| dates::parse(part).is_some())?)?, after.split(' ').next()?.parse::<u32>().ok()?))
+    });
+    let Some((day, party)) = asked else { return };
+    let of = |time| Booking { party, restaurant: restaurant.into(), date: dates::long(day), time };
+    found.free.extend(times_on(text).0.into_iter().map(of));
+}
+
+/// Days as pages write them.
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
 /// What the page says cannot be had: `Sold out at the moment: Forest, M; Rust, L.`
 fn sold_out(text: &str) -> Vec<String> {
@@ -260,11 +266,14 @@ fn after_label(text: &str, label: &str) -> Vec<String> {
     values.filter(|line| is_value(line)).take(12).map(|line| (*line).to_string()).collect()
 }
 
-/// Modules in a table of contents: `json — JSON encoder and decoder`.
-fn modules_listed(text: &str) -> Vec<String> {
+/// Modules in a table of contents (`json — JSON encoder and decoder`) or in an index (`json JSON encoder and decoder.`).
+fn modules_listed(text: &str, is_index: bool) -> Vec<String> {
+    let in_index = |line: &str| {
+        let (name, rest) = line.split_once(' ')?;
+        (is_index && rest.trim_start().starts_with(char::is_uppercase) && rest.ends_with('.')).then(|| name.to_string())
+    };
     text.lines()
-        .filter_map(|line| line.split_once(" — "))
-        .map(|(name, _)| name.trim().to_string())
+        .filter_map(|line| line.split_once(" — ").map(|(name, _)| name.trim().to_string()).or_else(|| in_index(line.trim())))
         .filter(|name| is_module(name))
         .take(60)
         .collect()

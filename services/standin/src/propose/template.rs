@@ -85,11 +85,10 @@ pub fn refill(input: &RefillTemplate) -> Refilled {
     avoid.push(exemplar);
     let mut fillings: Vec<Filling> = Vec::new();
     for salt in 0..8 {
-        for goal in candidates(&have, input, &avoid, salt) {
+        for (goal, values) in candidates(&have, input, &avoid, salt) {
             if fillings.len() >= input.count as usize {
                 break;
             }
-            let values = slots(&goal);
             if !fillings.iter().any(|filling| filling.values == values) {
                 fillings.push(Filling { values, why: format!("The pages of the site show {}.", goal.subject()) });
             }
@@ -98,13 +97,30 @@ pub fn refill(input: &RefillTemplate) -> Refilled {
     Refilled { fillings }
 }
 
-/// Goals with the very same template: same family, same slots.
-fn candidates(have: &Inventory, input: &RefillTemplate, avoid: &[String], salt: u32) -> Vec<Goal> {
+/// Values of goals with the very same template: same family, same slots. A template whose product has no variants takes a product with
+/// its variant in words ("Harrier Windbreaker in Teal, size L,").
+fn candidates(have: &Inventory, input: &RefillTemplate, avoid: &[String], salt: u32) -> Vec<(Goal, Vec<Slot>)> {
     let wanted = words::normal(&input.template.template);
-    intents::goals(have, &input.today, avoid, 64, &format!("refill {salt} {}", input.template.template))
-        .into_iter()
-        .filter(|goal| words::normal(&template_of(goal).template) == wanted)
-        .collect()
+    let fits = |goal: Goal| {
+        [goal.clone(), in_words(&goal)].into_iter().find_map(|form| {
+            (words::normal(&template_of(&form).template) == wanted).then(|| (goal.clone(), slots(&form)))
+        })
+    };
+    intents::goals(have, &input.today, avoid, 64, &format!("refill {salt} {}", input.template.template)).into_iter().filter_map(fits).collect()
+}
+
+/// The same goal with colour and size as a part of the product's name.
+fn in_words(goal: &Goal) -> Goal {
+    let flat = |order: &Order| {
+        let colour = order.colour.as_ref().map(|colour| format!(" in {colour}")).unwrap_or_default();
+        let size = order.size.as_ref().map(|size| format!(", size {size},")).unwrap_or_default();
+        Order { quantity: order.quantity, product: format!("{}{colour}{size}", order.product), colour: None, size: None }
+    };
+    match goal {
+        Goal::AddToCart(order) => Goal::AddToCart(flat(order)),
+        Goal::Buy(order) => Goal::Buy(flat(order)),
+        other => other.clone(),
+    }
 }
 
 #[cfg(test)]

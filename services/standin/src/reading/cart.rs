@@ -43,6 +43,9 @@ fn quantity_in(text: &str) -> Option<u32> {
 
 /// Reads a cart, a checkout summary or an order confirmation.
 pub fn read(page: &Seen, order: &Order) -> Held {
+    if words::holds_any(&page.text, &["cart is empty", "basket is empty"]).is_some() {
+        return Held::default();
+    }
     let near = around(&page.text, &order.product);
     let wanted = |value: &Option<String>| {
         value.as_ref().is_none_or(|value| {
@@ -60,6 +63,26 @@ pub fn read(page: &Seen, order: &Order) -> Held {
         size: wanted(&order.size),
         quantity: by_field.or_else(|| quantity_in(&near)).or_else(|| quantity_alone(&near)),
     }
+}
+
+/// What the page of the product says if this variant of it cannot be had: it stands in the list of what is sold out, or it was asked for
+/// in vain.
+pub fn sold_out(page: &Seen, order: &Order) -> Option<String> {
+    if !page.is_about(&order.product) {
+        return None;
+    }
+    let variant: Vec<&str> = [&order.colour, &order.size].into_iter().flatten().map(String::as_str).collect();
+    let is_listed = |line: &&str| {
+        let Some((head, list)) = line.split_once(':') else { return false };
+        words::holds(head, "sold out") && list.trim_end_matches('.').split(';').any(|gone| words::same(gone, &variant.join(", ")))
+    };
+    let chosen = |names: &[&str], wanted: &Option<String>| {
+        wanted.as_ref().is_none_or(|wanted| page.field(names).is_some_and(|value| words::holds(value, wanted)))
+    };
+    let refused = |line: &&str| {
+        words::holds(line, "this combination is sold out") && chosen(&["colour", "color"], &order.colour) && chosen(&["size"], &order.size)
+    };
+    page.text.lines().find(|line| (!variant.is_empty() && is_listed(line)) || refused(line)).map(|line| words::shortened(line, 160))
 }
 
 /// A line that is nothing but a small number.

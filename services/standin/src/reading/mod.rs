@@ -88,8 +88,10 @@ impl Seen {
 
     /// The cart.
     pub fn is_cart(&self) -> bool {
+        // a product that could not be added is shown again under an address such as `/cart/add`: that is no cart
         let path = self.path();
-        path.starts_with("/cart") || path.starts_with("/basket") || words::holds_any(&self.title, &["cart", "basket"]).is_some()
+        let own = path.split('?').next().unwrap_or_default().trim_end_matches('/');
+        matches!(own, "/cart" | "/basket") || words::holds_any(&self.title, &["cart", "basket"]).is_some()
     }
 
     /// A page on which an order, a booking or a message is confirmed.

@@ -18,7 +18,7 @@ pub fn doctor() -> Result<Exit> {
     let findings = [
         Finding {
             what: "Chromium headless shell",
-            found: program(tools.chromium.as_deref(), &[]),
+            found: program(tools.chromium.as_deref(), &["--version"]),
             remedy: "apt-get install chromium-headless-shell",
         },
         Finding { what: "Playwright driver", found: driver(tools.driver_dir.as_deref()), remedy: "scripts/bootstrap.sh" },
@@ -57,8 +57,11 @@ pub fn doctor() -> Result<Exit> {
 
 fn first_line(program: &Path, args: &[&str]) -> Result<String, String> {
     let output = Command::new(program).args(args).output().map_err(|error| format!("{} does not run: {error}", program.display()))?;
+    if !output.status.success() {
+        return Err(format!("{} does not work ({})", program.display(), output.status));
+    }
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(text.lines().next().unwrap_or_default().chars().take(70).collect())
+    Ok(text.lines().next().unwrap_or_default().trim().chars().take(50).collect())
 }
 
 fn program(path: Option<&Path>, version: &[&str]) -> Result<String, String> {

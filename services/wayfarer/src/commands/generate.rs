@@ -3,17 +3,21 @@
 use crate::cli::Generate;
 use crate::commands::standin;
 use crate::endpoint;
-use crate::exit::Exit;
+use crate::exit::{Exit, WrongUsage};
 use crate::local::{self, LOOPBACK, Machinery, Servers};
 use crate::plan::{Wanted, plan};
 use crate::progress::Progress;
 use crate::roles::{self, Role, Running, Wiring};
 use crate::stop;
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wayfarer_bus::{NatsEventLog, Queue, RunFollower};
+use wayfarer_bus::{Logged, NatsEventLog, Queue, RunFollower};
+use wayfarer_chat::Scope;
 use wayfarer_config::Config;
+use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Summary};
 use wayfarer_core::seed::{SeedLine, read_seed_lines};
 use wayfarer_curator::{finish_run, run_tasks};
@@ -21,6 +25,8 @@ use wayfarer_sandbox::Sandbox;
 use wayfarer_standin::Standin;
 use wayfarer_store::{LOW_DISK_BYTES, Store, Stores};
 
+/// The model's failures are told this often at most.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the curator may take for what is left when the last verdict is in.
 const PAGES_WITHIN: Duration = Duration::from_secs(60);
@@ -28,8 +34,8 @@ const PAGES_WITHIN: Duration = Duration::from_secs(60);
 /// Runs to the end, or until somebody stops it.
 pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
     let lines = read_seeds(&flags)?;
-    check_shares(&flags)?;
-    std::fs::create_dir_all(&flags.out).with_context(|| format!("making the output folder {}", flags.out.display()))?;
+    check_flags(&flags)?;
+    make_output_folder(&flags.out)?;
     let machinery = Machinery::claim(&flags.out)?;
     let store = Store::open(&flags.out)?;
     refuse_full_disk(&store)?;
@@ -61,13 +67,25 @@ fn read_seeds(flags: &Generate) -> Result<Vec<SeedLine>> {
     Ok(read_seed_lines(&text)?)
 }
 
-fn check_shares(flags: &Generate) -> Result<()> {
+fn check_flags(flags: &Generate) -> Result<()> {
     for (name, share) in [("--approve", flags.approve), ("--follow-up", flags.follow_up)] {
         if !(0.0..=1.0).contains(&share) {
-            bail!("{name} must lie between 0 and 1");
+            return Err(WrongUsage(format!("{name} must lie between 0 and 1")).into());
         }
     }
+    if let Some(slots) = flags.slots
+        && !(1..=64).contains(&slots)
+    {
+        return Err(WrongUsage("--slots must lie between 1 and 64".into()).into());
+    }
     Ok(())
+}
+
+fn make_output_folder(out: &Path) -> Result<()> {
+    if out.exists() && !out.is_dir() {
+        return Err(WrongUsage(format!("--out {} is a file; give a folder (it is made if it is not there)", out.display())).into());
+    }
+    std::fs::create_dir_all(out).with_context(|| format!("the output folder {} cannot be made; give another --out", out.display()))
 }
 
 fn refuse_full_disk(store: &Store) -> Result<()> {
@@ -102,10 +120,7 @@ async fn spec_of(flags: &Generate, lines: &[SeedLine], store: &Store) -> Result<
             existing.run
         ),
         Some(existing) => Ok(existing),
-        None => {
-            store.put_document("run.json", &spec).await?;
-            Ok(spec)
-        }
+        None => Ok(spec),
     }
 }
 
@@ -125,7 +140,6 @@ struct Cluster {
 impl Cluster {
     async fn start(flags: &Generate, mut config: Config, machinery: &Machinery, store: &Store, spec: &RunSpec) -> Result<Self> {
         if let Some(slots) = flags.slots {
-            anyhow::ensure!((1..=64).contains(&slots), "--slots must lie between 1 and 64");
             config.solver.slots = slots;
             config.farm.max_sessions = slots + config.proposer.slots;
         } else {
@@ -136,6 +150,9 @@ impl Cluster {
             listen.set_port(0);
         }
         let standin = choose_model(flags, &mut config).await?;
+        if standin.is_none() {
+            ask_model(flags, &config, spec).await?;
+        }
         let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
         // the worlds live on the day on which the run was made, also when it is resumed later
         let day = local::day_of(spec.created_unix_ms);
@@ -170,12 +187,15 @@ impl Cluster {
         mut progress: Progress,
     ) -> Result<Ended> {
         let log = Arc::new(NatsEventLog::new(self.servers.bus.clone()));
+        // not before everything runs: a start that failed must not bind the folder to its flags
+        store.put_document("run.json", spec).await?;
         if wayfarer_gateway::runs::create(&self.servers.bus, log.as_ref(), spec).await? {
             progress.say(&format!("Resuming {}.", spec.run));
         }
         let follower = RunFollower::new(self.servers.bus.clone());
         let earlier = machinery.earlier_wall_s();
         let started = Instant::now();
+        let mut teller = TroubleTeller::default();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         let stopped = stop::requested();
         tokio::pin!(stopped);
@@ -197,6 +217,7 @@ impl Cluster {
             let wall_s = earlier + started.elapsed().as_secs_f64();
             machinery.keep_wall_s(wall_s);
             refuse_full_disk(store)?;
+            teller.tell(&self.running.model_troubles(), &progress);
             let tally = follower.tally(spec).await?;
             progress.show(tally.stages(), &tally.summary(wall_s), u64::from(flags.tasks));
             if tally.is_complete() {
@@ -206,6 +227,11 @@ impl Cluster {
                 summary.wall_s = earlier + started.elapsed().as_secs_f64();
                 let events = self.servers.bus.events_of(&spec.run).await?;
                 finish_run(store, &summary, &run_tasks(&events)).await?;
+                if came_to_nothing(&summary)
+                    && let Some(reason) = last_reason(&events)
+                {
+                    progress.say(&format!("Nothing came of this run; the last reason: {reason}"));
+                }
                 return Ok(Ended::Complete(Box::new(summary)));
             }
         }
@@ -240,7 +266,7 @@ impl Cluster {
 
 /// The endpoint of `--model`, or of the configuration, or the stand-in.
 async fn choose_model(flags: &Generate, config: &mut Config) -> Result<Option<Standin>> {
-    if let Some(model) = &flags.model.model {
+    if let Some(model) = flags.model.endpoint() {
         let endpoint = endpoint::parse(model)?;
         config.inference.model = endpoint::check(&endpoint).await?;
         config.inference.base_url = endpoint.base_url;
@@ -256,6 +282,45 @@ async fn choose_model(flags: &Generate, config: &mut Config) -> Result<Option<St
     Ok(Some(standin))
 }
 
+/// One word from the endpoint: a wrong key or an address that is no model ends the command here, and not task by task.
+async fn ask_model(flags: &Generate, config: &Config, spec: &RunSpec) -> Result<()> {
+    if !flags.quiet {
+        eprintln!("Asking the model {} at {} …", config.inference.model, config.inference.base_url);
+    }
+    let scope = Scope { tenant: spec.tenant.clone(), run: spec.run.clone(), task: None, attempt: None, step: 0 };
+    let pool = roles::inference_pool(config, None)?;
+    tokio::select! {
+        asked = pool.check(&scope) => Ok(asked?),
+        () = stop::requested() => bail!("interrupted while the model was asked; nothing was begun"),
+    }
+}
+
+/// Tells that the model fails: once, and again when it still does a minute later.
+#[derive(Default)]
+struct TroubleTeller {
+    told: Option<Instant>,
+}
+
+impl TroubleTeller {
+    fn tell(&mut self, troubles: &BTreeSet<String>, progress: &Progress) {
+        if self.told.is_none_or(|at| at.elapsed() >= TELL_AGAIN_AFTER)
+            && let Some(trouble) = troubles.first()
+        {
+            progress.say(&format!("The model fails: {trouble}. What needs it is tried again, then given up with this reason."));
+            self.told = Some(Instant::now());
+        }
+    }
+}
+
+/// Why nothing came of a run, as its events tell it; the last reason is the freshest.
+fn last_reason(events: &[Logged]) -> Option<String> {
+    events.iter().rev().find_map(|logged| match &logged.event {
+        RunEvent::DeadLettered { reason, .. } => Some(reason.clone()),
+        RunEvent::SeedDone { dropped, .. } => dropped.last().map(|dropped| format!("{} ({})", dropped.reason, dropped.intent)),
+        _ => None,
+    })
+}
+
 fn report(flags: &Generate, summary: &Summary) -> Result<Exit> {
     if !flags.quiet {
         println!("{}", wayfarer_viewer::print_summary(summary));
@@ -265,5 +330,10 @@ fn report(flags: &Generate, summary: &Summary) -> Result<Exit> {
     if flags.json {
         println!("{}", serde_json::to_string(summary)?);
     }
-    Ok(Exit::Done)
+    Ok(if came_to_nothing(summary) { Exit::Failed } else { Exit::Done })
+}
+
+/// No task got as far as a verdict.
+fn came_to_nothing(summary: &Summary) -> bool {
+    summary.accepted + summary.rejected + summary.invalid_task == 0
 }

@@ -1,7 +1,7 @@
 //! `wayfarer standin`: the rule-based model as a server of its own.
 
 use crate::cli::{FaultFlags, Standin as Flags};
-use crate::exit::Exit;
+use crate::exit::{Exit, WrongUsage};
 use crate::stop;
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
@@ -10,11 +10,13 @@ use wayfarer_standin::{FaultKind, Faults, Standin, StandinOptions};
 
 /// The stand-in's faults as flags give them.
 pub fn faults(flags: &FaultFlags) -> Result<Faults> {
-    anyhow::ensure!((0.0..=1.0).contains(&flags.standin_fail_rate), "--standin-fail-rate must lie between 0 and 1");
+    if !(0.0..=1.0).contains(&flags.standin_fail_rate) {
+        return Err(WrongUsage("--standin-fail-rate must lie between 0 and 1".into()).into());
+    }
     let kinds = if flags.standin_kinds.is_empty() {
         FaultKind::ALL.to_vec()
     } else {
-        flags.standin_kinds.iter().map(|kind| kind.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?
+        flags.standin_kinds.iter().map(|kind| kind.parse().map_err(|why| WrongUsage(format!("--standin-kinds: {why}")))).collect::<Result<_, _>>()?
     };
     Ok(Faults { rate: flags.standin_fail_rate, seed: flags.standin_seed, kinds, gullible: flags.standin_gullible, latency: Duration::ZERO })
 }

@@ -2,11 +2,11 @@
 
 use crate::cli::Up;
 use crate::endpoint;
-use crate::exit::Exit;
+use crate::exit::{Exit, WrongUsage};
 use crate::local;
 use crate::roles::{self, Role, Wiring};
 use crate::stop;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 use wayfarer_bus::Bus;
@@ -29,7 +29,7 @@ pub fn overrides(flags: &Up) -> Result<Value> {
         cluster.insert("store".into(), json!(store));
     }
     let mut all = json!({ "cluster": cluster });
-    if let Some(model) = &flags.model {
+    if let Some(model) = flags.model.as_deref().filter(|model| !model.is_empty()) {
         let parsed = endpoint::parse(model)?;
         all["inference"]["base_url"] = json!(parsed.base_url);
         if let Some(name) = parsed.model {
@@ -42,7 +42,7 @@ pub fn overrides(flags: &Up) -> Result<Value> {
     for entry in &flags.resolve {
         let (host, addr) = entry
             .split_once('=')
-            .with_context(|| format!("--resolve {entry:?} must read HOST=ADDR, such as shop.localhost=127.0.0.1:8800"))?;
+            .ok_or_else(|| WrongUsage(format!("--resolve {entry:?} must read HOST=ADDR, such as shop.localhost=127.0.0.1:8800")))?;
         all["egress"]["resolve"][host] = json!(addr);
     }
     Ok(all)

@@ -23,7 +23,7 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
         flags.attempt.iter().map(|attempt| attempt.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?
     };
     anyhow::ensure!(!attempts.is_empty(), "{} holds no attempt", flags.dir.display());
-    let standin = if let Some(model) = &flags.model.model {
+    let standin = if let Some(model) = flags.model.endpoint() {
         let endpoint = endpoint::parse(model)?;
         config.inference.model = endpoint::check(&endpoint).await?;
         config.inference.base_url = endpoint.base_url;
