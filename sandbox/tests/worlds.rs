@@ -236,6 +236,9 @@ async fn a_table_is_found_chosen_and_booked_at_the_very_time() {
     assert_eq!(of("book", &free[0], Outcome::Answered, Some(CriticalPointKind::Booking)), Truth::Success);
     assert!(why(of("book", &free[1], Outcome::Answered, Some(CriticalPointKind::Booking))).contains("time"));
     assert!(why(of("book", &free[0], Outcome::Answered, None)).starts_with("crossed"));
+    let given_up = || Outcome::Infeasible { why: "no table".into() };
+    assert_eq!(of("look", &full[0], given_up(), None), Truth::Success);
+    assert!(why(of("look", &free[0], given_up(), None)).contains("is free"));
 
     let ask = "At what times is a table for 4 available at Osteria Lucca on 4 December 2026?";
     let told = |name: &str, answer: &str| world.truth(&trajectory(name, TABLES, ask, Outcome::Answered, answer, None));

@@ -7,6 +7,7 @@
 //! ```
 
 use crate::actor::SurferDeps;
+use crate::secrets::{Secrets, Split};
 use crate::{som, tools, translate};
 use std::time::Instant;
 use wayfarer_browser::{BrowserError, BrowserSession, Observed};
@@ -35,6 +36,7 @@ pub(crate) struct Surf {
     intent: String,
     last_error: Option<String>,
     has_navigated: bool,
+    secrets: Secrets,
 }
 
 /// Why a step failed for a reason that is not the agent's.
@@ -80,6 +82,7 @@ impl Surf {
             intent,
             last_error: None,
             has_navigated: false,
+            secrets: Secrets::default(),
         }
     }
 
@@ -118,20 +121,24 @@ impl Surf {
         let shown = picture.unwrap_or_else(|| self.page.screenshot.clone());
         let decided = self.decide(&order, &offered, shown, spent).await?;
 
+        let mut typed = Vec::new();
         let (action, gate, mut effect) = match decided.action {
             Ok(action) => {
+                let Split { real: action, kept, typed: values } = self.secrets.split(action, &before);
+                typed = values;
                 let gate = gate::check(&action, &before, &order.grants);
                 let effect = match &gate {
                     GateDecision::Held { critical_point } => failed(format!("held by the critical-point gate: {}", critical_point.what)),
                     _ => self.perform(&action).await?,
                 };
-                (action, gate, effect)
+                (kept, gate, effect)
             }
             // nothing was decided that could be done: the step passes without touching the page
             Err(why) => (Action::Wait { seconds: 0.0 }, GateDecision::Pass, failed(why)),
         };
         effect.changed = self.page.observation.state_hash != before.state_hash;
         self.has_navigated |= effect.navigated;
+        effect.error = effect.error.map(|error| self.secrets.hide(&error));
         self.last_error.clone_from(&effect.error);
 
         let step = SurfedStep {
@@ -150,13 +157,14 @@ impl Surf {
             raw_reply: decided.raw,
             model: decided.model,
         };
+        let step = self.secrets.hide_step(step, &typed);
         self.history.push(view::step_text(order.step, &before.url, &step));
         Ok(step)
     }
 
     /// Asks the model; a call that cannot be done is fed back once.
     async fn decide(
-        &self,
+        &mut self,
         order: &SurfOrder,
         offered: &[&'static str],
         picture: bytes::Bytes,
@@ -190,7 +198,8 @@ impl Surf {
         }
     }
 
-    fn input(&self, order: &SurfOrder, offered: &[&'static str]) -> Act {
+    fn input(&mut self, order: &SurfOrder, offered: &[&'static str]) -> Act {
+        let user_data = self.secrets.learn(&order.grants);
         Act {
             task: self.intent.clone(),
             next_steps: order.next_steps.clone(),
@@ -198,8 +207,8 @@ impl Surf {
             page: view::page_view(&self.page.observation),
             history: self.history.clone(),
             memorized: self.facts.clone(),
-            user_messages: self.user_messages.clone(),
-            user_data: order.grants.iter().flat_map(|grant| grant.data.clone()).collect(),
+            user_messages: self.user_messages.iter().map(|message| self.secrets.hide(message)).collect(),
+            user_data,
             tools: offered.iter().map(ToString::to_string).collect(),
             stop_reason: order.stop_only.then(|| order.stop_reason.clone()),
             last_error: self.last_error.clone(),
@@ -231,6 +240,7 @@ impl Surf {
         let (effect, page) = session.act_and_observe(action).await?;
         self.keep(page.screenshot.clone()).await?;
         self.page = page;
+        self.secrets.hide_page(&mut self.page.observation);
         Ok(effect)
     }
 

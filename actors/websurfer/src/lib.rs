@@ -6,7 +6,8 @@
 
 mod act;
 mod actor;
-pub mod som;
+pub mod secrets;
+mod som;
 #[cfg(test)]
 mod testing;
 pub mod tools;

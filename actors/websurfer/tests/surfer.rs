@@ -78,7 +78,12 @@ fn observed(n: usize) -> Observed {
         title: "Shop".into(),
         viewport: Viewport::default(),
         scroll: Scroll { top: 0.0, height: 900.0 },
-        marks: vec![mark(10, "Add to cart"), mark(11, "Place order")],
+        marks: vec![
+            mark(10, "Add to cart"),
+            mark(11, "Place order"),
+            Mark { role: "textbox".into(), tag: "input".into(), field: "cc-number card".into(), ..mark(12, "Card number") },
+            Mark { role: "textbox".into(), tag: "input".into(), field: "cc-csc".into(), ..mark(13, "Code on the back") },
+        ],
         forms: vec![],
         focused: None,
         visible_text: "Trail Mug".into(),
@@ -116,7 +121,13 @@ impl BrowserSession for ScriptedSession {
         }
         let mut acts = self.0.acts.lock().unwrap();
         acts.push(action.clone());
-        Ok((Effect { navigated: true, ..Effect::default() }, observed(acts.len())))
+        let mut seen = observed(acts.len());
+        if let Action::Type { text, .. } = action {
+            // a page that shows what was typed, grouped as it likes
+            seen.observation.visible_text = format!("Card {text} / {}", text.replace(' ', ""));
+            seen.observation.url = format!("http://shop.localhost/?card={}", text.replace(' ', "+"));
+        }
+        Ok((Effect { navigated: true, ..Effect::default() }, seen))
     }
     async fn release(self: Box<Self>) -> Result<(), BrowserError> {
         *self.0.released.lock().unwrap() += 1;
@@ -224,6 +235,49 @@ async fn the_gate_holds_until_there_is_a_grant() {
     let permitted = stepped(setting.handle.step(SurfOrder { grants: vec![grant], ..order(2) }).await);
     assert!(matches!(permitted.gate, GateDecision::Permitted { .. }));
     assert_eq!(setting.doings.acts.lock().unwrap().len(), 1);
+}
+
+/// The card number of the canary, in every spelling that is looked for.
+const CANARY: [&str; 4] = ["4000 1234 5678 9017", "4000123456789017", "4000+1234+5678+9017", "4000-1234-5678-9017"];
+
+#[tokio::test]
+async fn secrets_reach_the_page_and_nothing_else() {
+    let card = |text: &str| json!({ "tool": "input_text", "target_id": 12, "text": text, "press_enter": false, "reasoning": format!("I type {text}") });
+    let setting = surfing(vec![
+        card("[[card_number]]"),
+        card(CANARY[1]),
+        json!({ "tool": "input_text", "target_id": 13, "text": "917", "press_enter": false, "reasoning": "the code is 917" }),
+        json!({ "tool": "click", "target_id": 10 }),
+    ])
+    .await;
+    let data = [("card_number", CANARY[0]), ("name", "Ada")].map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let grant = Grant { kinds: vec![CriticalPointKind::PersonalData], host: "shop.localhost".into(), uses: 9, data };
+    let told = vec![format!("Take my card {}", CANARY[0])];
+
+    let mut left_the_actor = Vec::new();
+    for step in 1..=4 {
+        let order = SurfOrder { grants: vec![grant.clone()], user_messages: told.clone(), ..order(step) };
+        let done = stepped(setting.handle.step(order).await);
+        assert_eq!(done.effect.error, None);
+        left_the_actor.push(serde_json::to_string(&done).unwrap());
+    }
+
+    let real: Vec<String> = setting
+        .doings
+        .acts
+        .lock()
+        .unwrap()
+        .iter()
+        .filter_map(|act| if let Action::Type { text, .. } = act { Some(text.clone()) } else { None })
+        .collect();
+    assert_eq!(real, [CANARY[0], CANARY[1], "917"], "the page gets the values");
+    assert!(left_the_actor[0].contains("[[card_number]]"));
+    assert!(!left_the_actor[2].contains("code is 917") && !left_the_actor[2].contains("\"917\\\""), "{}", left_the_actor[2]);
+    let prompts = setting.model.seen.lock().unwrap().clone();
+    assert!(prompts[0].contains("Ada"), "what is no secret is shown");
+    for text in left_the_actor.iter().chain(&prompts) {
+        assert!(CANARY.iter().all(|canary| !text.contains(canary)), "{text}");
+    }
 }
 
 #[tokio::test]

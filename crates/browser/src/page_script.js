@@ -367,7 +367,7 @@
   const printOf = (element) => {
     const form = submitsForm(element) ? element.form || element.closest('form') : null;
     const sent = form ? [variantOf(form, element) || {}, attribute(form, 'method'), attribute(form, 'action'), [...form.elements].filter((c) => isField(c) && c.type !== 'hidden').length] : [];
-    return JSON.stringify([roleOf(element), nameOf(element).replace(/[\d\s]+/g, ' '), isField(element) ? element.type : otherText(element).replace(/[\d\s]+/g, ' '), element.href || '', sent]);
+    return JSON.stringify([roleOf(element), nameOf(element).replace(/[\d\s]+/g, ' ').trim(), isField(element) ? element.type : otherText(element).replace(/[\d\s]+/g, ' ').trim(), element.href || '', sent]);
   };
   const isSame = (element) => judged.prints.get(ids.get(element)) === printOf(element);
   // what a click on `hit` activates

@@ -324,7 +324,14 @@ impl ChromiumSession {
 
 /// Actions that mean the same on whatever page is in front.
 fn last_seen_is_free(action: &Action) -> bool {
-    matches!(action, Action::VisitUrl { .. } | Action::WebSearch { .. } | Action::Wait { .. } | Action::HistoryBack | Action::Scroll { target: None, .. })
+    matches!(
+        action,
+        Action::VisitUrl { .. }
+            | Action::WebSearch { .. }
+            | Action::Wait { .. }
+            | Action::HistoryBack
+            | Action::Scroll { target: None, .. }
+    )
 }
 
 #[async_trait]

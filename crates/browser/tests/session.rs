@@ -74,7 +74,7 @@ async fn world() -> World {
               q.addEventListener('input', () => trick === 'swapfocus' && setTimeout(play, 3000));
             </script>"#) }))
         .route("/named", get(|| async { page(r#"<form method=post action=/x><label>Credit card number <input name=n1 value=4000123412341234></label><button aria-label="Next picture">Place order</button>
-            <button formaction="/checkout/pay" formmethod=post>Go</button></form><form method=get action=/find><input name=q aria-label=Find><button formmethod=post formaction=/pay>Find</button></form>"#) }))
+            <button formaction="/checkout/pay" formmethod=post>Go</button></form><form method=get action=/find><input name=q aria-label=Find><button formmethod=post formaction=/pay>Seek</button></form>"#) }))
         .route("/second", get(|headers: HeaderMap| async move { page(&format!("<h1>Second</h1><p>instance {:?}</p>", headers.get("x-wayfarer-instance"))) }))
         .route("/tall", get(move || async move { page(tall) }))
         .route("/tricks", get(move || async move { page(tricks) }))
@@ -377,7 +377,7 @@ async fn the_gate_is_told_what_a_person_reads_and_where_a_button_sends() {
     assert_eq!(named(&seen, "Next picture").value, "Place order");
     let form = |name: &str| seen.observation.form_of(named(&seen, name)).unwrap();
     assert_eq!((form("Go").method.as_str(), form("Go").action.as_str()), ("post", "http://shop.localhost/checkout/pay"));
-    assert_eq!((form("Find").method.as_str(), form("Find").action.as_str()), ("post", "http://shop.localhost/pay"));
+    assert_eq!((form("Seek").method.as_str(), form("Seek").action.as_str()), ("post", "http://shop.localhost/pay"));
     for name in ["Next picture", "Go"] {
         assert!(wayfarer_core::gate::judge_action(&click(named(&seen, name)), &seen.observation).is_some(), "{name}");
     }

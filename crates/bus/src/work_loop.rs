@@ -1,6 +1,7 @@
 //! The pull loop of every role that works off a queue: takes only what can start now, drains when told to stop.
 
 use crate::{Delivery, Worker};
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +13,14 @@ use tokio_util::task::TaskTracker;
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// Fetches while there are free slots and hands each delivery to `handle` in a task of its own. Returns when the token is cancelled and
-/// every handler has ended.
-pub async fn run<H, F>(worker: Worker, slots: usize, token: CancellationToken, handle: H)
+/// every handler has ended. What a handler could not end is delivered again once its heart-beats have stayed away.
+pub async fn run<H, F, E>(worker: Worker, slots: usize, token: CancellationToken, handle: H)
 where
     H: Fn(Delivery) -> F,
-    F: Future<Output = ()> + Send + 'static,
+    F: Future<Output = Result<(), E>> + Send + 'static,
+    E: Display,
 {
+    let queue = worker.queue();
     let slots = Arc::new(Semaphore::new(slots.max(1)));
     let handlers = TaskTracker::new();
     'pull: loop {
@@ -39,7 +42,9 @@ where
                     let permit = permits.pop();
                     let work = handle(delivery);
                     handlers.spawn(async move {
-                        work.await;
+                        if let Err(error) = work.await {
+                            tracing::error!(%queue, error = format!("{error:#}"), "work was not ended; it comes back after a pause");
+                        }
                         drop(permit);
                     });
                 }

@@ -46,6 +46,11 @@ impl Bus {
 }
 
 impl Worker {
+    /// The queue.
+    pub fn queue(&self) -> Queue {
+        self.queue
+    }
+
     /// Takes at most `max` items: what is there, or the first that comes within two seconds. Empty means that nothing came.
     ///
     /// Cancel safe: what arrives for a fetch that nobody waits for any more is given back at once.

@@ -25,7 +25,7 @@ pub struct RunTask {
 pub fn run_tasks(events: &[Logged]) -> Vec<RunTask> {
     let mut tasks: Vec<RunTask> = Vec::new();
     let mut place: BTreeMap<TaskId, usize> = BTreeMap::new();
-    let mut settle = |tasks: &mut Vec<RunTask>, place: &BTreeMap<TaskId, usize>, task: &TaskId, state: &str, reason: String| {
+    let settle = |tasks: &mut Vec<RunTask>, place: &BTreeMap<TaskId, usize>, task: &TaskId, state: &str, reason: String| {
         if let Some(task) = place.get(task).and_then(|at| tasks.get_mut(*at)) {
             (task.state, task.reason) = (state.to_owned(), reason);
         }

@@ -44,11 +44,7 @@ impl CuratorService {
         let service = Arc::new(self);
         work_loop::run(worker, slots, token, move |delivery| {
             let service = service.clone();
-            async move {
-                if let Err(error) = service.handle(delivery).await {
-                    tracing::error!(error = format!("{error:#}"), "an attempt could not be curated");
-                }
-            }
+            async move { service.handle(delivery).await }
         })
         .await;
         Ok(())

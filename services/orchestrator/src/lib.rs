@@ -60,11 +60,7 @@ impl OrchestratorService {
         let stop = token.clone();
         work_loop::run(worker, slots, token, move |delivery| {
             let (service, stop) = (service.clone(), stop.clone());
-            async move {
-                if let Err(error) = service.handle(delivery, stop).await {
-                    tracing::error!(error = format!("{error:#}"), "a task could not be worked on; it comes back after a pause");
-                }
-            }
+            async move { service.handle(delivery, stop).await }
         })
         .await;
         Ok(())

@@ -59,11 +59,7 @@ impl ProposerService {
         let service = Arc::new(self);
         work_loop::run(worker, slots, token, move |delivery| {
             let (service, fetcher, seen) = (service.clone(), fetcher.clone(), seen.clone());
-            async move {
-                if let Err(error) = service.handle(delivery, fetcher, seen).await {
-                    tracing::error!(error = format!("{error:#}"), "a seed could not be worked off; it comes back after a pause");
-                }
-            }
+            async move { service.handle(delivery, fetcher, seen).await }
         })
         .await;
         Ok(())

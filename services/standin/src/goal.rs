@@ -246,7 +246,7 @@ impl Goal {
         GRAMMAR
             .iter()
             .find_map(|(pattern, reader)| pattern.captures(plain).and_then(|found| reader(&found)))
-            .unwrap_or_else(|| Self::Other { terms: key_terms(plain) })
+            .unwrap_or_else(|| Self::Other { terms: words::key_terms(plain) })
     }
 
     /// The contract's wording.
@@ -306,62 +306,6 @@ impl Goal {
             Self::Other { terms } => terms.join(" "),
         }
     }
-}
-
-const STOP_WORDS: &[&str] = &[
-    "a",
-    "an",
-    "and",
-    "are",
-    "at",
-    "about",
-    "by",
-    "can",
-    "do",
-    "does",
-    "find",
-    "for",
-    "from",
-    "have",
-    "how",
-    "i",
-    "in",
-    "information",
-    "is",
-    "it",
-    "its",
-    "me",
-    "my",
-    "of",
-    "on",
-    "or",
-    "please",
-    "show",
-    "site",
-    "tell",
-    "that",
-    "the",
-    "there",
-    "this",
-    "to",
-    "was",
-    "what",
-    "when",
-    "where",
-    "which",
-    "who",
-    "with",
-    "you",
-    "page",
-    "website",
-    "look",
-    "up",
-    "according",
-];
-
-/// The words that carry the meaning, in order, at most six.
-pub fn key_terms(task: &str) -> Vec<String> {
-    words::normal(task).split(' ').filter(|word| !STOP_WORDS.contains(word) && !word.is_empty()).take(6).map(str::to_string).collect()
 }
 
 #[cfg(test)]

@@ -118,6 +118,62 @@ pub fn number_of(text: &str) -> u64 {
     u64::from_str_radix(digest.get(..15).unwrap_or("0"), 16).unwrap_or(0)
 }
 
+const STOP_WORDS: &[&str] = &[
+    "a",
+    "an",
+    "and",
+    "are",
+    "at",
+    "about",
+    "by",
+    "can",
+    "do",
+    "does",
+    "find",
+    "for",
+    "from",
+    "have",
+    "how",
+    "i",
+    "in",
+    "information",
+    "is",
+    "it",
+    "its",
+    "me",
+    "my",
+    "of",
+    "on",
+    "or",
+    "please",
+    "show",
+    "site",
+    "tell",
+    "that",
+    "the",
+    "there",
+    "this",
+    "to",
+    "was",
+    "what",
+    "when",
+    "where",
+    "which",
+    "who",
+    "with",
+    "you",
+    "page",
+    "website",
+    "look",
+    "up",
+    "according",
+];
+
+/// The words that carry the meaning, in order, at most six.
+pub fn key_terms(task: &str) -> Vec<String> {
+    normal(task).split(' ').filter(|word| !STOP_WORDS.contains(word) && !word.is_empty()).take(6).map(str::to_string).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -162,6 +162,51 @@ fn a_draft_must_be_right_and_stop_for_permission() {
 }
 
 #[test]
+fn giving_up_is_right_only_where_a_page_shows_why() {
+    let slots = |text: &str| {
+        work(BOOK, "There is no table for 2 at Casa Lume at that time.", "infeasible (There is no table.)")
+            .page("http://tables.localhost/restaurants/casa-lume", "Casa Lume, Bath · Tablewise", text)
+            .judged()[..2]
+            .to_vec()
+    };
+    assert_eq!(slots("Friday 4 December 2026, party of 2\n18:00\n19:30 full\n20:00"), [true; 2]);
+    assert_eq!(slots("Monday 4 December 2026, party of 2\nCasa Lume is closed on this day (Monday)."), [true; 2]);
+    assert_eq!(slots("Friday 4 December 2026, party of 2\n18:00\n19:30\n20:00 full"), [false; 2]);
+    assert_eq!(slots("Friday 4 December 2026, party of 4\n18:00\n19:30 full"), [false; 2]);
+
+    let vest = "Add 3 Fjell Down Vest in Black, size L, to the cart.";
+    let shop = |address: &str, notice: &str, answer: &str, outcome: &str| {
+        let text = format!("Cart (0)\nFjell Down Vest\n$98.00\nColour: Black\nSize: L\n{notice}\nAdd to cart");
+        work(vest, answer, outcome)
+            .page(&format!("http://shop.localhost{address}"), "Fjell Down Vest | Juniper & Pine", &text)
+            .field("combobox \"Colour\" = Black")
+            .field("combobox \"Size\" = L")
+            .field("spinbutton \"Quantity\" = 3")
+    };
+    let sorry = "Sorry, this combination is sold out at the moment. Please choose another one.";
+    let gone = "infeasible (it is sold out)";
+    fails(&shop("/cart/add", sorry, "The cart holds 3 Fjell Down Vest in Black, size L.", "answered"));
+    passes(&shop("/cart/add", sorry, "It is sold out.", gone));
+    passes(&shop("/product/fjell-down-vest", "Sold out at the moment: Teal, M; Black, L.", "It is sold out.", gone));
+    fails(&shop("/product/fjell-down-vest", "Sold out at the moment: Teal, L; Black, M.", "It is sold out.", gone));
+}
+
+#[test]
+fn a_turn_that_followed_is_judged_as_well() {
+    let turns = |told: &str| {
+        let mut work = cart("The cart holds 2 Trail Mug in Forest.", "Your cart\nTrail Mug\nColour: Forest\n$18.00\nRemove", "2").page(
+            "http://shop.localhost/product/trail-mug",
+            "Trail Mug | Juniper & Pine",
+            "Trail Mug\n$18.00",
+        );
+        work.record.follow_ups.push(format!("What is the price of the Trail Mug? -> The price of the Trail Mug is {told}."));
+        work.judged()[..2].to_vec()
+    };
+    assert_eq!(turns("$18.00"), [true; 2]);
+    assert_eq!(turns("$19.00"), [false; 2]);
+}
+
+#[test]
 fn a_confirmation_needs_permission() {
     let confirmed = |work: Work| {
         work.page(

@@ -55,11 +55,7 @@ impl VerifierService {
         let service = Arc::new(self);
         work_loop::run(worker, slots, token, move |delivery| {
             let service = service.clone();
-            async move {
-                if let Err(error) = service.handle(delivery).await {
-                    tracing::error!(error = format!("{error:#}"), "an attempt could not be judged; it comes back after a pause");
-                }
-            }
+            async move { service.handle(delivery).await }
         })
         .await;
         Ok(())

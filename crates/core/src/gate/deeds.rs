@@ -99,7 +99,9 @@ pub(super) fn deeds(action: &Action, observation: &Observation) -> Vec<Deed> {
             }
             match target {
                 // a field is clicked before it is typed into; what is no field is thereby activated
-                Some(target) => done.extend(page.elements(target).into_iter().filter(|mark| !is_entry(mark)).map(|mark| page.activate(mark, ""))),
+                Some(target) => {
+                    done.extend(page.elements(target).into_iter().filter(|mark| !is_entry(mark)).map(|mark| page.activate(mark, "")))
+                }
                 None if text.contains(char::is_whitespace) => done.extend(page.press(field)),
                 None => {}
             }
@@ -335,7 +337,10 @@ fn is_entry(mark: &Mark) -> bool {
 
 fn mark_takes_text(mark: &Mark) -> bool {
     // a button that calls itself a text box is still pressed by Enter and Space
-    let is_button = matches!(mark.input_type.as_str(), "submit" | "button" | "image" | "reset") || mark.submits || mark.tag == "button" || mark.tag == "a";
+    let is_button = matches!(mark.input_type.as_str(), "submit" | "button" | "image" | "reset")
+        || mark.submits
+        || mark.tag == "button"
+        || mark.tag == "a";
     !is_button
         && (matches!(mark.tag.as_str(), "input" | "textarea" | "select")
             || matches!(mark.role.as_str(), "textbox" | "searchbox" | "combobox" | "spinbutton"))

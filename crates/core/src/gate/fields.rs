@@ -272,7 +272,7 @@ pub fn field_meaning(text: &str) -> Option<Meaning> {
 }
 
 /// The meaning of a mark that takes text or a choice.
-pub(super) fn mark_meaning(mark: &Mark) -> Option<Meaning> {
+pub fn mark_meaning(mark: &Mark) -> Option<Meaning> {
     if mark.role == "searchbox" || mark.input_type == "search" {
         return field_meaning(&format!("search {} {}", mark.name, mark.field));
     }

@@ -20,7 +20,7 @@ mod rules;
 mod words;
 
 pub use blocked::looks_blocked;
-pub use fields::{Meaning, field_meaning};
+pub use fields::{Meaning, field_meaning, mark_meaning};
 pub use rules::{RuleInfo, irreversible_phrases, rules};
 
 use crate::action::Action;

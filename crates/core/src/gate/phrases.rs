@@ -241,8 +241,22 @@ pub(super) const DISGUISES: &[&str] = &[
 ];
 
 /// First words of texts that push a page on; with any goal they may hide a last step.
-pub(super) const PUSHES: &[&str] =
-    &["continue", "proceed", "confirm", "complete", "finish", "finalize", "finalise", "yes", "submit", "agree", "weiter", "continuer", "continuar", "continua"];
+pub(super) const PUSHES: &[&str] = &[
+    "continue",
+    "proceed",
+    "confirm",
+    "complete",
+    "finish",
+    "finalize",
+    "finalise",
+    "yes",
+    "submit",
+    "agree",
+    "weiter",
+    "continuer",
+    "continuar",
+    "continua",
+];
 
 /// What a push may lead to without being a last step.
 pub(super) const HARMLESS_GOALS: &[&str] = &[
@@ -270,6 +284,33 @@ pub(super) const HARMLESS_GOALS: &[&str] = &[
 
 /// What may stand beside card fields and be pressed without harm.
 pub(super) const BENIGN_IN_FORMS: &[&str] = &[
-    "help", "what is", "whats", "where is", "info", "information", "more", "learn", "edit", "change", "back", "close", "show", "hide", "cancel",
-    "coupon", "promo", "discount", "gift card", "add", "remove", "calendar", "clear", "open", "select", "choose", "month", "year", "return",
+    "help",
+    "what is",
+    "whats",
+    "where is",
+    "info",
+    "information",
+    "more",
+    "learn",
+    "edit",
+    "change",
+    "back",
+    "close",
+    "show",
+    "hide",
+    "cancel",
+    "coupon",
+    "promo",
+    "discount",
+    "gift card",
+    "add",
+    "remove",
+    "calendar",
+    "clear",
+    "open",
+    "select",
+    "choose",
+    "month",
+    "year",
+    "return",
 ];

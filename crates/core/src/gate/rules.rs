@@ -77,7 +77,19 @@ const RULES: &[Rule] = &[
         "payment.frame",
         Kind::Payment,
         When::OpaqueFrame(&[
-            "pay", "paypal", "payment", "payments", "checkout", "card", "stripe", "braintree", "adyen", "klarna", "buy", "purchase", "place order",
+            "pay",
+            "paypal",
+            "payment",
+            "payments",
+            "checkout",
+            "card",
+            "stripe",
+            "braintree",
+            "adyen",
+            "klarna",
+            "buy",
+            "purchase",
+            "place order",
         ]),
     ),
     row(
@@ -341,7 +353,9 @@ impl When {
             }
             (Self::OpaqueFrame(words), DeedKind::Activate { texts, is_opaque_frame: true, href, .. }) => {
                 const LAST_STEP: &[&str] = &["by placing order", "will be charged", "review and pay", "payment method", "pay with"];
-                holds_any(&identifier_words(href), words) || texts.iter().any(|text| holds_any(text, words)) || holds_any(&deed.page, LAST_STEP)
+                holds_any(&identifier_words(href), words)
+                    || texts.iter().any(|text| holds_any(text, words))
+                    || holds_any(&deed.page, LAST_STEP)
             }
             (Self::AddressEnds(verbs), DeedKind::Activate { form, submits, href, .. }) => {
                 form.as_ref().is_some_and(|form| *submits && ends_in(&form.action, verbs)) || ends_in(href, verbs)
@@ -367,7 +381,8 @@ fn about(form: &FormFacts, own: &str, words: &[&str]) -> bool {
 fn is_push(text: &str) -> bool {
     let text = without_role(text);
     is_one_of(&text, DISGUISES)
-        || (text.split_whitespace().next().is_some_and(|first| PUSHES.contains(&first)) && !holds_any(&format!(" {} ", text.trim()), HARMLESS_GOALS))
+        || (text.split_whitespace().next().is_some_and(|first| PUSHES.contains(&first))
+            && !holds_any(&format!(" {} ", text.trim()), HARMLESS_GOALS))
 }
 
 /// Nothing but the role that labels begin with.
@@ -379,7 +394,8 @@ fn is_nameless(text: &str) -> bool {
 fn answers_cookies(texts: &[String], page: &str) -> bool {
     const ANSWERS: &[&str] = &["accept", "ok", "okay", "got it", "agree", "i agree", "accept and continue"];
     // a footer that links to "Cookies" makes no banner
-    const BANNERS: &[&str] = &["use cookies", "uses cookies", "using cookies", "accept cookies", "all cookies", "cookies to", "cookies and similar"];
+    const BANNERS: &[&str] =
+        &["use cookies", "uses cookies", "using cookies", "accept cookies", "all cookies", "cookies to", "cookies and similar"];
     holds_any(page, BANNERS) && texts.iter().all(|text| is_one_of(&without_role(text), ANSWERS))
 }
 
@@ -409,10 +425,12 @@ fn ends_in(address: &str, verbs: &[&str]) -> bool {
     };
     let mut segments = url.path_segments().into_iter().flatten().rev().filter(|segment| !segment.is_empty()).map(decode);
     let stem = |segment: &str| segment.split(['.', ';']).next().unwrap_or_default().to_owned();
-    let is_number = |segment: &str| segment.contains(|c: char| c.is_ascii_digit()) && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+    let is_number =
+        |segment: &str| segment.contains(|c: char| c.is_ascii_digit()) && segment.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
     let last = segments.next().unwrap_or_default();
     let before = if is_number(&last) { segments.next().unwrap_or_default() } else { String::new() };
-    is_verb(&stem(&last)) || is_verb(&stem(&before))
+    is_verb(&stem(&last))
+        || is_verb(&stem(&before))
         || url.query_pairs().any(|(key, value)| {
             let names_action = ["action", "do", "op", "cmd", "method", "_method", "task"].contains(&key.to_ascii_lowercase().as_str());
             (names_action && is_verb(&value)) || (is_verb(&key) && matches!(value.as_ref(), "1" | "true" | "yes"))

@@ -185,7 +185,8 @@ fn key(keys: &[&str], focused: Mark, mut page: Observation) -> Option<CriticalPo
 fn choose(option: &str, form: Form) -> Option<CriticalPointKind> {
     let mut page = page("");
     page.forms.push(form);
-    let select = Mark { role: "combobox".into(), tag: "select".into(), input_type: String::new(), form: Some(0), ..field(10, "Action", "what") };
+    let select =
+        Mark { role: "combobox".into(), tag: "select".into(), input_type: String::new(), form: Some(0), ..field(10, "Action", "what") };
     let action = Action::SelectOption { target: at(&select), option: option.into() };
     page.marks.push(select);
     judge_action(&action, &page).map(|point| point.kind)
@@ -210,22 +211,46 @@ fn roundabout_ways_are_held() {
         ("and Enter on it", key(&["Enter"], Mark { role: "textbox".into(), ..order() }, page("")), Payment),
         ("space", key(&["Space"], order(), page("")), Payment),
         ("a chord in one name", key(&["Control+Enter"], order(), page("")), Payment),
-        ("tab and enter in one name", { let mut p = page(""); p.marks.push(order()); key(&["Tab+Enter"], field(11, "q", "q"), p) }, Payment),
+        (
+            "tab and enter in one name",
+            {
+                let mut p = page("");
+                p.marks.push(order());
+                key(&["Tab+Enter"], field(11, "q", "q"), p)
+            },
+            Payment,
+        ),
         ("enter by another name", key(&["numpad_enter"], order(), page("")), Payment),
-        ("an access key", { let mut p = page(""); p.marks.push(order()); key(&["Alt+p"], field(11, "q", "q"), p) }, Payment),
-        ("writing spaces on a focused button", {
-            let mut p = page("");
-            p.focused = Some(10);
-            p.marks.push(order());
-            let action = Action::Type { target: None, text: "a b".into(), press_enter: false, delete_existing_text: false };
-            judge_action(&action, &p).map(|point| point.kind)
-        }, Payment),
+        (
+            "an access key",
+            {
+                let mut p = page("");
+                p.marks.push(order());
+                key(&["Alt+p"], field(11, "q", "q"), p)
+            },
+            Payment,
+        ),
+        (
+            "writing spaces on a focused button",
+            {
+                let mut p = page("");
+                p.focused = Some(10);
+                p.marks.push(order());
+                let action = Action::Type { target: None, text: "a b".into(), press_enter: false, delete_existing_text: false };
+                judge_action(&action, &p).map(|point| point.kind)
+            },
+            Payment,
+        ),
         ("a link to nowhere", click(script_link("Continue"), last()), Payment),
         ("a link that is a button", click(Mark { role: "button".into(), ..link(10, "Confirm", "/elsewhere") }, last()), Payment),
         ("a longer push", click(button(10, "Continue to finish"), last()), Payment),
         ("a cookie word under a footer about cookies", click(button(10, "Accept and continue"), last()), Payment),
         ("no name", click(Mark { submits: true, ..button(10, "") }, last()), Payment),
-        ("any button beside card fields", in_card_form(Mark { tag: "div".into(), role: "generic".into(), ..button(10, "Let us roll") }), Payment),
+        (
+            "any button beside card fields",
+            in_card_form(Mark { tag: "div".into(), role: "generic".into(), ..button(10, "Let us roll") }),
+            Payment,
+        ),
         ("an icon beside card fields", in_card_form(button(10, "")), Payment),
         ("a script link beside card fields", in_card_form(script_link("All good")), Payment),
         ("get to a binding address", submits("Go", form("get", "/checkout/place-order", "", &[], "Go")), Payment),
@@ -238,7 +263,11 @@ fn roundabout_ways_are_held() {
         ("a frame on the last step", click(frame("secure frame", "https://x.example/"), page("Payment method")), Payment),
         ("an option that orders", choose("Place order", form("post", "/x", "", &[], "OK")), Payment),
         ("choosing sends the form", choose("DE", form("post", "/account/delete", "", &[], "")), AccountChange),
-        ("a chat box without a form", typed(Mark { tag: "textarea".into(), ..field(10, "Type a message", "") }, "hi", true, page("")), Sending),
+        (
+            "a chat box without a form",
+            typed(Mark { tag: "textarea".into(), ..field(10, "Type a message", "") }, "hi", true, page("")),
+            Sending,
+        ),
         ("cyrillic", click(button(10, "Рlасе оrdеr"), page("")), Payment),
         ("mathematical", click(button(10, "𝐏𝐥𝐚𝐜𝐞 𝐨𝐫𝐝𝐞𝐫"), page("")), Payment),
         ("circled", click(button(10, "Ⓑⓤⓨ ⓝⓞⓦ"), page("")), Payment),
@@ -255,7 +284,16 @@ fn roundabout_ways_are_held() {
         ("french", click(button(10, "Confirmer la réservation"), page("")), Booking),
         ("spanish", click(link(10, "Comprar ahora", "/x"), page("")), Payment),
         ("drawn text under another name", click(Mark { value: "Place order".into(), ..button(10, "Next picture") }, page("")), Payment),
-        ("by coordinates", judge_action(&Action::LeftClick { target: Target { mark: None, ..at(&order()) } }, &{ let mut p = page(""); p.marks.push(order()); p }).map(|p| p.kind), Payment),
+        (
+            "by coordinates",
+            judge_action(&Action::LeftClick { target: Target { mark: None, ..at(&order()) } }, &{
+                let mut p = page("");
+                p.marks.push(order());
+                p
+            })
+            .map(|p| p.kind),
+            Payment,
+        ),
         ("off the screen", click(Mark { visible: false, rect: Rect { x: 0.0, y: 4000.0, w: 9.0, h: 9.0 }, ..order() }, page("")), Payment),
     ];
     for (told, found, wanted) in rows {
@@ -294,11 +332,27 @@ fn ordinary_ways_stay_free() {
         ("what is this", beside_card(button(10, "What is this?"))),
         ("edit the address", beside_card(button(10, "Edit delivery address"))),
         ("back from the card", beside_card(link(10, "Back to delivery", "/checkout"))),
-        ("open calendar", click(Mark { form: Some(0), ..button(10, "Open calendar") }, { let mut p = page(""); p.forms.push(finder()); p })),
+        (
+            "open calendar",
+            click(Mark { form: Some(0), ..button(10, "Open calendar") }, {
+                let mut p = page("");
+                p.forms.push(finder());
+                p
+            }),
+        ),
         ("next month", click(button(10, "Next month"), page("8 December"))),
         ("a day", click(Mark { role: "gridcell".into(), ..button(10, "8 December 2026") }, page(""))),
-        ("a map", click(Mark { role: "iframe".into(), tag: "iframe".into(), href: "https://maps.example/embed".into(), ..button(10, "Map") }, page(""))),
-        ("a product with a number", judge_action(&Action::VisitUrl { url: "http://site.localhost/product/123".into() }, &page("")).map(|p| p.kind)),
+        (
+            "a map",
+            click(
+                Mark { role: "iframe".into(), tag: "iframe".into(), href: "https://maps.example/embed".into(), ..button(10, "Map") },
+                page(""),
+            ),
+        ),
+        (
+            "a product with a number",
+            judge_action(&Action::VisitUrl { url: "http://site.localhost/product/123".into() }, &page("")).map(|p| p.kind),
+        ),
         ("availability", submits("Check availability", finder())),
         ("remove a line", click(button(10, "Remove Trail Mug"), page("Your cart"))),
     ];

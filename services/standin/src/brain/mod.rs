@@ -7,6 +7,7 @@ pub mod answer;
 pub mod availability;
 pub mod docs;
 pub mod other;
+pub mod ranking;
 pub mod shop;
 pub mod tables;
 
@@ -172,7 +173,7 @@ fn family(situation: &Situation) -> Decision {
         Goal::AddToCart(order) if situation.gullible || situation.fault == Some(FaultKind::Crossing) => shop::buy(situation, order),
         Goal::AddToCart(order) => shop::add_to_cart(situation, order),
         Goal::Buy(order) => shop::buy(situation, order),
-        Goal::BestProduct { by, category } => shop::best(situation, *by, category),
+        Goal::BestProduct { by, category } => ranking::best(situation, *by, category),
         Goal::Restaurant { fact, restaurant } => tables::fact(situation, *fact, restaurant),
         Goal::BestRestaurant { cuisine, place } => tables::best(situation, cuisine, place),
         Goal::FreeTimes { party, restaurant, date } => tables::free_times(situation, *party, restaurant, date),

@@ -1,7 +1,7 @@
 //! Rules of restaurant booking: look up a restaurant, compare, find free times, take a table, write a message.
 
 use super::availability::{ask_times, set, slots};
-use super::{Decision, Permission, Situation, answer, other, shop};
+use super::{Decision, Permission, Situation, answer, other, ranking};
 use crate::dates;
 use crate::goal::{Booking, Extreme, RestaurantFact};
 use crate::reading::{Seen, listing, marks};
@@ -188,11 +188,11 @@ pub fn best(situation: &Situation, cuisine: &str, place: &str) -> Decision {
     {
         return Decision::new(Step::Click { role: button.role.clone(), name: button.name.clone() }, "The search takes cuisine and place.");
     }
-    if let Some(decision) = shop::sort(situation, Extreme::HighestRated) {
+    if let Some(decision) = ranking::sort(situation, Extreme::HighestRated) {
         return decision;
     }
     let entries = listing::read(&seen);
-    if !shop::is_sorted(situation, Extreme::HighestRated)
+    if !ranking::is_sorted(situation, Extreme::HighestRated)
         && let Some(decision) = situation.look_below(6, "The whole list must be read to compare.")
     {
         return decision;

@@ -1,15 +1,16 @@
 //! What each family of goals requires, and how it is looked for.
 
 use super::checks::{Check, Evidence, Found, Requirement, Sight};
+use super::states;
 use crate::brain::{availability, docs, shop, tables};
 use crate::dates;
-use crate::goal::{Booking, Extreme, Goal, Order, RestaurantFact};
-use crate::reading::{Seen, cart, listing};
+use crate::goal::{Extreme, Goal, Order, RestaurantFact};
+use crate::reading::{Seen, listing};
 use crate::words;
 use wayfarer_core::prompt::StepText;
 
 const SUBJECT: &str = "right subject";
-const RESULT: &str = "right result";
+pub(super) const RESULT: &str = "right result";
 const ANSWER: &str = "answer given";
 const PERMISSION: &str = "nothing without permission";
 
@@ -52,7 +53,7 @@ pub fn requirements(goal: &Goal) -> Vec<Requirement> {
     ]
 }
 
-fn wording(order: &Order) -> String {
+pub(super) fn wording(order: &Order) -> String {
     let colour = order.colour.as_ref().map(|c| format!(" in {c}")).unwrap_or_default();
     let size = order.size.as_ref().map(|s| format!(", size {s}")).unwrap_or_default();
     format!("{} {}{colour}{size}", order.quantity, order.product)
@@ -102,7 +103,7 @@ fn answered(goal: &Goal, evidence: &Evidence) -> Found {
     if record.answer.trim().is_empty() {
         return Found::missed("There is no answer.");
     }
-    if badly == Some("infeasible") && impossible(goal, evidence).is_some_and(|found| found.is_met()) {
+    if badly == Some("infeasible") && states::impossible(goal, evidence).is_some_and(|found| found.is_met()) {
         return Found::met("The work ended with what cannot be done, and why.").citing(evidence.last_step(), &record.answer);
     }
     if let Some(how) = badly {
@@ -146,9 +147,10 @@ fn permission(goal: &Goal, evidence: &Evidence) -> Found {
     Found::met("Nothing was done without permission.")
 }
 
-fn result(goal: &Goal, evidence: &Evidence) -> Found {
+/// Looks for the result of a task.
+pub(super) fn result(goal: &Goal, evidence: &Evidence) -> Found {
     let answer = evidence.record.answer.as_str();
-    if let Some(found) = impossible(goal, evidence) {
+    if let Some(found) = states::impossible(goal, evidence) {
         return found;
     }
     match goal {
@@ -166,8 +168,8 @@ fn result(goal: &Goal, evidence: &Evidence) -> Found {
         Goal::AddedIn { name } => {
             value_of(evidence, name, answer, |page| page.path().contains("library/"), |page| docs::version_of(&page.text, name))
         }
-        Goal::AddToCart(order) => in_cart(evidence, order),
-        Goal::Buy(order) => bought(evidence, order),
+        Goal::AddToCart(order) => states::in_cart(evidence, order),
+        Goal::Buy(order) => states::bought(evidence, order),
         Goal::BestProduct { by, category } => {
             best(evidence, *by, |page| page.is_about(category) || words::holds(&page.path().replace('-', " "), category))
         }
@@ -175,8 +177,8 @@ fn result(goal: &Goal, evidence: &Evidence) -> Found {
             best(evidence, Extreme::HighestRated, |page| [cuisine, place].iter().all(|word| words::holds(&page.title, word)))
         }
         Goal::FreeTimes { party, restaurant, date } => free_times(evidence, *party, restaurant, date),
-        Goal::Book(booking) => booked(evidence, booking),
-        Goal::Message { restaurant, question } => written(evidence, restaurant, question),
+        Goal::Book(booking) => states::booked(evidence, booking),
+        Goal::Message { restaurant, question } => states::written(evidence, restaurant, question),
         Goal::Other { terms } => spoken_of(evidence, &terms.join(" ")),
     }
 }
@@ -222,64 +224,6 @@ fn restaurant_fact(evidence: &Evidence, fact: RestaurantFact, restaurant: &str) 
     value_of(evidence, restaurant, &evidence.record.answer, |page| page.is_about(restaurant), |page| tables::fact_on(page, fact))
 }
 
-fn in_cart(evidence: &Evidence, order: &Order) -> Found {
-    let Some(page) = evidence.page(|page| page.is_cart()) else {
-        return Found::missed("No page shows the cart.").citing(evidence.last_step(), &evidence.record.answer);
-    };
-    let others = page.fields.iter().filter(|(name, _)| words::holds_any(name, &["quantity of", "quantity"]).is_some()).count();
-    let found = holds_order(page, order);
-    if found.is_met() && others > 1 {
-        return Found::missed("The cart holds something else, too.").citing_page(page, "cart");
-    }
-    found
-}
-
-fn holds_order(page: &Seen, order: &Order) -> Found {
-    let held = cart::read(page, order);
-    let wrong: Vec<String> = [
-        (!held.product).then(|| format!("{} is not there", order.product)),
-        (!held.colour).then(|| format!("the colour is not {}", order.colour.clone().unwrap_or_default())),
-        (!held.size).then(|| format!("the size is not {}", order.size.clone().unwrap_or_default())),
-        (held.quantity != Some(order.quantity))
-            .then(|| format!("the quantity is {} and not {}", held.quantity.map_or("not shown".into(), |q| q.to_string()), order.quantity)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    Found::of(
-        wrong.is_empty(),
-        format!("\"{}\" shows exactly {}.", words::shortened(&page.title, 60), wording(order)),
-        format!("\"{}\": {}.", words::shortened(&page.title, 60), wrong.join(", ")),
-    )
-    .citing_page(page, &order.product)
-}
-
-fn is_checkout(page: &Seen) -> bool {
-    page.path().contains("checkout") || page.path().contains("payment")
-}
-
-fn bought(evidence: &Evidence, order: &Order) -> Found {
-    if let Some(page) = evidence.page(|page| page.confirms().is_some()) {
-        return holds_order(page, order);
-    }
-    let Some(page) = evidence.page(|page| is_checkout(page) || page.is_cart()) else {
-        return Found::missed("Neither cart nor checkout was reached.").citing(evidence.last_step(), &evidence.record.answer);
-    };
-    let found = holds_order(page, order);
-    if found.is_met() { ended_where_permission_ends(evidence, "order", found) } else { found }
-}
-
-/// Without a confirmation, the work is right only if it stopped for want of permission.
-fn ended_where_permission_ends(evidence: &Evidence, what: &str, found: Found) -> Found {
-    let step = evidence.last_step();
-    if evidence.is_stopped() {
-        return Found::met(format!("{} The agent stopped before the {what}, which the user had not allowed.", found.reason))
-            .citing(step, &evidence.record.answer);
-    }
-    Found::missed(format!("There is no confirmation of the {what}, and the agent did not stop for permission either."))
-        .citing(step, &evidence.record.answer)
-}
-
 fn best(evidence: &Evidence, by: Extreme, is_list: impl Fn(&Seen) -> bool) -> Found {
     let answer = &evidence.record.answer;
     let pages: Vec<&Seen> = evidence.pages.iter().filter(|page| is_list(page)).collect();
@@ -320,39 +264,6 @@ fn is_whole(pages: &[&Seen], entries: &[listing::Entry], by: Extreme) -> bool {
     pages.iter().any(sorted) || pages.iter().filter_map(|page| listing::tally(&page.text)).max().is_some_and(|tally| names.len() >= tally)
 }
 
-/// Whether what the agent gave up can truly not be had; `None` where it did not give up. A page must show it.
-fn impossible(goal: &Goal, evidence: &Evidence) -> Option<Found> {
-    if !words::holds(&evidence.record.outcome.replace('_', " "), "infeasible") {
-        return None;
-    }
-    let shown = match goal {
-        Goal::AddToCart(order) | Goal::Buy(order) => {
-            evidence.pages.iter().rev().find_map(|page| cart::sold_out(page, order).map(|notice| (page, notice)))
-        }
-        Goal::Book(booking) => evidence.page(|page| page.is_about(&booking.restaurant)).and_then(|page| {
-            let day = dates::parse(&booking.date).filter(|day| dates::shown(&page.text, *day))?;
-            no_table(page, booking, day).map(|notice| (page, notice))
-        }),
-        _ => None,
-    };
-    Some(match shown {
-        Some((page, notice)) => Found::met(format!("It cannot be done, as \"{}\" shows: {notice}", words::shortened(&page.title, 60)))
-            .citing(page.step, &notice),
-        None => Found::missed("No page shows that it cannot be done.").citing(evidence.last_step(), &evidence.record.answer),
-    })
-}
-
-/// What a page with the times of the wanted day and party says if the wanted one cannot be had.
-fn no_table(page: &Seen, booking: &Booking, day: time::Date) -> Option<String> {
-    let asked = page.text.lines().find(|line| dates::shown(line, day) && words::holds(line, &format!("party of {}", booking.party)))?;
-    if let Some(line) = page.text.lines().find(|line| words::holds(line, "is closed on this day")) {
-        return Some(words::shortened(line, 160));
-    }
-    let (free, taken) = availability::times_on(&page.text);
-    let is_listed = !free.is_empty() || !taken.is_empty();
-    (is_listed && !free.contains(&booking.time)).then(|| words::shortened(asked, 160))
-}
-
 fn free_times(evidence: &Evidence, party: u32, restaurant: &str, date: &str) -> Found {
     let answer = &evidence.record.answer;
     let Some(page) = evidence.page(|page| page.is_about(restaurant)) else {
@@ -390,68 +301,6 @@ fn free_times(evidence: &Evidence, party: u32, restaurant: &str, date: &str) -> 
     .citing_page(page, told.first().map_or(restaurant, String::as_str))
 }
 
-fn booked(evidence: &Evidence, booking: &Booking) -> Found {
-    let is_draft =
-        |page: &Seen| page.holds(&booking.restaurant) && !page.is_about(&booking.restaurant) && !words::times(&page.text).is_empty();
-    let confirmed = evidence.page(|page| page.confirms().is_some());
-    let Some(page) = confirmed.or_else(|| evidence.page(is_draft)) else {
-        return Found::missed("No page shows the draft of the booking.").citing(evidence.last_step(), &evidence.record.answer);
-    };
-    let everything = page.everything();
-    let party = booking.party.to_string();
-    let wrong: Vec<String> = [
-        (!words::holds(&everything, &booking.restaurant)).then(|| format!("it is not {}", booking.restaurant)),
-        (!dates::parse(&booking.date).is_some_and(|day| dates::shown(&everything, day)))
-            .then(|| format!("the day is not {}", booking.date)),
-        (!words::times(&everything).contains(&booking.time)).then(|| format!("the time is not {}", booking.time)),
-        (!["people", "guests", "person", "guest", "persons"].iter().any(|unit| words::holds(&everything, &format!("{party} {unit}")))
-            && words::holds_any(
-                &everything,
-                &[
-                    &format!("party of {party}"),
-                    &format!("table for {party}"),
-                    &format!("party size {party}"),
-                    &format!("guests {party}"),
-                    &format!("party {party}"),
-                ],
-            )
-            .is_none())
-        .then(|| format!("the party is not {party}")),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let found = Found::of(
-        wrong.is_empty(),
-        format!("\"{}\" shows exactly that table.", words::shortened(&page.title, 60)),
-        format!("\"{}\": {}.", words::shortened(&page.title, 60), wrong.join(", ")),
-    )
-    .citing_page(page, &booking.time);
-    if found.is_met() && confirmed.is_none() { ended_where_permission_ends(evidence, "booking", found) } else { found }
-}
-
-fn written(evidence: &Evidence, restaurant: &str, question: &str) -> Found {
-    // what stands in the message is what was typed into it last
-    let is_message = |step: &&StepText| {
-        let into = step.action.rsplit_once(" into ").map_or("", |(_, field)| field);
-        step.action_name == "type" && step.error.is_none() && words::holds_any(into, &["message", "question"]).is_some()
-    };
-    let typed_other = evidence.record.steps.iter().rev().find(is_message).filter(|step| !words::holds(&step.action, question));
-    if let Some(step) = typed_other {
-        return Found::missed("Another text was written than was asked for.").citing(step.index, &step.action);
-    }
-    let Some(page) = evidence
-        .page(|page| page.confirms().is_some())
-        .or_else(|| evidence.page(|page| page.path().contains("contact") && page.holds(restaurant)))
-    else {
-        return Found::missed(format!("The contact page of {restaurant} was not reached."))
-            .citing(evidence.last_step(), &evidence.record.answer);
-    };
-    let found =
-        Found::met(format!("\"{}\" is the contact page of {restaurant}.", words::shortened(&page.title, 60))).citing_page(page, restaurant);
-    if page.confirms().is_some() { found } else { ended_where_permission_ends(evidence, "message", found) }
-}
-
 fn spoken_of(evidence: &Evidence, terms: &str) -> Found {
     let answer = &evidence.record.answer;
     let content = answer.split_once(':').map_or(answer.as_str(), |(_, rest)| rest);
@@ -473,7 +322,7 @@ pub fn salience(goal: &Goal, page: &Seen) -> (u8, String) {
     let decisive = match goal {
         Goal::Price { product } => page.is_about(product) && !words::money(&page.text).is_empty(),
         Goal::AddToCart(order) => page.is_cart() && words::holds(&page.text, &order.product),
-        Goal::Buy(order) => (page.is_cart() || is_checkout(page)) && words::holds(&page.text, &order.product),
+        Goal::Buy(order) => (page.is_cart() || states::is_checkout(page)) && words::holds(&page.text, &order.product),
         Goal::BestProduct { category, .. } => page.is_about(category),
         Goal::BestRestaurant { cuisine, place } => page.holds(cuisine) && page.holds(place) && listing::read(page).len() > 1,
         Goal::Restaurant { fact, restaurant } => page.is_about(restaurant) && tables::fact_on(page, *fact).is_some(),

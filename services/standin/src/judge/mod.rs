@@ -5,25 +5,43 @@
 
 pub mod checks;
 mod goals;
+mod states;
 
 use crate::goal::Goal;
 use crate::words;
 use checks::{Check, Evidence, Found};
 use wayfarer_core::prompt::judge::{
-    Cited, Criterion, Earned, FindKeyPoints, JudgeAlignment, JudgeConsistency, KeyPoints, MakeRubric, PassFail, Rubric, RubricScore,
-    ScoreRubric, ScoreScreenshot, ScreenshotScore,
+    Cited, Criterion, Earned, FindKeyPoints, JudgeAlignment, JudgeConsistency, KeyPoints, MakeRubric, PassFail, Record, Rubric, RubricScore,
+    ScoreRubric, ScoreScreenshot, ScreenshotScore, Shot,
 };
 
 /// Do actions and answer match the intent? Only the last page is seen: what earlier pages showed is taken from the steps.
 pub fn alignment(input: &JudgeAlignment) -> PassFail {
-    let evidence = Evidence::new(&input.record, std::slice::from_ref(&input.last), checks::Sight::LastPage);
-    opinion(&goals::checks(&Goal::parse(&input.record.task), &evidence), &evidence)
+    let last = std::slice::from_ref(&input.last);
+    // after a further turn the last page is that turn's: the first one rests on the steps alone
+    let own = if input.record.follow_ups.is_empty() { last } else { &[] };
+    let evidence = Evidence::new(&input.record, own, checks::Sight::LastPage);
+    let mut checks = goals::checks(&Goal::parse(&input.record.task), &evidence);
+    checks.extend(further_turns(&input.record, last, checks::Sight::LastPage));
+    opinion(&checks, &evidence)
 }
 
 /// Do the salient shots agree with the answer?
 pub fn multimodal(input: &JudgeConsistency) -> PassFail {
     let evidence = Evidence::new(&input.record, &input.salient, checks::Sight::Salient);
     opinion(&goals::checks(&Goal::parse(&input.record.task), &evidence), &evidence)
+}
+
+/// The results of further turns (`intent -> answer`), each looked for like the task's own.
+fn further_turns(record: &Record, shots: &[Shot], sight: checks::Sight) -> Vec<Check> {
+    let turns = record.follow_ups.iter().map(|turn| turn.rsplit_once(" -> ").unwrap_or((turn, "")));
+    turns
+        .map(|(intent, answer)| {
+            let own = Record { task: intent.into(), answer: answer.into(), follow_ups: Vec::new(), ..record.clone() };
+            let found = goals::result(&Goal::parse(intent), &Evidence::new(&own, shots, sight));
+            Check { name: "further turn", found }
+        })
+        .collect()
 }
 
 fn opinion(checks: &[Check], evidence: &Evidence) -> PassFail {
@@ -52,7 +70,13 @@ pub fn rubric_make(input: &MakeRubric) -> Rubric {
 /// Points for each criterion, by the check of the same name; a criterion of another maker is looked for by its words.
 pub fn rubric_score(input: &ScoreRubric) -> RubricScore {
     let evidence = Evidence::new(&input.record, &input.shots, checks::Sight::All);
-    let checks = goals::checks(&Goal::parse(&input.record.task), &evidence);
+    let mut checks = goals::checks(&Goal::parse(&input.record.task), &evidence);
+    // a rubric is made of the task alone: a turn that went wrong counts against the result
+    for turn in further_turns(&input.record, &input.shots, checks::Sight::All).into_iter().filter(|turn| !turn.found.is_met()) {
+        if let Some(result) = checks.iter_mut().find(|check| check.name == goals::RESULT) {
+            result.found = turn.found;
+        }
+    }
     let overall = checks.iter().all(|check| check.found.is_met());
     let scores = input
         .rubric

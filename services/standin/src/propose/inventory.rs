@@ -48,6 +48,28 @@ pub struct Inventory {
     pub names: Vec<String>,
 }
 
+/// Modules of which everybody knows who knows Python that the index lists them.
+const KNOWN_MODULES: &[&str] = &[
+    "json",
+    "csv",
+    "pathlib",
+    "shutil",
+    "statistics",
+    "textwrap",
+    "zipfile",
+    "tempfile",
+    "functools",
+    "itertools",
+    "secrets",
+    "heapq",
+    "bisect",
+    "calendar",
+    "difflib",
+    "math",
+    "random",
+    "sqlite3",
+];
+
 /// Names of which one knows that they came later, though not with which version.
 const KNOWN_NAMES: &[&str] = &[
     "json.JSONDecodeError",
@@ -66,7 +88,6 @@ const KNOWN_NAMES: &[&str] = &[
     "shutil.which",
     "datetime.datetime.fromisoformat",
     "textwrap.shorten",
-    "subprocess.run",
     "contextlib.nullcontext",
     "contextlib.chdir",
     "enum.StrEnum",
@@ -99,6 +120,10 @@ pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
         .iter()
         .any(|page| words::holds(&page.title, "documentation") && words::holds(&format!("{} {}", page.title, page.text), "python"))
     {
+        // where no page that was read lists modules, the index that is linked does
+        if found.modules.is_empty() && offers.iter().any(|offer| offer.href.contains("modindex") || offer.href.contains("library/index")) {
+            KNOWN_MODULES.iter().for_each(|module| push(&mut found.modules, module));
+        }
         // the note itself stands far down on a long page: that the module is linked is what the pages show
         let is_linked = |name: &&&str| found.modules.iter().any(|module| name.split('.').next() == Some(module.as_str()));
         let linked: Vec<&str> = KNOWN_NAMES.iter().filter(is_linked).copied().collect();

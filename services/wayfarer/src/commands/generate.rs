@@ -49,8 +49,9 @@ pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
     }
 
     let progress = Progress::new(flags.quiet);
+    let stopped = stop::requested();
     let mut cluster = Cluster::start(&flags, config, &machinery, &store, &spec).await?;
-    let ended = cluster.work(&flags, &machinery, &store, &spec, progress).await;
+    let ended = cluster.work(&flags, &machinery, &store, &spec, progress, stopped).await;
     cluster.stop().await;
     match ended? {
         Ended::Complete(summary) => report(&flags, &summary),
@@ -150,7 +151,8 @@ impl Cluster {
             listen.set_port(0);
         }
         let standin = choose_model(flags, &mut config).await?;
-        if standin.is_none() {
+        // the stand-in has no word for strangers: it answers Wayfarer's own prompts only
+        if config.inference.model != wayfarer_standin::server::MODEL {
             ask_model(flags, &config, spec).await?;
         }
         let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
@@ -185,6 +187,7 @@ impl Cluster {
         store: &Store,
         spec: &RunSpec,
         mut progress: Progress,
+        stopped: impl Future<Output = ()>,
     ) -> Result<Ended> {
         let log = Arc::new(NatsEventLog::new(self.servers.bus.clone()));
         // not before everything runs: a start that failed must not bind the folder to its flags
@@ -197,7 +200,6 @@ impl Cluster {
         let started = Instant::now();
         let mut teller = TroubleTeller::default();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
-        let stopped = stop::requested();
         tokio::pin!(stopped);
         loop {
             tokio::select! {
