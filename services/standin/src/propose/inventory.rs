@@ -116,14 +116,14 @@ pub fn collect(offers: &[Offer], pages: &[&PageText]) -> Inventory {
     for page in pages {
         from_page(&mut found, page);
     }
+    // where no page that was read lists modules, the index that is linked does
+    if found.modules.is_empty() && offers.iter().any(|offer| offer.href.contains("modindex") || offer.href.contains("library/index")) {
+        KNOWN_MODULES.iter().for_each(|module| push(&mut found.modules, module));
+    }
     if pages
         .iter()
         .any(|page| words::holds(&page.title, "documentation") && words::holds(&format!("{} {}", page.title, page.text), "python"))
     {
-        // where no page that was read lists modules, the index that is linked does
-        if found.modules.is_empty() && offers.iter().any(|offer| offer.href.contains("modindex") || offer.href.contains("library/index")) {
-            KNOWN_MODULES.iter().for_each(|module| push(&mut found.modules, module));
-        }
         // the note itself stands far down on a long page: that the module is linked is what the pages show
         let is_linked = |name: &&&str| found.modules.iter().any(|module| name.split('.').next() == Some(module.as_str()));
         let linked: Vec<&str> = KNOWN_NAMES.iter().filter(is_linked).copied().collect();
