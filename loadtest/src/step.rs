@@ -200,8 +200,7 @@ async fn bare_loop(chromium: &ChromiumSupply, egress: &EgressPolicy, steps: u32,
     let mut observed = session.open(SHOP).await?;
     for done in 0..steps as usize {
         let marks = &observed.observation.marks;
-        let links: Vec<&Mark> =
-            marks.iter().filter(|mark| mark.visible && mark.role == "link" && mark.href.starts_with(SHOP)).collect();
+        let links: Vec<&Mark> = marks.iter().filter(|mark| mark.visible && mark.role == "link" && mark.href.starts_with(SHOP)).collect();
         let action = match (done % 5, links.is_empty()) {
             (4, _) => Action::Scroll { pixels: -600, target: None },
             (_, true) => Action::HistoryBack,

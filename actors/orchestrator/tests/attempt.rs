@@ -316,7 +316,8 @@ async fn a_held_step_asks_the_user_who_says_no() {
     assert_eq!(trajectory.critical_points[0].decision, Some(UserDecision::Deny));
     assert!(played.orders[1].stop_only);
     assert_eq!(played.orders[1].user_messages, ["as you say"]);
-    let met = played.events.iter().find_map(|e| if let RunEvent::Stepped { critical_points, .. } = e { critical_points.first() } else { None });
+    let met =
+        played.events.iter().find_map(|e| if let RunEvent::Stepped { critical_points, .. } = e { critical_points.first() } else { None });
     assert_eq!(met.unwrap().decision, Some(UserDecision::Deny), "the event holds the answer");
 }
 

@@ -234,7 +234,9 @@ fn links(html: &Html, base: &Url) -> Vec<(String, Url)> {
 /// What forms with a day in them lead to, sent as they stand but for another day: what is free then is seen on no other page. Only forms
 /// that are sent by GET, which ask and change nothing.
 fn dated_forms(html: &Html, base: &Url) -> Vec<Url> {
-    let (Ok(forms), Ok(fields)) = (Selector::parse("form[action]"), Selector::parse("input[name], select[name]")) else { return Vec::new() };
+    let (Ok(forms), Ok(fields)) = (Selector::parse("form[action]"), Selector::parse("input[name], select[name]")) else {
+        return Vec::new();
+    };
     let dated = html.select(&forms).filter(|form| !form.attr("method").is_some_and(|method| method.eq_ignore_ascii_case("post")));
     dated
         .filter_map(|form| {

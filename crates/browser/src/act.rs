@@ -279,11 +279,12 @@ async fn type_keys(tab: &Tab, text: &str, multiline: bool) -> Result<(), TabErro
     if !front.is_empty() {
         tab.insert_text(&front).await?;
     }
-    let strokes = back.chars().map(keys::of_character).map(|key| async move {
-        let (down, up) = tokio::join!(biased; tab.key_down(&key, 0), tab.key_up(&key, 0));
-        down.and(up)
-    });
-    futures::future::try_join_all(strokes).await?;
+    // one key after the other: many at once reach the page in whatever order their writes are polled
+    for character in back.chars() {
+        let key = keys::of_character(character);
+        tab.key_down(&key, 0).await?;
+        tab.key_up(&key, 0).await?;
+    }
     Ok(())
 }
 

@@ -10,9 +10,10 @@ use playwright_rs::Playwright;
 use playwright_rs::protocol::BrowserType;
 use playwright_rs::server::connection::{Connection, ConnectionExt, ConnectionLike};
 use playwright_rs::server::transport::PipeTransport;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -20,6 +21,8 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::outcome::EnvFailure;
 
+/// Name of our folders for browser profiles, before the process id.
+const SCRATCH: &str = "wayfarer-browser-";
 /// How long Node may take to close its browsers before it is killed.
 const EXIT_GRACE: Duration = Duration::from_secs(5);
 
@@ -29,6 +32,25 @@ pub(crate) struct Driver {
     connection: Arc<Connection>,
     child: Mutex<Child>,
     gone: CancellationToken,
+    /// Profiles and downloads of its browsers; removed with it.
+    scratch: PathBuf,
+}
+
+/// A folder for the profiles of one driver, named by our process; folders of processes that were killed are removed on the way.
+fn scratch_folder() -> std::io::Result<PathBuf> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    for entry in std::fs::read_dir(std::env::temp_dir())?.flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(SCRATCH)).and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            // somebody else may be removing it too
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("{SCRATCH}{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 impl Driver {
@@ -41,10 +63,12 @@ impl Driver {
                 return Err(no_browser(format!("{} is missing; run scripts/bootstrap.sh or name the driver's folder", needed.display())));
             }
         }
+        let scratch = scratch_folder().map_err(|error| no_browser(format!("no folder for browser profiles can be made: {error}")))?;
         let mut child = Command::new(&node)
             .arg(&script)
             .arg("run-driver")
             .env("PW_LANG_NAME", "rust")
+            .env("TMPDIR", &scratch)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -80,7 +104,7 @@ impl Driver {
             greeted = greeting => greeted.map_err(|error| no_browser(format!("the browser driver did not greet: {error}")))?,
             () = gone.cancelled() => return Err(no_browser(format!("the browser driver {} ended at once; is it a working Node 20?", node.display()))),
         };
-        Ok(Self { playwright, connection, child: Mutex::new(child), gone })
+        Ok(Self { playwright, connection, child: Mutex::new(child), gone, scratch })
     }
 
     /// The Chromium launcher.
@@ -110,6 +134,14 @@ impl Driver {
             }
         }
         self.gone.cancel();
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.scratch) {
+            tracing::debug!(%error, folder = %self.scratch.display(), "the profiles could not be removed; the next start does it");
+        }
     }
 }
 

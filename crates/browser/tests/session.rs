@@ -222,6 +222,10 @@ async fn a_page_is_observed_and_its_form_is_filled() {
     assert_eq!(named(&after, "Full name").id, name.id);
     let (_, after) = does(&*session, typed(name, "Grace", false, true)).await;
     assert_eq!(named(&after, "Full name").value, "Grace");
+    // many keys at once once reached the page in the order in which their writes were polled
+    let question = "Is there a high chair for a toddler, and are dogs welcome?";
+    let (_, after) = does(&*session, typed(name, question, false, true)).await;
+    assert_eq!(named(&after, "Full name").value, question);
 
     let (effect, after) = does(&*session, Action::SelectOption { target: at(named(&seen, "Size")), option: "large one".into() }).await;
     assert_eq!(effect.error, None);
@@ -260,6 +264,9 @@ async fn a_page_is_observed_and_its_form_is_filled() {
     session.release().await.unwrap();
     assert_eq!(supply.sessions(), 0);
     supply.shutdown().await;
+    let ours = format!("wayfarer-browser-{}-", std::process::id());
+    let left = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours));
+    assert_eq!(left.count(), 0, "profiles are gone with the supply");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,13 @@ fn events_of(task: &Task, fate: Fate) -> Vec<RunEvent> {
         usage: Usage::default(),
         wall_ms: 0,
     };
-    let judged = |number, decision, is_final| RunEvent::Judged { attempt: attempt(number), decision, is_final, exemplar: None, usage: Usage::default() };
+    let judged = |number, decision, is_final| RunEvent::Judged {
+        attempt: attempt(number),
+        decision,
+        is_final,
+        exemplar: None,
+        usage: Usage::default(),
+    };
     let no = || Decision::Rejected { why: "no".into(), first_failure: None };
     let crashed = || Outcome::EnvFailed { kind: EnvFailure::BrowserCrashed, detail: "gone".into() };
     match fate {
@@ -134,7 +140,13 @@ fn what_breaks_the_rules_is_named() {
 #[test]
 fn an_exemplar_keeps_the_run_open_until_it_is_worked_off() {
     let mut tally = Tally::new(RunId::new("run-1").unwrap(), [seed()]);
-    tally.apply(&RunEvent::SeedDone { seed: seed(), strategy: How::Targeted, tasks: vec![task(1)], dropped: vec![], usage: Usage::default() });
+    tally.apply(&RunEvent::SeedDone {
+        seed: seed(),
+        strategy: How::Targeted,
+        tasks: vec![task(1)],
+        dropped: vec![],
+        usage: Usage::default(),
+    });
     let mut events = events_of(&task(1), Fate::Accepted);
     let exemplar = SeedId::new("exemplar-1").unwrap();
     if let Some(RunEvent::Judged { exemplar: seed, .. }) = events.last_mut() {

@@ -22,7 +22,9 @@ pub(super) fn check(goal: &ShopGoal, db: Option<&Connection>, catalogue: &Catalo
         ShopGoal::Buy(wanted) | ShopGoal::AddToCart(wanted) if crossing::has_given_up(trajectory) => {
             match catalogue.by_slug(&wanted.slug).filter(|product| can_be_had(product, wanted)) {
                 Some(product) => Truth::failure(format!("the attempt gave up, but {} can be had", product.name)),
-                None if !cart.is_empty() || !orders.is_empty() => Truth::failure("the attempt gave up, but something was put into the cart"),
+                None if !cart.is_empty() || !orders.is_empty() => {
+                    Truth::failure("the attempt gave up, but something was put into the cart")
+                }
                 None => Truth::Success,
             }
         }

@@ -11,8 +11,8 @@ use crate::goal::Goal;
 use crate::words;
 use checks::{Check, Evidence, Found};
 use wayfarer_core::prompt::judge::{
-    Cited, Criterion, Earned, FindKeyPoints, JudgeAlignment, JudgeConsistency, KeyPoints, MakeRubric, PassFail, Record, Rubric, RubricScore,
-    ScoreRubric, ScoreScreenshot, ScreenshotScore, Shot,
+    Cited, Criterion, Earned, FindKeyPoints, JudgeAlignment, JudgeConsistency, KeyPoints, MakeRubric, PassFail, Record, Rubric,
+    RubricScore, ScoreRubric, ScoreScreenshot, ScreenshotScore, Shot,
 };
 
 /// Do actions and answer match the intent? Only the last page is seen: what earlier pages showed is taken from the steps.

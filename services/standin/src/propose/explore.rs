@@ -32,7 +32,11 @@ pub fn step(input: &Explore) -> Explored {
     let is_specific = goal.is_some_and(about_here);
     let next = if let Some(action) = ask_for_tables(input) {
         action
-    } else if input.steps_left == 0 || (is_specific && input.history.len() >= 2) { stop() } else { walk(input) };
+    } else if input.steps_left == 0 || (is_specific && input.history.len() >= 2) {
+        stop()
+    } else {
+        walk(input)
+    };
     Explored {
         learned: learned(input, &have),
         critical_point: goal.and_then(intents::permission),

@@ -92,9 +92,9 @@ fn best_restaurant(have: &Inventory, choice: &Choice) -> Option<Goal> {
 /// A day 2 to 21 days after today on which the restaurant is not known to be closed.
 fn open_day(have: &Inventory, restaurant: &str, choice: &Choice, today: &str) -> Option<Date> {
     let closed = have.closed.iter().find(|(name, _)| words::same(name, restaurant)).map(|(_, weekday)| weekday.as_str());
-    (0..3).filter_map(|n| dates::after(today, choice.between(&format!("day {n}"), 2, 21) as i64)).find(|day| {
-        closed != Some(day.weekday().to_string().as_str())
-    })
+    (0..3)
+        .filter_map(|n| dates::after(today, choice.between(&format!("day {n}"), 2, 21) as i64))
+        .find(|day| closed != Some(day.weekday().to_string().as_str()))
 }
 
 fn free_times(have: &Inventory, choice: &Choice, today: &str) -> Option<Goal> {

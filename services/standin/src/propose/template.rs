@@ -102,11 +102,14 @@ pub fn refill(input: &RefillTemplate) -> Refilled {
 fn candidates(have: &Inventory, input: &RefillTemplate, avoid: &[String], salt: u32) -> Vec<(Goal, Vec<Slot>)> {
     let wanted = words::normal(&input.template.template);
     let fits = |goal: Goal| {
-        [goal.clone(), in_words(&goal)].into_iter().find_map(|form| {
-            (words::normal(&template_of(&form).template) == wanted).then(|| (goal.clone(), slots(&form)))
-        })
+        [goal.clone(), in_words(&goal)]
+            .into_iter()
+            .find_map(|form| (words::normal(&template_of(&form).template) == wanted).then(|| (goal.clone(), slots(&form))))
     };
-    intents::goals(have, &input.today, avoid, 64, &format!("refill {salt} {}", input.template.template)).into_iter().filter_map(fits).collect()
+    intents::goals(have, &input.today, avoid, 64, &format!("refill {salt} {}", input.template.template))
+        .into_iter()
+        .filter_map(fits)
+        .collect()
 }
 
 /// The same goal with colour and size as a part of the product's name.

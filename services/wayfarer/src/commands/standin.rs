@@ -16,7 +16,11 @@ pub fn faults(flags: &FaultFlags) -> Result<Faults> {
     let kinds = if flags.standin_kinds.is_empty() {
         FaultKind::ALL.to_vec()
     } else {
-        flags.standin_kinds.iter().map(|kind| kind.parse().map_err(|why| WrongUsage(format!("--standin-kinds: {why}")))).collect::<Result<_, _>>()?
+        flags
+            .standin_kinds
+            .iter()
+            .map(|kind| kind.parse().map_err(|why| WrongUsage(format!("--standin-kinds: {why}"))))
+            .collect::<Result<_, _>>()?
     };
     Ok(Faults { rate: flags.standin_fail_rate, seed: flags.standin_seed, kinds, gullible: flags.standin_gullible, latency: Duration::ZERO })
 }
