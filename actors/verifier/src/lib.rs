@@ -12,6 +12,7 @@ pub mod multimodal;
 pub mod opinion;
 pub mod record;
 pub mod rubric;
+pub mod turns;
 pub mod verdict;
 
 use std::sync::Arc;
@@ -50,18 +51,26 @@ pub enum VerifyError {
 
 /// Judges an attempt; `version` is the version of the verdict, from 1.
 pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) -> Result<Verdict, VerifyError> {
-    let judged = match verdict::hearing(&trajectory.outcome) {
-        Hearing::None(decision) => return Ok(verdict::without_judges(version, decision)),
-        Hearing::WithoutPictures => {
-            let (alignment, rubric) = tokio::try_join!(alignment::judge(deps, trajectory), rubric::judge(deps, trajectory))?;
-            vec![alignment, rubric, critical::judge(trajectory)]
+    let hearing = verdict::hearing(&trajectory.outcome);
+    if let Hearing::None(decision) = hearing {
+        return Ok(verdict::without_judges(version, decision));
+    }
+    let (mut alignments, mut rubrics, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
+    for turn in turns::turns(trajectory) {
+        if hearing == Hearing::Full {
+            let (alignment, rubric, picture) =
+                tokio::try_join!(alignment::judge(deps, &turn), rubric::judge(deps, &turn), multimodal::judge(deps, &turn))?;
+            pictures.push(picture);
+            alignments.push(alignment);
+            rubrics.push(rubric);
+        } else {
+            let (alignment, rubric) = tokio::try_join!(alignment::judge(deps, &turn), rubric::judge(deps, &turn))?;
+            alignments.push(alignment);
+            rubrics.push(rubric);
         }
-        Hearing::Full => {
-            let (alignment, rubric, multimodal) =
-                tokio::try_join!(alignment::judge(deps, trajectory), rubric::judge(deps, trajectory), multimodal::judge(deps, trajectory))?;
-            vec![alignment, rubric, multimodal, critical::judge(trajectory)]
-        }
-    };
+    }
+    let mut judged: Vec<_> = [alignments, rubrics, pictures].into_iter().filter_map(turns::merged).collect();
+    judged.push(critical::judge(trajectory));
     for one in &judged {
         tracing::info!(
             attempt = %trajectory.attempt,

@@ -26,7 +26,8 @@ const TOLERANCE: f64 = 1e-9;
 pub async fn judge(deps: &VerifierDeps, trajectory: &Trajectory) -> Result<Judged, VerifyError> {
     let mut calls = Calls::default();
     let rubric = rubric_of(deps, trajectory, &mut calls).await?;
-    let question = ScoreRubric {
+    let mut question = ScoreRubric {
+        last_fault: None,
         rubric: rubric.criteria.clone(),
         record: record::record_of(trajectory),
         shots: record::frames_of(trajectory).into_iter().map(|frame| frame.shot).collect(),
@@ -39,6 +40,8 @@ pub async fn judge(deps: &VerifierDeps, trajectory: &Trajectory) -> Result<Judge
             Err(why) => fault = why,
         }
         tracing::warn!(attempt = %trajectory.attempt, why = fault, "scores do not fit their rubric");
+        // the same question would get the same answer
+        question.last_fault = Some(fault.clone());
     }
     let opinion = Opinion {
         judge: Judge::Rubric,
@@ -136,14 +139,13 @@ fn opinion_of(trajectory: &Trajectory, criteria: &[Criterion], scores: Vec<Earne
     Judged { opinion, first_failure: None, models: calls.models }
 }
 
-/// Points on citations of which none can be found are not earned. A criterion that cites nothing keeps its points, for what did *not*
-/// happen cannot be quoted; the opinion as a whole must still rest on words that are there.
+/// Points without a citation that can be found are not earned; for what did *not* happen, a judge cites where the work ended.
 fn criterion_score(trajectory: &Trajectory, criterion: &Criterion, earned: Earned) -> CriterionScore {
     let evidence = evidence::resolved(trajectory, &earned.evidence);
     let mut reason = earned.reason;
-    let proven = earned.evidence.is_empty() || !evidence.is_empty();
+    let proven = !evidence.is_empty();
     if !proven {
-        reason.push_str(" [not earned: nothing that was cited is found in the trajectory]");
+        reason.push_str(" [not earned: nothing is cited that is found in the trajectory]");
     }
     CriterionScore {
         criterion: criterion.criterion.clone(),

@@ -56,7 +56,7 @@ impl Work {
         let alignment = judge::alignment(&JudgeAlignment { record: self.record.clone(), last });
         let rubric = judge::rubric_make(&MakeRubric { task: self.record.task.clone(), start_url: String::new() }).criteria;
         let all: f64 = rubric.iter().map(|criterion| f64::from(criterion.max_points)).sum();
-        let scored = judge::rubric_score(&ScoreRubric { rubric, record: self.record.clone(), shots: self.shots.clone() });
+        let scored = judge::rubric_score(&ScoreRubric { last_fault: None, rubric, record: self.record.clone(), shots: self.shots.clone() });
         let earned: f64 = scored.scores.iter().map(|score| score.earned_points).sum();
         let key_points = judge::key_points(&FindKeyPoints { task: self.record.task.clone() }).key_points;
         let score = |shot: &Shot| {

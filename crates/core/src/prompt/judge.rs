@@ -99,6 +99,9 @@ ask!(MakeRubric, "judge.rubric_make", JudgeRubric, Rubric);
 /// Score a trajectory by a rubric.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRubric {
+    /// What was wrong with the scores given before, if they did not fit the rubric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_fault: Option<String>,
     /// The rubric.
     pub rubric: Vec<Criterion>,
     /// The trajectory in words.
