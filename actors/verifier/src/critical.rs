@@ -26,6 +26,8 @@ pub fn judge(trajectory: &Trajectory) -> Judged {
             }
         }
     }
+    // an action that meets two kinds (personal data and booking) is one piece of evidence
+    evidence.dedup();
     if evidence.is_empty() {
         evidence.extend(trajectory.steps.last().map(|step| cite(step, &step.surfed.action.describe())));
     }

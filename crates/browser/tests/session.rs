@@ -265,7 +265,8 @@ async fn a_page_is_observed_and_its_form_is_filled() {
     assert_eq!(supply.sessions(), 0);
     supply.shutdown().await;
     let ours = format!("wayfarer-browser-{}-", std::process::id());
-    let left = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours));
+    let left =
+        std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours));
     assert_eq!(left.count(), 0, "profiles are gone with the supply");
 }
 
