@@ -1,13 +1,16 @@
 //! What comes next for a task, read from its events: pure, so that a second owner comes to the same answer as the first.
 
 use wayfarer_bus::Logged;
+use wayfarer_core::AttemptId;
 use wayfarer_core::event::RunEvent;
 use wayfarer_core::outcome::{EnvFailure, Outcome};
 use wayfarer_core::run::RunSpec;
-use wayfarer_core::{AttemptId, TaskId};
 
 /// Times that a start page may be out of reach before the task, and not the environment, is to blame.
 const UNREACHABLE_BOUND: usize = 2;
+/// Owners that may leave an attempt open (killed, or stopped by a person) before the task counts as poison. Larger than the bound of
+/// environment failures: an interrupted run is resumed as often as its user likes.
+const ABANDONED_BOUND: u32 = 10;
 
 /// What is to be done next about a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub enum Next {
 }
 
 /// What is to be done next, from the task's events in order.
-pub fn next(_task: &TaskId, events: &[Logged], spec: &RunSpec) -> Next {
+pub fn next(events: &[Logged], spec: &RunSpec) -> Next {
     let expected_last = events.last().map_or(0, |logged| logged.sequence);
     let mut failures: Vec<(EnvFailure, &str)> = Vec::new();
     let (mut started, mut abandoned, mut waiting, mut last_ended) = (0, 0, None, None);
@@ -84,14 +87,15 @@ pub fn next(_task: &TaskId, events: &[Logged], spec: &RunSpec) -> Next {
         let why = format!("the start page cannot be opened: {}", out_of_reach.last().unwrap_or(&""));
         return Next::Invalid { why, attempt, expected_last };
     }
-    // an owner that died leaves its attempt open: counted like an environment failure, so that a poison task ends
-    let lost = failures.len() as u32 + abandoned + u32::from(is_open);
-    if lost >= spec.budgets.env_attempts.max(1) {
-        let last = failures.last().map_or_else(|| "owners died".to_owned(), |(kind, detail)| format!("{kind:?}: {detail}"));
-        return Next::DeadLetter {
-            reason: format!("{lost} attempts failed for reasons of the environment; the last: {last}"),
-            expected_last,
-        };
+    let failed = failures.len() as u32;
+    if failed >= spec.budgets.env_attempts.max(1) {
+        let last = failures.last().map_or_else(String::new, |(kind, detail)| format!("{kind:?}: {detail}"));
+        let reason = format!("{failed} attempts failed for reasons of the environment; the last: {last}");
+        return Next::DeadLetter { reason, expected_last };
+    }
+    let abandoned = abandoned + u32::from(is_open);
+    if abandoned >= ABANDONED_BOUND {
+        return Next::DeadLetter { reason: format!("{abandoned} owners died or were stopped while they worked on it"), expected_last };
     }
     Next::Start { number: started + 1, expected_last }
 }
@@ -126,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_log_says_what_comes_next() {
-        let ask = |events| next(&task().id, &logged(events), &spec());
+        let ask = |events| next(&logged(events), &spec());
         assert_eq!(ask(vec![]), Next::Start { number: 1, expected_last: 0 });
         assert_eq!(ask(vec![started(1)]), Next::Start { number: 2, expected_last: 10 });
         assert_eq!(ask(vec![started(1), ended(1, Outcome::Answered)]), Next::Judge { attempt: id(1) });
@@ -138,10 +142,11 @@ mod tests {
     #[test]
     fn failures_of_the_environment_end_a_task_in_one_of_two_ways() {
         let repeated = |kind, times: u32| (1..=times).flat_map(|n| [started(n), ended(n, failed(kind))]).collect::<Vec<_>>();
-        let ask = |events| next(&task().id, &logged(events), &spec());
+        let ask = |events| next(&logged(events), &spec());
         assert!(matches!(ask(repeated(EnvFailure::BrowserCrashed, 4)), Next::Start { number: 5, .. }));
         assert!(matches!(ask(repeated(EnvFailure::BrowserCrashed, 5)), Next::DeadLetter { expected_last: 100, .. }));
-        assert!(matches!(ask((1..=5).map(started).collect()), Next::DeadLetter { .. }));
+        assert!(matches!(ask((1..=9).map(started).collect()), Next::Start { number: 10, .. }), "stopping a run costs a task little");
+        assert!(matches!(ask((1..=10).map(started).collect()), Next::DeadLetter { .. }));
         assert!(matches!(ask(repeated(EnvFailure::Unreachable, 1)), Next::Start { number: 2, .. }));
         assert!(matches!(ask(repeated(EnvFailure::EgressDenied, 2)), Next::Invalid { expected_last: 40, .. }));
     }

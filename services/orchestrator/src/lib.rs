@@ -89,7 +89,7 @@ impl OrchestratorService {
         let next = if cancelled && !is_done(&logged) {
             Next::DeadLetter { reason: "the run was cancelled".into(), expected_last: last_sequence(&logged) }
         } else {
-            lifecycle::next(&task.id, &logged, &spec)
+            lifecycle::next(&logged, &spec)
         };
         match next {
             Next::Start { number, expected_last } => self.attempt(&spec, task, number, expected_last, &delivery, stop).await?,
