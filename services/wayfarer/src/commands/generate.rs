@@ -2,7 +2,6 @@
 
 use crate::cli::Generate;
 use crate::commands::standin;
-use crate::endpoint;
 use crate::exit::{Exit, WrongUsage};
 use crate::local::{self, LOOPBACK, Machinery, Servers};
 use crate::plan::{Wanted, plan};
@@ -150,7 +149,7 @@ impl Cluster {
         for listen in [&mut config.inference.listen, &mut config.farm.listen, &mut config.gateway.listen] {
             listen.set_port(0);
         }
-        let standin = choose_model(flags, &mut config).await?;
+        let standin = standin::choose_model(&flags.model, &mut config).await?;
         // the stand-in has no word for strangers: it answers Wayfarer's own prompts only
         if config.inference.model != wayfarer_standin::server::MODEL {
             ask_model(flags, &config, spec).await?;
@@ -264,24 +263,6 @@ impl Cluster {
         self.worlds.shutdown().await;
         self.servers.stop().await;
     }
-}
-
-/// The endpoint of `--model`, or of the configuration, or the stand-in.
-async fn choose_model(flags: &Generate, config: &mut Config) -> Result<Option<Standin>> {
-    if let Some(model) = flags.model.endpoint() {
-        let endpoint = endpoint::parse(model)?;
-        config.inference.model = endpoint::check(&endpoint).await?;
-        config.inference.base_url = endpoint.base_url;
-        config.inference.api_key_env = endpoint::key_variable().unwrap_or_default().to_owned();
-        return Ok(None);
-    }
-    if !config.inference.needs_standin() {
-        return Ok(None);
-    }
-    let standin = standin::start(LOOPBACK, &flags.model.faults).await?;
-    config.inference.base_url = format!("http://{}/v1", standin.addr());
-    config.inference.model = wayfarer_standin::server::MODEL.to_owned();
-    Ok(Some(standin))
 }
 
 /// One word from the endpoint: a wrong key or an address that is no model ends the command here, and not task by task.

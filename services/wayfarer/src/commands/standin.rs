@@ -1,11 +1,14 @@
 //! `wayfarer standin`: the rule-based model as a server of its own.
 
-use crate::cli::{FaultFlags, Standin as Flags};
+use crate::cli::{FaultFlags, ModelFlags, Standin as Flags};
+use crate::endpoint;
 use crate::exit::{Exit, WrongUsage};
+use crate::local::LOOPBACK;
 use crate::stop;
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
 use std::time::Duration;
+use wayfarer_config::Config;
 use wayfarer_standin::{FaultKind, Faults, Standin, StandinOptions};
 
 /// The stand-in's faults as flags give them.
@@ -28,6 +31,24 @@ pub fn faults(flags: &FaultFlags) -> Result<Faults> {
 /// Starts it.
 pub async fn start(listen: SocketAddr, flags: &FaultFlags) -> Result<Standin> {
     Standin::start(StandinOptions { listen, faults: faults(flags)? }).await.context("starting the stand-in model")
+}
+
+/// The endpoint of `--model`, or of the configuration, or the stand-in, which is then started.
+pub async fn choose_model(flags: &ModelFlags, config: &mut Config) -> Result<Option<Standin>> {
+    if let Some(model) = flags.endpoint() {
+        let endpoint = endpoint::parse(model)?;
+        config.inference.model = endpoint::check(&endpoint).await?;
+        config.inference.base_url = endpoint.base_url;
+        config.inference.api_key_env = endpoint::key_variable().unwrap_or_default().to_owned();
+        return Ok(None);
+    }
+    if !config.inference.needs_standin() {
+        return Ok(None);
+    }
+    let standin = start(LOOPBACK, &flags.faults).await?;
+    config.inference.base_url = format!("http://{}/v1", standin.addr());
+    config.inference.model = wayfarer_standin::server::MODEL.to_owned();
+    Ok(Some(standin))
 }
 
 /// Serves until stopped.

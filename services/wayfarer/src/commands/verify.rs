@@ -2,9 +2,7 @@
 
 use crate::cli::Verify;
 use crate::commands::standin;
-use crate::endpoint;
 use crate::exit::Exit;
-use crate::local::LOOPBACK;
 use crate::roles::inference_pool;
 use anyhow::{Context, Result};
 use std::sync::Arc;
@@ -23,20 +21,7 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
         flags.attempt.iter().map(|attempt| attempt.parse().map_err(anyhow::Error::msg)).collect::<Result<_>>()?
     };
     anyhow::ensure!(!attempts.is_empty(), "{} holds no attempt", flags.dir.display());
-    let standin = if let Some(model) = flags.model.endpoint() {
-        let endpoint = endpoint::parse(model)?;
-        config.inference.model = endpoint::check(&endpoint).await?;
-        config.inference.base_url = endpoint.base_url;
-        config.inference.api_key_env = endpoint::key_variable().unwrap_or_default().to_owned();
-        None
-    } else if config.inference.needs_standin() {
-        let standin = standin::start(LOOPBACK, &flags.model.faults).await?;
-        config.inference.base_url = format!("http://{}/v1", standin.addr());
-        config.inference.model = wayfarer_standin::server::MODEL.to_owned();
-        Some(standin)
-    } else {
-        None
-    };
+    let standin = standin::choose_model(&flags.model, &mut config).await?;
     let deps = VerifierDeps { model: Arc::new(inference_pool(&config, None)?), store: store.clone() };
 
     let (mut judged, mut changed, mut accepted) = (0u64, 0u64, 0u64);
