@@ -21,6 +21,11 @@ use wayfarer_core::outcome::EnvFailure;
 const ACQUIRE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a Chromium may take to start.
 const LAUNCH_LIMIT: Duration = Duration::from_secs(30);
+/// Browsers tried for one session. One that died since its last call looks alive until a session is wanted of it; nothing was done in
+/// the session yet, so another browser serves as well.
+const OPEN_TRIES: usize = 3;
+/// How long the news of a browser's end may trail behind a call that it failed.
+const OBITUARY_LIMIT: Duration = Duration::from_millis(500);
 /// How long a browser may take to close before the driver's end takes it along.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -80,9 +85,16 @@ pub(crate) struct RunningBrowser {
     places: Arc<Semaphore>,
 }
 
+impl RunningBrowser {
+    /// Whether the process or its driver is gone, waiting a moment for the news.
+    async fn is_dead(&self) -> bool {
+        tokio::time::timeout(OBITUARY_LIMIT, self.gone.cancelled()).await.is_ok()
+    }
+}
+
 /// A place in the supply and in one of its browsers; free again when dropped.
 pub(crate) struct Place {
-    _supply: OwnedSemaphorePermit,
+    _supply: Arc<OwnedSemaphorePermit>,
     _browser: OwnedSemaphorePermit,
 }
 
@@ -191,11 +203,25 @@ impl BrowserSupply for ChromiumSupply {
             .await
             .map_err(|_| BrowserError::Busy { retry_after_ms: 1000 })?
             .map_err(|_| no_browser("the browser supply is shut down".to_owned()))?;
-        let (running, place) = self.browser_with_place().await?;
-        let place = Place { _supply: permit, _browser: place };
-        let opened = tokio::time::timeout(session::OPEN_LIMIT, ChromiumSession::start(spec, running, place)).await;
-        let session = opened.map_err(|_| no_browser("the browser did not give a context in time".to_owned()))??;
-        Ok(Box::new(session))
+        let permit = Arc::new(permit);
+        let mut tries = 1;
+        loop {
+            let (running, place) = self.browser_with_place().await?;
+            let place = Place { _supply: Arc::clone(&permit), _browser: place };
+            let opened = tokio::select! {
+                opened = ChromiumSession::start(spec.clone(), Arc::clone(&running), place) => opened,
+                () = running.gone.cancelled() => Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
+                () = tokio::time::sleep(session::OPEN_LIMIT) => Err(no_browser("the browser did not give a context in time".to_owned())),
+            };
+            match opened {
+                Ok(session) => return Ok(Box::new(session)),
+                Err(error) if tries < OPEN_TRIES && running.is_dead().await => {
+                    tracing::info!(%error, tries, "the browser was dead; another one is asked for a session");
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 

@@ -83,7 +83,7 @@ fn with_instance(spec: &SessionSpec) -> EgressPolicy {
 }
 
 impl ChromiumSession {
-    /// Opens a context with its proxy and a first, empty page.
+    /// Opens a context with its proxy and a first, empty page. Never answers once the browser's driver is gone: the caller bounds it.
     pub(crate) async fn start(spec: SessionSpec, running: Arc<RunningBrowser>, place: Place) -> Result<Self, BrowserError> {
         let proxy = Arc::new(
             EgressProxy::start(with_instance(&spec))
@@ -98,10 +98,11 @@ impl ChromiumSession {
             .accept_downloads(AcceptDownloads::Accept)
             .service_workers("block".to_owned())
             .build();
-        let context = tokio::select! {
-            opened = running.browser.new_context_with_options(options) => opened.map_err(|error| no_browser(format!("the browser gave no context: {error}")))?,
-            () = gone.cancelled() => return Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
-        };
+        let context = running
+            .browser
+            .new_context_with_options(options)
+            .await
+            .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
         let notes = Arc::new(Mutex::new(Notes::default()));
         let session = Self {
@@ -118,10 +119,7 @@ impl ChromiumSession {
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
         };
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
-        let page = tokio::select! {
-            opened = context.new_page() => opened.map_err(|error| no_browser(format!("the context gave no page: {error}")))?,
-            () = gone.cancelled() => return Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
-        };
+        let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
         let tab = Tab::attach(&context, page, &gone).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)

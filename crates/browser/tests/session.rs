@@ -457,6 +457,19 @@ async fn a_dead_renderer_and_a_dead_browser_are_environment_failures_and_the_nex
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_death_that_nobody_noticed_costs_no_session() {
+    let (world, supply) = (world().await, supply().await);
+
+    for victim in ["browser", "driver"] {
+        kill(victim);
+        // at once: the news of the death may still be on its way
+        let (session, _) = opened(&supply, &world, "/small").await;
+        session.release().await.unwrap();
+    }
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn places_are_bounded_and_come_back_when_a_session_is_dropped() {
     let (world, supply) = (world().await, supply().await);
     let mut sessions = Vec::new();
