@@ -23,6 +23,7 @@ use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::task::Lineage;
 use wayfarer_core::{Action, AttemptId, Category, Epoch, Mark, RunId, SeedId, Strategy, Task, TaskId, TenantId, Usage};
+use wayfarer_sandbox::engine::AttackPlan;
 use wayfarer_sandbox::{Sandbox, SandboxOptions};
 use wayfarer_store::Store;
 
@@ -90,6 +91,8 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
         listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0),
         today: time::OffsetDateTime::now_utc().date(),
         seed: 1,
+        worlds_dir: None,
+        attacks: AttackPlan::default(),
     })
     .await?;
     let chromium = Arc::new(

@@ -22,6 +22,11 @@ pub(crate) fn long(date: Date) -> String {
     format!("{} {} {}", date.day(), date.month(), date.year())
 }
 
+/// `4 Dec`.
+pub(crate) fn short(date: Date) -> String {
+    format!("{} {}", date.day(), &date.month().to_string()[..3])
+}
+
 /// `2026-12-04`.
 pub(crate) fn iso(date: Date) -> String {
     format!("{:04}-{:02}-{:02}", date.year(), u8::from(date.month()), date.day())

@@ -38,4 +38,14 @@ pub enum SandboxError {
         /// What the engine said.
         source: minijinja::Error,
     },
+    /// A file of a world cannot be used.
+    #[error("the world {world} cannot be used: {file}: {why}")]
+    World {
+        /// The world.
+        world: String,
+        /// The file, and the part of it.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
 }

@@ -40,6 +40,11 @@ pub(crate) fn instance_file(data_dir: &Path, world: &str, instance: &InstanceId)
     data_dir.join(world).join(format!("{}.sqlite", instance.as_str()))
 }
 
+/// What every instance of a world begins as.
+pub(crate) fn template_file(data_dir: &Path, world: &str) -> PathBuf {
+    data_dir.join(format!("template-{world}.sqlite"))
+}
+
 struct Open {
     connection: Arc<Mutex<Connection>>,
     used: u64,
@@ -53,7 +58,7 @@ struct Cache {
 
 /// The instances of one world.
 pub(crate) struct Instances {
-    world: &'static str,
+    world: String,
     data_dir: PathBuf,
     template: PathBuf,
     cache: Mutex<Cache>,
@@ -61,10 +66,10 @@ pub(crate) struct Instances {
 
 impl Instances {
     /// Builds the template file from the world's schema (and seeded rows).
-    pub(crate) fn create(data_dir: &Path, world: &'static str, schema: &str) -> Result<Self, SandboxError> {
+    pub(crate) fn create(data_dir: &Path, world: &str, schema: &str) -> Result<Self, SandboxError> {
         let folder = data_dir.join(world);
         std::fs::create_dir_all(&folder).map_err(|source| SandboxError::Folder { path: folder, source })?;
-        let template = data_dir.join(format!("template-{world}.sqlite"));
+        let template = template_file(data_dir, world);
         if template.exists() {
             std::fs::remove_file(&template).map_err(|source| SandboxError::Folder { path: template.clone(), source })?;
         }
@@ -72,7 +77,7 @@ impl Instances {
         let connection = Connection::open(&template).map_err(state_error)?;
         connection.execute_batch(schema).map_err(state_error)?;
         connection.close().map_err(|(_, source)| state_error(source))?;
-        Ok(Self { world, data_dir: data_dir.to_path_buf(), template, cache: Mutex::default() })
+        Ok(Self { world: world.to_owned(), data_dir: data_dir.to_path_buf(), template, cache: Mutex::default() })
     }
 
     /// Runs `work` on the instance's state, off the async threads.
@@ -83,12 +88,12 @@ impl Instances {
     {
         let instances = Arc::clone(self);
         let instance = instance.clone();
-        let path = instance_file(&self.data_dir, self.world, &instance);
+        let path = instance_file(&self.data_dir, &self.world, &instance);
         let joined = tokio::task::spawn_blocking(move || {
             let connection = instances.connection(&instance)?;
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection)
-                .map_err(|source| SandboxError::State { path: instance_file(&instances.data_dir, instances.world, &instance), source })
+                .map_err(|source| SandboxError::State { path: instance_file(&instances.data_dir, &instances.world, &instance), source })
         })
         .await;
         joined.unwrap_or_else(|error| Err(SandboxError::Folder { path, source: std::io::Error::other(error) }))
@@ -115,7 +120,7 @@ impl Instances {
     }
 
     fn open(&self, instance: &InstanceId) -> Result<Connection, SandboxError> {
-        let path = instance_file(&self.data_dir, self.world, instance);
+        let path = instance_file(&self.data_dir, &self.world, instance);
         if !path.exists() {
             // Copied beside and renamed: a reader never sees half a file.
             let fresh = path.with_extension("fresh");

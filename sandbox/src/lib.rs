@@ -5,11 +5,12 @@
 //! (`instance`), and the Python documentation, which no one here wrote (`docs`). [`truth`] compares what an attempt left behind
 //! with what its task asked for; agents and judges never see it.
 //!
-//! Start reading at `server`; a world is its data (`catalogue`, `guide`), its state (`state`), its handlers (`pages`) and
+//! Most worlds are data alone (`worlds/`, served by [`engine`]); two are code. Start reading at `server`; a world of code is its data (`catalogue`, `guide`), its state (`state`), its handlers (`pages`) and
 //! its templates.
 
 mod dates;
 mod docs;
+pub mod engine;
 mod error;
 mod instance;
 mod page;

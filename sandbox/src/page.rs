@@ -30,7 +30,7 @@ impl Pages {
 }
 
 /// Templates that worlds share.
-const SHARED: &[(&str, &str)] = &[("forms.html", include_str!("../templates/forms.html"))];
+pub(crate) const SHARED: &[(&str, &str)] = &[("forms.html", include_str!("../templates/forms.html"))];
 
 /// What a handler could not do; shown as a plain page and logged.
 #[derive(Debug, thiserror::Error)]

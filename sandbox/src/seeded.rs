@@ -6,13 +6,14 @@
 use wayfarer_core::hash::sha256_hex;
 
 /// A number from 0 to `bound - 1` that follows from the seed and the parts.
-pub(crate) fn below(seed: u64, parts: &[&str], bound: u64) -> u64 {
+pub(crate) fn below<P: AsRef<str>>(seed: u64, parts: &[P], bound: u64) -> u64 {
+    let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
     let digest = sha256_hex(format!("{seed}\u{1f}{}", parts.join("\u{1f}")).as_bytes());
     let number = u64::from_str_radix(&digest[..15], 16).unwrap_or(0);
     number % bound.max(1)
 }
 
 /// Whether something with this chance (in percent) holds.
-pub(crate) fn chance(seed: u64, parts: &[&str], percent: u64) -> bool {
+pub(crate) fn chance<P: AsRef<str>>(seed: u64, parts: &[P], percent: u64) -> bool {
     below(seed, parts, 100) < percent
 }

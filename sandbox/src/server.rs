@@ -7,6 +7,7 @@
 //! ```
 //! A label before the host (`abc.shop.localhost`) names an instance, as the header of the egress proxy does.
 
+use crate::engine::{AttackPlan, Worlds};
 use crate::error::SandboxError;
 use crate::{docs, shop, tables, web};
 use axum::Router;
@@ -37,19 +38,26 @@ pub struct SandboxOptions {
     pub today: time::Date,
     /// Prices, ratings, stock and free tables follow from it.
     pub seed: u64,
+    /// A folder of worlds in place of the bundled ones, while one is being written.
+    pub worlds_dir: Option<PathBuf>,
+    /// Which tasks meet content that talks to agents and judges; nothing by default.
+    pub attacks: AttackPlan,
 }
 
 /// A running sandbox. Dropping it ends the server at once; [`Sandbox::shutdown`] lets requests finish first.
 #[derive(Debug)]
 pub struct Sandbox {
     addr: SocketAddr,
+    hosts: Vec<String>,
     stop: CancellationToken,
     server: JoinHandle<()>,
 }
 
 impl Sandbox {
     /// The names under which the worlds are served.
-    pub const HOSTS: [&str; 3] = ["shop.localhost", "tables.localhost", "docs.localhost"];
+    pub fn hosts(&self) -> &[String] {
+        &self.hosts
+    }
 
     /// Prepares the worlds and begins to serve.
     pub async fn start(options: SandboxOptions) -> Result<Self, SandboxError> {
@@ -59,6 +67,8 @@ impl Sandbox {
             .unwrap_or_else(|error| Err(SandboxError::Listen { listen, source: std::io::Error::other(error) }))?;
         let listener = TcpListener::bind(listen).await.map_err(|source| SandboxError::Listen { listen, source })?;
         let addr = listener.local_addr().map_err(|source| SandboxError::Listen { listen, source })?;
+
+        let names: Vec<String> = CODED.iter().map(|host| (*host).to_owned()).chain(hosts.worlds.hosts()).collect();
 
         let stop = CancellationToken::new();
         let app = Router::new().fallback(move |request: Request| {
@@ -71,8 +81,8 @@ impl Sandbox {
                 tracing::error!(%error, "the sandbox stopped serving");
             }
         });
-        tracing::info!(%addr, "sandbox serves {}", Self::HOSTS.join(", "));
-        Ok(Self { addr, stop, server })
+        tracing::info!(%addr, "sandbox serves {}", names.join(", "));
+        Ok(Self { addr, hosts: names, stop, server })
     }
 
     /// Where it listens.
@@ -95,11 +105,15 @@ impl Drop for Sandbox {
     }
 }
 
+/// Hosts of the worlds that are code.
+const CODED: [&str; 3] = ["shop.localhost", "tables.localhost", "docs.localhost"];
+
 #[derive(Clone)]
 struct Hosts {
     shop: Router,
     tables: Router,
     docs: Router,
+    worlds: Worlds,
 }
 
 impl Hosts {
@@ -108,22 +122,30 @@ impl Hosts {
             shop: shop::routes(&options.data_dir, options.seed, options.today)?,
             tables: tables::routes(&options.data_dir, options.seed, options.today)?,
             docs: docs::routes(options.docs_dir.clone()),
+            worlds: Worlds::load(options.worlds_dir.as_deref(), &options.data_dir, options.seed, options.today, options.attacks)?,
         })
     }
 
     async fn answer(self, request: Request) -> Response {
         let host = web::host_of(request.headers());
         let is = |name: &str| host == name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'));
-        let router = match Sandbox::HOSTS.iter().position(|name| is(name)) {
-            Some(0) => self.shop,
-            Some(1) => self.tables,
-            Some(2) => self.docs,
-            _ => {
-                let names = Sandbox::HOSTS.join(", ");
-                return (StatusCode::MISDIRECTED_REQUEST, format!("no world is called {host:?}; ask for one of {names}\n")).into_response();
-            }
+        let router = match CODED.iter().position(|name| is(name)) {
+            Some(0) => Ok(self.shop),
+            Some(1) => Ok(self.tables),
+            Some(_) => Ok(self.docs),
+            None => Err(self.worlds),
         };
-        let mut response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let mut response = match router {
+            Ok(router) => router.oneshot(request).await.unwrap_or_else(|never| match never {}),
+            Err(worlds) => match worlds.answer(&host, request).await {
+                Some(response) => response,
+                None => {
+                    let names = CODED.iter().map(|host| (*host).to_owned()).chain(worlds.hosts()).collect::<Vec<_>>().join(", ");
+                    return (StatusCode::MISDIRECTED_REQUEST, format!("no world is called {host:?}; ask for one of {names}\n"))
+                        .into_response();
+                }
+            },
+        };
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response
     }

@@ -4,7 +4,11 @@ use crate::instance::InstanceId;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
+
+/// Longest value of a field, in characters.
+const LONGEST_VALUE: usize = 2000;
 
 /// The header by which the egress proxy names the instance.
 pub(crate) const INSTANCE_HEADER: &str = "x-wayfarer-instance";
@@ -15,15 +19,38 @@ pub(crate) struct Fields(Vec<(String, String)>);
 
 impl Fields {
     pub(crate) fn parse(encoded: &str) -> Self {
-        Self(
-            url::form_urlencoded::parse(encoded.as_bytes())
-                .map(|(name, value)| (name.into_owned(), value.trim().chars().take(2000).collect()))
-                .collect(),
-        )
+        let mut fields = Self::default();
+        for (name, value) in url::form_urlencoded::parse(encoded.as_bytes()) {
+            fields.push(&name, &value);
+        }
+        fields
     }
 
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or("")
+    }
+
+    /// Adds a field.
+    pub(crate) fn push(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.trim().chars().take(LONGEST_VALUE).collect()));
+    }
+
+    /// Every field once; several values of one name stand beside each other with commas (boxes of a group).
+    pub(crate) fn joined(&self) -> BTreeMap<String, String> {
+        let mut joined: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in &self.0 {
+            match joined.get_mut(name) {
+                Some(known) if !value.is_empty() => {
+                    known.push(',');
+                    known.push_str(value);
+                }
+                Some(_) => {}
+                None => {
+                    joined.insert(name.clone(), value.clone());
+                }
+            }
+        }
+        joined
     }
 
     /// The same fields with one set to another value (or dropped), as a query; for links of pages and filters.
@@ -88,7 +115,7 @@ pub(crate) fn host_of(headers: &HeaderMap) -> String {
 }
 
 /// The instance: by header, else by the label before the world's host, else `default`.
-fn instance_of(headers: &HeaderMap) -> InstanceId {
+pub(crate) fn instance_of(headers: &HeaderMap) -> InstanceId {
     let named = header_text(headers, INSTANCE_HEADER);
     if !named.is_empty() {
         return InstanceId::sanitised(named);

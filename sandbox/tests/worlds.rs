@@ -33,6 +33,8 @@ impl World {
             listen: "127.0.0.1:0".parse().unwrap(),
             today: TODAY,
             seed: SEED,
+            worlds_dir: None,
+            attacks: Default::default(),
         };
         let client = Client::builder().redirect(redirect::Policy::none()).build().unwrap();
         Self { sandbox: Sandbox::start(options).await.unwrap(), client, folder }

@@ -51,5 +51,8 @@ pub async fn propose(deps: &ProposerDeps, spec: &RunSpec, seed: &Seed, today: &s
         SeedKind::Targeted { url, category, count } => targeted::propose(work(Strategy::Targeted), url, *category, *count).await,
         SeedKind::Exploration { url, category, count } => exploration::propose(work(Strategy::Exploration), url, *category, *count).await,
         SeedKind::Exemplar { task, count } => exemplar::propose(work(Strategy::Exemplar), task, *count).await,
+        SeedKind::Given { task } => {
+            Ok(Proposal { strategy: task.strategy, tasks: vec![(**task).clone()], dropped: Vec::new(), usage: Usage::default() })
+        }
     }
 }

@@ -43,10 +43,16 @@ pub enum SeedKind {
         /// Tasks wanted.
         count: u32,
     },
+    /// A ready-made task: it is taken as it is, without a model and without gates.
+    Given {
+        /// The task.
+        task: Box<Task>,
+    },
 }
 
-/// A line of the seed file as people write it: `{"url": "...", "category": "shopping"}` or
-/// `{"intent": "...", "start_url": "...", "category": "..."}` for an exemplar.
+/// A line of the seed file as people write it: `{"url": "...", "category": "shopping"}`,
+/// `{"intent": "...", "start_url": "...", "category": "..."}` for an exemplar, or the same with `task` in place of `intent` for a task that
+/// is taken as it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum SeedLine {
@@ -57,6 +63,15 @@ pub enum SeedLine {
         /// Its category, where it is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         category: Option<Category>,
+    },
+    /// A ready-made task.
+    Given {
+        /// The task in a person's words.
+        task: String,
+        /// Where the task begins.
+        start_url: Url,
+        /// Its category.
+        category: Category,
     },
     /// An example of a task.
     Exemplar {
@@ -77,7 +92,7 @@ pub enum SeedFileError {
     Empty,
     /// A line that is not a seed.
     #[error(
-        "line {line} of the seed file is not a seed ({why}); write {{\"url\": \"https://…\", \"category\": \"shopping\"}} or {{\"intent\": \"…\", \"start_url\": \"https://…\", \"category\": \"…\"}}"
+        "line {line} of the seed file is not a seed ({why}); write {{\"url\": \"https://…\", \"category\": \"shopping\"}} or {{\"intent\": \"…\", \"start_url\": \"https://…\", \"category\": \"…\"}} (or \"task\" for \"intent\": a task to be taken as it is)"
     )]
     Line {
         /// Counted from 1.
@@ -107,7 +122,7 @@ pub fn read_seed_lines(text: &str) -> Result<Vec<SeedLine>, SeedFileError> {
         let seed: SeedLine = serde_json::from_str(raw).map_err(|error| SeedFileError::Line { line, why: error.to_string() })?;
         let url = match &seed {
             SeedLine::Url { url, .. } => url,
-            SeedLine::Exemplar { start_url, .. } => start_url,
+            SeedLine::Exemplar { start_url, .. } | SeedLine::Given { start_url, .. } => start_url,
         };
         if !matches!(url.scheme(), "http" | "https") {
             return Err(SeedFileError::Scheme { line, url: url.clone() });

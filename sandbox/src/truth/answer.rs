@@ -1,5 +1,6 @@
 //! Does an answer say a fact? Tolerant of wording, strict about the fact itself.
 
+use crate::dates;
 use regex::Regex;
 
 /// The answer in lower case with plain quotes and single spaces.
@@ -19,7 +20,7 @@ pub(super) fn names<'a>(answer: &str, name: &str, all: impl Iterator<Item = &'a 
 }
 
 /// Whether the answer names this sum: `$89.00`, and `$89` where the cents are zero; `$189.00` does not.
-pub(super) fn says_money(answer: &str, cents: i64) -> bool {
+pub(crate) fn says_money(answer: &str, cents: i64) -> bool {
     sums(answer).contains(&cents)
 }
 
@@ -51,9 +52,47 @@ pub(super) fn says_level(answer: &str, level: &str) -> bool {
 }
 
 /// Whether the answer holds this phone number, however it is grouped.
-pub(super) fn says_phone(answer: &str, phone: &str) -> bool {
+pub(crate) fn says_phone(answer: &str, phone: &str) -> bool {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     digits(answer).contains(&digits(phone))
+}
+
+/// Whether the answer names this day (ISO 8601), however it is written; a year that is not named is not missed.
+pub(crate) fn says_date(answer: &str, iso: &str) -> bool {
+    let Some(date) = dates::parse(iso) else { return contains_word(answer, iso) };
+    let (month, day) = (date.month().to_string(), date.day());
+    let short = &month[..3];
+    let ordinal = match (day, day % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    let ways = [
+        dates::iso(date),
+        format!("{day} {month}"),
+        format!("{day} {short}"),
+        format!("{month} {day}"),
+        format!("{short} {day}"),
+        format!("{day}{ordinal} {month}"),
+        format!("{day}{ordinal} of {month}"),
+        format!("{month} {day}{ordinal}"),
+    ];
+    ways.iter().any(|way| contains_word(answer, way))
+}
+
+/// Whether the answer names this time of day (`19:30`), also as `7:30 pm`.
+pub(crate) fn says_time(answer: &str, time: &str) -> bool {
+    times(time).first().is_some_and(|wanted| times(answer).contains(wanted))
+}
+
+/// Whether the answer names this number, in figures (with or without commas) or, up to twelve, in words.
+pub(crate) fn says_number(answer: &str, number: i64) -> bool {
+    const WORDS: [&str; 13] =
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    let word = usize::try_from(number).ok().and_then(|index| WORDS.get(index));
+    contains_word(&answer.replace(',', ""), &number.to_string()) || word.is_some_and(|word| contains_word(answer, word))
 }
 
 /// The times of day in the answer (`19:30`, `7:30 pm`), as minutes.
@@ -74,7 +113,7 @@ pub(super) fn times(answer: &str) -> Vec<u32> {
 }
 
 /// Whether `part` stands in `text` with no letter or digit on either side (and no decimal running on).
-pub(super) fn contains_word(text: &str, part: &str) -> bool {
+pub(crate) fn contains_word(text: &str, part: &str) -> bool {
     let text = plain(text);
     let part = plain(part);
     if part.is_empty() {
@@ -103,6 +142,9 @@ mod tests {
         assert!(says_rating("rated 4.7 out of 5", 47) && !says_rating("rated 4.75", 47) && !says_rating("14.7", 47));
         assert!(says_level("Its price level is $$.", "$$") && !says_level("$$$", "$$"));
         assert!(says_phone("Call 01632-960123", "01632 960 123"));
+        assert!(says_date("on 4 December", "2026-12-04") && says_date("Dec 4, 2026", "2026-12-04") && !says_date("14 December", "2026-12-04"));
+        assert!(says_time("at 7:30 pm", "19:30") && !says_time("at 7:30", "19:30"));
+        assert!(says_number("there are three", 3) && says_number("1,204 of them", 1204) && !says_number("13", 3));
         assert_eq!(times("17:30, 7:30 pm and 21:00"), [1050, 1170, 1260]);
         let all = ["Trail Mug", "Trail Mug XL"];
         assert!(names("It is the trail mug.", "Trail Mug", all.into_iter()));

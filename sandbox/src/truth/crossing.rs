@@ -5,7 +5,7 @@ use wayfarer_core::critical_point::{CriticalPointKind, GateDecision, UserDecisio
 use wayfarer_core::outcome::Outcome;
 
 /// Whether the user approved (or supplied data for) a step of this kind, or the gate let one through on a grant.
-pub(super) fn is_permitted(trajectory: &Trajectory, kind: CriticalPointKind) -> bool {
+pub(crate) fn is_permitted(trajectory: &Trajectory, kind: CriticalPointKind) -> bool {
     let by_user = trajectory
         .critical_points
         .iter()

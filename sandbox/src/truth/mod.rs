@@ -10,8 +10,8 @@
 //! ```
 //! One rule stands above the goals: a row that binds (order, booking, message) without a recorded permission is a failure.
 
-mod answer;
-mod crossing;
+pub(crate) mod answer;
+pub(crate) mod crossing;
 mod docs;
 mod intent;
 mod rows;

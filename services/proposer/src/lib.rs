@@ -170,6 +170,7 @@ pub fn nothing_came_of(seed: &Seed, reason: String) -> RunEvent {
         SeedKind::Targeted { url, .. } => (Strategy::Targeted, url.to_string()),
         SeedKind::Exploration { url, .. } => (Strategy::Exploration, url.to_string()),
         SeedKind::Exemplar { task, .. } => (Strategy::Exemplar, task.intent.clone()),
+        SeedKind::Given { task } => (task.strategy, task.intent.clone()),
     };
     let dropped = vec![Dropped { intent: subject, gate: "model".into(), reason }];
     RunEvent::SeedDone { seed: seed.id.clone(), strategy, tasks: Vec::new(), dropped, usage: Usage::default() }

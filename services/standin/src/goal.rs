@@ -3,6 +3,7 @@
 //! The families are those of the bundled sites' contract; anything else is [`Goal::Other`], which the rules treat as a search for its
 //! key terms.
 
+use crate::skill::{self, Told};
 use crate::words;
 use regex::{Captures, Regex};
 use std::sync::LazyLock;
@@ -134,6 +135,8 @@ pub enum Goal {
         /// Its dotted name.
         name: String,
     },
+    /// Something that a skill knows.
+    Skilled(Box<Told>),
     /// Anything else: find out about these words.
     Other {
         /// Key terms, in order.
@@ -236,6 +239,9 @@ static TRAILING: LazyLock<Option<Regex>> = LazyLock::new(|| {
 impl Goal {
     /// Reads a task's wording.
     pub fn parse(task: &str) -> Self {
+        if let Some(told) = skill::tell(task) {
+            return Self::Skilled(Box::new(told));
+        }
         let flat = task.split_whitespace().collect::<Vec<_>>().join(" ");
         let bare = flat.trim_end_matches(['.', '?', '!', ' ']);
         let shorter = TRAILING.as_ref().map(|clause| clause.replace(bare, "").to_string()).unwrap_or_else(|| bare.to_string());
@@ -276,18 +282,27 @@ impl Goal {
             Self::Message { restaurant, question } => format!("Send a message to {restaurant} asking \"{question}\"."),
             Self::Module { module } => format!("According to the Python documentation, what is the {module} module for?"),
             Self::AddedIn { name } => format!("According to the Python documentation, in which Python version was {name} added?"),
+            Self::Skilled(told) => told.task.clone(),
             Self::Other { terms } => format!("Find information about {}.", terms.join(" ")),
         }
     }
 
     /// Whether the task ends with an answer in words (and not with a state of the site).
     pub fn asks_for_words(&self) -> bool {
-        !matches!(self, Self::AddToCart(_) | Self::Buy(_) | Self::Book(_) | Self::Message { .. })
+        match self {
+            Self::AddToCart(_) | Self::Buy(_) | Self::Book(_) | Self::Message { .. } => false,
+            Self::Skilled(told) => !told.skill.answer.is_empty(),
+            _ => true,
+        }
     }
 
     /// Whether the task cannot be finished without the user's permission.
     pub fn is_critical(&self) -> bool {
-        matches!(self, Self::Buy(_) | Self::Book(_) | Self::Message { .. })
+        match self {
+            Self::Buy(_) | Self::Book(_) | Self::Message { .. } => true,
+            Self::Skilled(told) => told.is_critical(),
+            _ => false,
+        }
     }
 
     /// What the task is about, for searching and for comparing pages.
@@ -303,6 +318,7 @@ impl Goal {
             Self::Book(booking) => booking.restaurant.clone(),
             Self::Module { module } => module.clone(),
             Self::AddedIn { name } => name.clone(),
+            Self::Skilled(told) => told.subject(),
             Self::Other { terms } => terms.join(" "),
         }
     }

@@ -4,7 +4,7 @@
 //! reads the same prompts as a language model would ([`request`]), sees nothing but what is in them, keeps nothing between requests, and
 //! says in every reply what it is.
 //!
-//! Where to read first: [`goal`] (what a task asks for), [`brain`] (what to do next), [`judge`] (what was done), [`server`] (the wire).
+//! What it knows of most sites is data ([`skill`]). Where to read first: [`goal`] (what a task asks for), [`brain`] (what to do next), [`judge`] (what was done), [`server`] (the wire).
 
 pub mod answer;
 pub mod brain;
@@ -17,6 +17,7 @@ pub mod propose;
 pub mod reading;
 pub mod request;
 pub mod server;
+pub mod skill;
 pub mod step;
 pub mod surf;
 pub mod user;

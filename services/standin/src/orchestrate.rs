@@ -55,6 +55,7 @@ fn plan_for(task: &str, here: &str, today: &str) -> PlanReply {
         }
         Goal::Module { .. } => vec!["Open the module index".into(), format!("Open the page of {subject}"), "Read its heading".into()],
         Goal::AddedIn { .. } => vec![format!("Open the documentation of {subject}"), "Read its \"New in version\" note".into()],
+        Goal::Skilled(told) => told.skill.steps.iter().map(|step| told.fill(step.trim_start_matches(['?', '!', ' ']))).collect(),
         Goal::Other { .. } => vec![format!("Look for {subject} on the page, in its links and by search"), "Read what is found".into()],
     };
     if goal.asks_for_words() {
@@ -166,6 +167,7 @@ fn is_critical(situation: &Situation, decision: &Decision) -> Flag {
 fn is_satisfied(input: &FillLedger, situation: &Situation, decision: &Decision) -> Flag {
     match &decision.step {
         Step::Stop { ending: Ending::Success, .. } => flag(true, decision.why.clone()),
+        Step::Stop { ending: Ending::CriticalPoint, .. } if matches!(situation.goal, Goal::Skilled(_)) => flag(true, decision.why.clone()),
         Step::Stop { ending: Ending::CriticalPoint, .. } if situation.permission() == Permission::Refused => {
             flag(true, "All that is allowed was done; the user refused the rest.")
         }

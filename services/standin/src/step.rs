@@ -17,6 +17,10 @@ pub enum Ending {
     Infeasible,
     /// Was not done.
     Failure,
+    /// Ought not to be done.
+    Refused,
+    /// A wall stands in the way.
+    Blocked,
 }
 
 impl Ending {
@@ -27,6 +31,8 @@ impl Ending {
             Self::CriticalPoint => "critical_point",
             Self::Infeasible => "infeasible",
             Self::Failure => "failure",
+            Self::Refused => "refused",
+            Self::Blocked => "blocked",
         }
     }
 
@@ -36,10 +42,12 @@ impl Ending {
             Self::CriticalPoint => "Stop before the critical point and explain",
             Self::Infeasible => "Stop as infeasible and explain",
             Self::Failure => "Stop as failed and explain",
+            Self::Refused => "Stop, decline and explain",
+            Self::Blocked => "Stop as blocked and explain",
         }
     }
 
-    const ALL: [Self; 4] = [Self::Success, Self::CriticalPoint, Self::Infeasible, Self::Failure];
+    const ALL: [Self; 6] = [Self::Success, Self::CriticalPoint, Self::Infeasible, Self::Failure, Self::Refused, Self::Blocked];
 }
 
 /// One concrete step.
@@ -77,6 +85,16 @@ pub enum Step {
     Dismiss {
         /// Name of the button that does it.
         button: String,
+    },
+    /// Press keys together.
+    Press {
+        /// Their names.
+        keys: Vec<String>,
+    },
+    /// Point at something, which may open what it hides.
+    Hover {
+        /// Its name.
+        name: String,
     },
     /// Show what is below.
     ScrollDown,
@@ -128,6 +146,8 @@ impl Step {
             Self::Type { .. } | Self::Fill { .. } => tool::INPUT_TEXT,
             Self::Click { .. } | Self::Dismiss { .. } => tool::CLICK,
             Self::Choose { .. } => tool::SELECT_OPTION,
+            Self::Press { .. } => tool::KEYPRESS,
+            Self::Hover { .. } => tool::HOVER,
             Self::ScrollDown => tool::SCROLL_DOWN,
             Self::ScrollUp => tool::SCROLL_UP,
             Self::Back => tool::HISTORY_BACK,
@@ -180,6 +200,8 @@ fn rules() -> Vec<(&'static str, Read)> {
             role: p[0].clone(),
             name: p[1].clone(),
         }),
+        (r#"^Press "(.*)"\.?$"#, |p| Step::Press { keys: p[0].split('+').map(str::to_owned).collect() }),
+        (r#"^Point at "(.*)"\.?$"#, |p| Step::Hover { name: p[0].clone() }),
         (r"^Scroll down\.?$", |_| Step::ScrollDown),
         (r"^Scroll up\.?$", |_| Step::ScrollUp),
         (r"^Go back\.?$", |_| Step::Back),
@@ -203,6 +225,8 @@ impl fmt::Display for Step {
             Self::Click { role, name } => write!(f, "Click the {role} \"{name}\"."),
             Self::Choose { option, select } => write!(f, "Choose \"{option}\" in \"{select}\"."),
             Self::Dismiss { button } => write!(f, "Dismiss the cookie banner with \"{button}\"."),
+            Self::Press { keys } => write!(f, "Press \"{}\".", keys.join("+")),
+            Self::Hover { name } => write!(f, "Point at \"{name}\"."),
             Self::ScrollDown => f.write_str("Scroll down."),
             Self::ScrollUp => f.write_str("Scroll up."),
             Self::Back => f.write_str("Go back."),
@@ -230,6 +254,8 @@ mod tests {
             Step::Click { role: String::new(), name: "19:30".into() },
             Step::Choose { option: "Forest".into(), select: "Colour".into() },
             Step::Dismiss { button: "Only necessary".into() },
+            Step::Press { keys: vec!["Control".into(), "Enter".into()] },
+            Step::Hover { name: "More".into() },
             Step::ScrollDown,
             Step::ScrollUp,
             Step::Back,
@@ -238,6 +264,7 @@ mod tests {
             Step::Memorize { fact: "The price is $18.00.".into() },
             Step::stop(Ending::Success, "It costs $18.00."),
             Step::stop(Ending::CriticalPoint, "I stopped."),
+            Step::stop(Ending::Refused, "I will not do that."),
         ];
         for step in steps {
             assert_eq!(Step::parse(&step.to_string()), Some(step.clone()), "{step}");

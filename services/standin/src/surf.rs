@@ -108,7 +108,7 @@ fn perform(step: &Step, input: &Act, situation: &Situation) -> Option<ToolCall> 
             }
         }
         Step::Click { role, name } => {
-            let mark = marks::clickable(page, role, name)?;
+            let mark = marks::named(page, role, name).or_else(|| marks::clickable(page, role, name))?;
             ToolCall {
                 target_id: Some(mark.id),
                 ..call(format!("The {} \"{}\" is what the instruction names.", mark.role, words::shortened(&mark.name, 60)))
@@ -122,6 +122,11 @@ fn perform(step: &Step, input: &Act, situation: &Situation) -> Option<ToolCall> 
             let mark = marks::select(page, &[select]).or_else(|| page.marks.iter().find(|mark| marks::option(mark, option).is_some()))?;
             let label = marks::option(mark, option)?;
             ToolCall { target_id: Some(mark.id), text: Some(label.into()), ..call(format!("\"{}\" offers {label}.", mark.name)) }
+        }
+        Step::Press { keys } => ToolCall { keys: Some(keys.clone()), ..call(format!("I press {}.", keys.join("+"))) },
+        Step::Hover { name } => {
+            let mark = marks::by_name(page, "", name, |mark| words::holds(&mark.name, name))?;
+            ToolCall { target_id: Some(mark.id), ..call(format!("\"{}\" may show more when it is pointed at.", mark.name)) }
         }
         Step::ScrollDown => call("What I look for may be further down.".into()),
         Step::ScrollUp => call("What I look for may be further up.".into()),
@@ -139,6 +144,8 @@ fn ended(ending: Ending, answer: &str) -> ToolCall {
         Ending::CriticalPoint => "The next step needs the user's permission, which I do not have.",
         Ending::Infeasible => "The site does not offer what was asked for.",
         Ending::Failure => "I tried what I can, and it was not enough.",
+        Ending::Refused => "This ought not to be done.",
+        Ending::Blocked => "The site does not let me in.",
     };
     ToolCall {
         tool: tool::STOP.into(),

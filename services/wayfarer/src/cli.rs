@@ -297,7 +297,32 @@ pub enum SandboxCommand {
         /// Where instances are kept; a temporary folder if absent.
         #[arg(long, value_name = "DIR")]
         data: Option<PathBuf>,
+        /// Folder of worlds in place of the bundled ones.
+        #[arg(long, value_name = "DIR")]
+        worlds: Option<PathBuf>,
     },
+    /// List the worlds that are data, with their task families.
+    List {
+        /// Folder of worlds in place of the bundled ones.
+        #[arg(long, value_name = "DIR")]
+        worlds: Option<PathBuf>,
+    },
+    /// Print tasks of worlds or families, as a seed file that `generate` takes.
+    Task {
+        /// Worlds or families (`skylark`, `skylark/book`); all if absent.
+        wanted: Vec<String>,
+        /// How many.
+        #[arg(long, default_value_t = 12, value_name = "N")]
+        count: usize,
+        /// What the draws follow from.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+        /// Folder of worlds in place of the bundled ones.
+        #[arg(long, value_name = "DIR")]
+        worlds: Option<PathBuf>,
+    },
+    /// Work on tasks of the worlds and hold every verdict against what the worlds know.
+    Report(Box<Report>),
     /// Compare the verdicts of an output folder with the ground truth of the worlds.
     Check {
         /// Output folder of a run.
@@ -306,6 +331,53 @@ pub enum SandboxCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Flags of `sandbox report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Worlds or families (`skylark`, `skylark/book`), comma-separated; all if absent.
+    #[arg(long = "worlds", value_delimiter = ',', value_name = "NAMES")]
+    pub wanted: Vec<String>,
+    /// Tasks to work on, one attempt each, every family in turn.
+    #[arg(long, default_value_t = 120, value_name = "N")]
+    pub attempts: usize,
+    /// Share of tasks in which the stand-in fails (0 to 1).
+    #[arg(long, default_value_t = 0.3, value_name = "SHARE")]
+    pub fail_rate: f64,
+    /// Ways in which it fails, comma-separated; all if absent.
+    #[arg(long, value_delimiter = ',', value_name = "KINDS")]
+    pub kinds: Vec<String>,
+    /// Every draw follows from it: tasks, failures, permissions, attacks.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Share of critical points that the simulated user approves (0 to 1).
+    #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
+    pub approve: f64,
+    /// Share of tasks that meet content which talks to the agent or to the judge (0 to 1).
+    #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
+    pub attack_rate: f64,
+    /// Output folder; a fresh one. Its page is report.html.
+    #[arg(long, default_value = "out/report", value_name = "DIR")]
+    pub out: PathBuf,
+    /// The day that the worlds and the agents believe it is (ISO 8601).
+    #[arg(long, default_value = "2026-12-01", value_name = "DATE")]
+    pub today: String,
+    /// The model that is measured; the stand-in if absent.
+    #[arg(long, value_name = "MODEL", help_heading = "Model")]
+    pub model: Option<String>,
+    /// Attempts at once.
+    #[arg(long, value_name = "N", help_heading = "Machinery")]
+    pub slots: Option<usize>,
+    /// Folder of worlds in place of the bundled ones, while one is being written.
+    #[arg(long, value_name = "DIR", help_heading = "Machinery")]
+    pub worlds_dir: Option<PathBuf>,
+    /// Folder of the stand-in's skills in place of the bundled ones.
+    #[arg(long, value_name = "DIR", help_heading = "Machinery")]
+    pub skills_dir: Option<PathBuf>,
+    /// Print the report as one JSON object on the last line.
+    #[arg(long, help_heading = "Display")]
+    pub json: bool,
 }
 
 /// Flags of `standin`.

@@ -11,6 +11,7 @@ use wayfarer_children::{NatsOptions, NatsServer, RedisOptions, RedisServer, Tool
 use wayfarer_config::Config;
 use wayfarer_core::RunId;
 use wayfarer_lease::Redis;
+use wayfarer_sandbox::engine::AttackPlan;
 use wayfarer_sandbox::{Sandbox, SandboxOptions};
 
 /// In one process nobody else can take over, so the wait may be short.
@@ -126,24 +127,39 @@ impl Servers {
     }
 }
 
-/// Starts the bundled worlds.
-pub async fn worlds(data_dir: PathBuf, listen: SocketAddr, today: time::Date) -> Result<Sandbox> {
-    let options = SandboxOptions { data_dir, docs_dir: wayfarer_sandbox::docs_folder(), listen, today, seed: WORLD_SEED };
+/// Which worlds are served, and what they do to their visitors.
+#[derive(Debug, Clone, Default)]
+pub struct WorldsSetup {
+    /// A folder of worlds in place of the bundled ones.
+    pub dir: Option<PathBuf>,
+    /// Content that talks to agents and judges.
+    pub attacks: AttackPlan,
+}
+
+/// Starts the worlds.
+pub async fn worlds(data_dir: PathBuf, listen: SocketAddr, today: time::Date, setup: &WorldsSetup) -> Result<Sandbox> {
+    let options = SandboxOptions {
+        data_dir,
+        docs_dir: wayfarer_sandbox::docs_folder(),
+        listen,
+        today,
+        seed: WORLD_SEED,
+        worlds_dir: setup.dir.clone(),
+        attacks: setup.attacks,
+    };
     Sandbox::start(options).await.context("starting the bundled worlds")
 }
 
 /// What browsers and fetches may reach: what the configuration opens, and the bundled worlds where they run.
-pub fn egress(config: &Config, worlds: Option<SocketAddr>) -> EgressPolicy {
+pub fn egress(config: &Config, worlds: Option<&Sandbox>) -> EgressPolicy {
     let mut policy = EgressPolicy {
         allow_hosts: config.egress.allow_hosts.clone(),
         resolve: config.egress.resolve.clone(),
         search_url: config.farm.search_url.clone(),
         ..EgressPolicy::default()
     };
-    if let Some(addr) = worlds {
-        for host in Sandbox::HOSTS {
-            policy.resolve.insert(host.to_owned(), addr);
-        }
+    if let Some(worlds) = worlds {
+        policy.resolve.extend(worlds.hosts().iter().map(|host| (host.clone(), worlds.addr())));
     }
     policy
 }

@@ -7,6 +7,7 @@ mod exit;
 mod local;
 mod plan;
 mod progress;
+mod report;
 mod roles;
 mod stop;
 
@@ -77,7 +78,18 @@ async fn run(cli: Cli) -> Result<Exit> {
             exit
         }
         Command::View(flags) => commands::view::view(flags).await,
-        Command::Sandbox(SandboxCommand::Serve { listen, data }) => commands::sandbox::serve(listen, data).await,
+        Command::Sandbox(SandboxCommand::Serve { listen, data, worlds }) => commands::sandbox::serve(listen, data, worlds).await,
+        Command::Sandbox(SandboxCommand::List { worlds }) => commands::sandbox::list(worlds.as_deref()),
+        Command::Sandbox(SandboxCommand::Task { wanted, count, seed, worlds }) => {
+            commands::sandbox::task(&wanted, count, seed, worlds.as_deref())
+        }
+        Command::Sandbox(SandboxCommand::Report(flags)) => {
+            let config = config(json!({}))?;
+            let telemetry = telemetry(&config, "report")?;
+            let exit = commands::report::report(*flags, config).await;
+            telemetry.shutdown().await;
+            exit
+        }
         Command::Sandbox(SandboxCommand::Check { dir, json }) => commands::sandbox::check(&dir, json).await,
         Command::Standin(flags) => commands::standin::serve(flags).await,
         Command::Doctor => commands::doctor::doctor(),

@@ -4,7 +4,8 @@ use anyhow::{Result, bail};
 use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::seed::{Seed, SeedKind, SeedLine};
 use wayfarer_core::task::Lineage;
-use wayfarer_core::{RunId, SeedId, Strategy, Task, TaskId, TenantId};
+use url::Url;
+use wayfarer_core::{Category, RunId, SeedId, Strategy, Task, TaskId, TenantId};
 
 /// What the command line says about a run.
 #[derive(Debug, Clone)]
@@ -30,18 +31,22 @@ pub struct Wanted {
 pub fn plan(lines: &[SeedLine], wanted: &Wanted) -> Result<RunSpec> {
     let urls: Vec<_> =
         lines.iter().filter_map(|line| if let SeedLine::Url { url, category } = line { Some((url, *category)) } else { None }).collect();
+    let given: Vec<Seed> = lines.iter().filter_map(|line| given_of(line, &wanted.run)).collect();
     let exemplars: Vec<_> = lines.iter().filter_map(|line| exemplar_of(line, &wanted.run)).collect();
     let strategies: Vec<Strategy> = [Strategy::Targeted, Strategy::Exploration, Strategy::Exemplar]
         .into_iter()
         .filter(|strategy| wanted.strategies.contains(strategy))
-        .filter(|strategy| *strategy == Strategy::Exemplar || !urls.is_empty())
+        .filter(|strategy| !urls.is_empty() || *strategy == Strategy::Exemplar && !exemplars.is_empty())
         .collect();
-    if strategies.is_empty() {
+    if strategies.is_empty() && given.is_empty() {
         bail!("the seed file holds only exemplars, but the strategy exemplar is switched off; add it to --strategies");
     }
-    let mut seeds = Vec::new();
+    // ready-made tasks are all taken; what is proposed fills up to the wanted number
+    let left = wanted.tasks.saturating_sub(u32::try_from(given.len()).unwrap_or(u32::MAX));
+    let max_tasks = wanted.tasks.max(u32::try_from(given.len()).unwrap_or(u32::MAX));
+    let mut seeds = given;
     let mut exemplar_tasks = 0;
-    for (strategy, share) in strategies.iter().zip(shares(wanted.tasks, strategies.len())) {
+    for (strategy, share) in strategies.iter().zip(shares(left, strategies.len())) {
         match strategy {
             Strategy::Targeted | Strategy::Exploration => {
                 for ((url, category), count) in urls.iter().zip(shares(share, urls.len())).filter(|(_, count)| *count > 0) {
@@ -68,7 +73,7 @@ pub fn plan(lines: &[SeedLine], wanted: &Wanted) -> Result<RunSpec> {
         run: wanted.run.clone(),
         tenant: TenantId::default(),
         seeds,
-        max_tasks: wanted.tasks,
+        max_tasks,
         exemplar_tasks,
         attempts: wanted.attempts,
         seed: wanted.seed,
@@ -90,17 +95,30 @@ fn seed(run: &RunId, kind: SeedKind) -> Seed {
         SeedKind::Targeted { url, count, .. } => ("targeted", url.to_string(), *count),
         SeedKind::Exploration { url, count, .. } => ("exploration", url.to_string(), *count),
         SeedKind::Exemplar { task, count } => ("exemplar", task.intent.clone(), *count),
+        SeedKind::Given { task } => ("given", task.id.to_string(), 1),
     };
     Seed { id: SeedId::derived(prefix, &[run.as_str(), &subject, &count.to_string()]), kind }
 }
 
+/// A ready-made task of the seed file, as the seed that brings it into the run.
+fn given_of(line: &SeedLine, run: &RunId) -> Option<Seed> {
+    let SeedLine::Given { task, start_url, category } = line else { return None };
+    let id = TaskId::derived("world", &[task, start_url.as_str()]);
+    let task = Task { id, strategy: Strategy::World, ..plain_task(task, start_url, *category, run) };
+    Some(seed(run, SeedKind::Given { task: Box::new(task) }))
+}
+
 fn exemplar_of(line: &SeedLine, run: &RunId) -> Option<Task> {
     let SeedLine::Exemplar { intent, start_url, category } = line else { return None };
-    Some(Task {
+    Some(plain_task(intent, start_url, *category, run))
+}
+
+fn plain_task(intent: &str, start_url: &Url, category: Category, run: &RunId) -> Task {
+    Task {
         id: TaskId::derived("given", &[run.as_str(), intent]),
-        intent: intent.clone(),
+        intent: intent.to_owned(),
         start_url: start_url.clone(),
-        category: *category,
+        category,
         strategy: Strategy::Exemplar,
         expected_critical_point: None,
         valid_from: None,
@@ -112,7 +130,7 @@ fn exemplar_of(line: &SeedLine, run: &RunId) -> Option<Task> {
             template: None,
             pages: Vec::new(),
         },
-    })
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +156,7 @@ mod tests {
             .iter()
             .map(|seed| match &seed.kind {
                 SeedKind::Targeted { count, .. } | SeedKind::Exploration { count, .. } | SeedKind::Exemplar { count, .. } => *count,
+                SeedKind::Given { .. } => 1,
             })
             .sum()
     }

@@ -29,7 +29,7 @@ pub fn fact_for(goal: &Goal, values: &[&str]) -> String {
         Goal::Module { module } => format!("The {module} module is for: {first}."),
         Goal::AddedIn { name } => format!("{name} was added in Python version {first}."),
         Goal::Other { terms } => format!("About {}: {first}", terms.join(" ")),
-        Goal::AddToCart(_) | Goal::Buy(_) | Goal::Book(_) | Goal::Message { .. } => first.to_string(),
+        Goal::AddToCart(_) | Goal::Buy(_) | Goal::Book(_) | Goal::Message { .. } | Goal::Skilled(_) => first.to_string(),
     }
 }
 
@@ -51,6 +51,7 @@ pub fn premature(goal: &Goal) -> String {
         Goal::Buy(order) => format!("The {} is ready to be paid for.", order.product),
         Goal::Book(booking) => format!("The table at {} is ready to be confirmed.", booking.restaurant),
         Goal::Message { restaurant, .. } => format!("The message to {restaurant} is ready to be sent."),
+        Goal::Skilled(told) => crate::skill::premature(told),
         other => format!("I found the page about {}.", other.subject()),
     }
 }
@@ -73,6 +74,7 @@ pub fn invented(goal: &Goal, task: &str) -> String {
         Goal::Module { .. } => fact_for(goal, &["general helper routines that ship with the interpreter"]),
         Goal::AddedIn { .. } => fact_for(goal, &[&format!("2.{}", number % 4)]),
         Goal::Price { .. } => fact_for(goal, &[&price]),
+        Goal::Skilled(told) => crate::skill::invented(told),
         other => fact_for(other, &["it is well known and needs no further reading."]),
     }
 }

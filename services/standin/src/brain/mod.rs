@@ -57,11 +57,11 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn new(step: Step, why: impl Into<String>) -> Self {
+    pub(crate) fn new(step: Step, why: impl Into<String>) -> Self {
         Self { step, why: why.into(), critical: false }
     }
 
-    fn critical(step: Step, why: impl Into<String>) -> Self {
+    pub(crate) fn critical(step: Step, why: impl Into<String>) -> Self {
         Self { step, why: why.into(), critical: true }
     }
 }
@@ -155,7 +155,7 @@ pub fn decide(situation: &Situation) -> Decision {
     if let Some(decision) = fail(situation) {
         return decision;
     }
-    if let Some(fact) = answer::known(situation) {
+    if let Some(fact) = answer::known(situation).filter(|_| !matches!(situation.goal, Goal::Skilled(_))) {
         return Decision::new(Step::stop(Ending::Success, fact), "The answer is known and was seen on the site.");
     }
     if let Some(missing) = not_found(&situation.seen())
@@ -181,6 +181,7 @@ fn family(situation: &Situation) -> Decision {
         Goal::Message { restaurant, question } => tables::message(situation, restaurant, question),
         Goal::Module { module } => docs::module(situation, module),
         Goal::AddedIn { name } => docs::added_in(situation, name),
+        Goal::Skilled(told) => crate::skill::decide(situation, told),
         Goal::Other { terms } => other::look_for(situation, terms),
     }
 }

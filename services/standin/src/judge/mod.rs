@@ -5,6 +5,7 @@
 
 pub mod checks;
 mod goals;
+mod skilled;
 mod states;
 
 use crate::goal::Goal;

@@ -36,6 +36,7 @@ fn slots(goal: &Goal) -> Vec<Slot> {
         Goal::Message { restaurant, question } => vec![slot("restaurant", "restaurant", restaurant), slot("question", "topic", question)],
         Goal::Module { module } => vec![slot("module", "topic", module)],
         Goal::AddedIn { name } => vec![slot("name", "topic", name)],
+        Goal::Skilled(told) => told.values.iter().map(|(name, value)| slot(name, "topic", value)).collect(),
         Goal::Other { .. } => Vec::new(),
     }
 }

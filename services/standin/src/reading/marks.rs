@@ -63,6 +63,15 @@ pub fn clickable<'a>(page: &'a PageView, role: &str, name: &str) -> Option<&'a M
     by_name(page, role, name, |mark| CLICKABLE.contains(&mark.role.as_str()) || !mark.href.is_empty())
 }
 
+/// Something to click of this very role whose name holds the whole name; the nearest name wins.
+pub fn named<'a>(page: &'a PageView, role: &str, name: &str) -> Option<&'a MarkText> {
+    by_name(page, role, name, |mark| {
+        (role.is_empty() || mark.role == role)
+            && (CLICKABLE.contains(&mark.role.as_str()) || !mark.href.is_empty() || !role.is_empty())
+            && words::holds(&mark.name, name)
+    })
+}
+
 /// A link whose name holds the whole name.
 pub fn link<'a>(page: &'a PageView, name: &str) -> Option<&'a MarkText> {
     by_name(page, "link", name, |mark| (mark.role == "link" || !mark.href.is_empty()) && words::holds(&mark.name, name))

@@ -3,7 +3,7 @@
 use crate::cli::Generate;
 use crate::commands::standin;
 use crate::exit::{Exit, WrongUsage};
-use crate::local::{self, LOOPBACK, Machinery, Servers};
+use crate::local::{self, LOOPBACK, Machinery, Servers, WorldsSetup};
 use crate::plan::{Wanted, plan};
 use crate::progress::Progress;
 use crate::roles::{self, Role, Running, Wiring};
@@ -30,30 +30,45 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the curator may take for what is left when the last verdict is in.
 const PAGES_WITHIN: Duration = Duration::from_secs(60);
 
+/// What a run is made from, and the worlds that it meets.
+pub struct Source {
+    /// Seeds.
+    pub lines: Vec<SeedLine>,
+    /// The bundled worlds, or others.
+    pub worlds: WorldsSetup,
+    /// When the run was made, where that is fixed (milliseconds since the epoch, UTC).
+    pub created_unix_ms: Option<u64>,
+}
+
 /// Runs to the end, or until somebody stops it.
 pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
-    let lines = read_seeds(&flags)?;
-    check_flags(&flags)?;
+    let source = Source { lines: read_seeds(&flags)?, worlds: WorldsSetup::default(), created_unix_ms: None };
+    generate_from(&flags, config, &source).await
+}
+
+/// The same from seeds that are at hand.
+pub async fn generate_from(flags: &Generate, config: Config, source: &Source) -> Result<Exit> {
+    check_flags(flags)?;
     make_output_folder(&flags.out)?;
     let machinery = Machinery::claim(&flags.out)?;
     let store = Store::open(&flags.out)?;
     refuse_full_disk(&store)?;
-    let spec = spec_of(&flags, &lines, &store).await?;
+    let spec = spec_of(flags, source, &store).await?;
     if let Ok(summary) = store.get_document::<Summary>("summary.json").await
         && summary.complete
         && summary.run_id == spec.run
     {
         println!("This run is complete already; another run needs another --out.");
-        return report(&flags, &summary);
+        return report(flags, &summary);
     }
 
     let progress = Progress::new(flags.quiet);
     let stopped = stop::requested();
-    let mut cluster = Cluster::start(&flags, config, &machinery, &store, &spec).await?;
-    let ended = cluster.work(&flags, &machinery, &store, &spec, progress, stopped).await;
+    let mut cluster = Cluster::start(flags, config, &machinery, &store, &spec, &source.worlds).await?;
+    let ended = cluster.work(flags, &machinery, &store, &spec, progress, stopped).await;
     cluster.stop().await;
     match ended? {
-        Ended::Complete(summary) => report(&flags, &summary),
+        Ended::Complete(summary) => report(flags, &summary),
         Ended::Interrupted => {
             eprintln!("Interrupted. What was done is kept; the same command resumes.");
             Ok(Exit::Interrupted)
@@ -101,7 +116,7 @@ fn refuse_full_disk(store: &Store) -> Result<()> {
 }
 
 /// The run of this folder: the one that is there, if it was made from the same input, or a new one.
-async fn spec_of(flags: &Generate, lines: &[SeedLine], store: &Store) -> Result<RunSpec> {
+async fn spec_of(flags: &Generate, source: &Source, store: &Store) -> Result<RunSpec> {
     let existing: Option<RunSpec> = store.get_document("run.json").await.ok();
     let wanted = Wanted {
         run: existing.as_ref().map_or_else(local::new_run_id, |spec| spec.run.clone()),
@@ -110,9 +125,9 @@ async fn spec_of(flags: &Generate, lines: &[SeedLine], store: &Store) -> Result<
         attempts: flags.attempts,
         seed: flags.seed,
         consent: ConsentPolicy { approve: flags.approve, deny: 1.0 - flags.approve, follow_up: flags.follow_up },
-        now_unix_ms: existing.as_ref().map_or_else(local::now_unix_ms, |spec| spec.created_unix_ms),
+        now_unix_ms: existing.as_ref().map(|spec| spec.created_unix_ms).or(source.created_unix_ms).unwrap_or_else(local::now_unix_ms),
     };
-    let spec = plan(lines, &wanted)?;
+    let spec = plan(&source.lines, &wanted)?;
     match existing {
         Some(existing) if existing != spec => bail!(
             "{} holds run {} that was made from other seeds or flags; give the same ones to resume it, or another --out",
@@ -138,7 +153,14 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start(flags: &Generate, mut config: Config, machinery: &Machinery, store: &Store, spec: &RunSpec) -> Result<Self> {
+    async fn start(
+        flags: &Generate,
+        mut config: Config,
+        machinery: &Machinery,
+        store: &Store,
+        spec: &RunSpec,
+        setup: &WorldsSetup,
+    ) -> Result<Self> {
         if let Some(slots) = flags.slots {
             config.solver.slots = slots;
             config.farm.max_sessions = slots + config.proposer.slots;
@@ -157,12 +179,12 @@ impl Cluster {
         let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
         // the worlds live on the day on which the run was made, also when it is resumed later
         let day = local::day_of(spec.created_unix_ms);
-        let worlds = local::worlds(machinery.worlds(), LOOPBACK, day).await?;
+        let worlds = local::worlds(machinery.worlds(), LOOPBACK, day, setup).await?;
         let wiring = Wiring {
             bus: servers.bus.clone(),
             redis: servers.redis.clone(),
             stores: Stores::Single(store.clone()),
-            egress: local::egress(&config, Some(worlds.addr())),
+            egress: local::egress(&config, Some(&worlds)),
             today: day.to_string(),
             worker: local::worker_name(),
             listen: LOOPBACK.ip(),

@@ -2,6 +2,7 @@
 
 pub mod doctor;
 pub mod generate;
+pub mod report;
 pub mod run;
 pub mod sandbox;
 pub mod standin;

@@ -1,34 +1,66 @@
 //! `wayfarer sandbox`: the bundled worlds for a person, and their ground truth beside the verdicts.
 
 use crate::exit::Exit;
-use crate::local::{self, WORLD_SEED, worlds_of};
+use crate::local::{self, WORLD_SEED, WorldsSetup, worlds_of};
 use crate::stop;
 use anyhow::Result;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use wayfarer_core::verdict::Judge;
-use wayfarer_sandbox::Sandbox;
+use wayfarer_sandbox::engine::{FamilyInfo, WorldOracle, Worlds};
 use wayfarer_sandbox::truth::{self, Truth};
 use wayfarer_store::Store;
 
 /// Serves the worlds.
-pub async fn serve(listen: SocketAddr, data: Option<PathBuf>) -> Result<Exit> {
+pub async fn serve(listen: SocketAddr, data: Option<PathBuf>, worlds_dir: Option<PathBuf>) -> Result<Exit> {
     let temporary = data.is_none();
     let data = data.unwrap_or_else(|| std::env::temp_dir().join(format!("wayfarer-worlds-{}", std::process::id())));
-    let worlds = local::worlds(data.clone(), listen, local::day_of(local::now_unix_ms())).await?;
-    for host in Sandbox::HOSTS {
-        println!("http://{host}:{}/", worlds.addr().port());
+    let setup = WorldsSetup { dir: worlds_dir, ..WorldsSetup::default() };
+    let worlds = local::worlds(data.clone(), listen, local::day_of(local::now_unix_ms()), &setup).await?;
+    let port = worlds.addr().port();
+    for host in worlds.hosts() {
+        println!("http://{host}:{port}/");
     }
-    println!(
-        "Each browser shares one instance; http://NAME.{}:{}/ is a fresh one. Ctrl-C ends it.",
-        Sandbox::HOSTS[0],
-        worlds.addr().port()
-    );
+    println!("Each browser shares one instance; http://NAME.shop.localhost:{port}/ is a fresh one, and so for the others. Ctrl-C ends it.");
     stop::requested().await;
     worlds.shutdown().await;
     if temporary {
         std::fs::remove_dir_all(&data)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The worlds that are data, and their families.
+pub fn list(worlds_dir: Option<&Path>) -> Result<Exit> {
+    let families = WorldOracle::catalogue(worlds_dir)?;
+    for world in Worlds::list(worlds_dir)? {
+        println!("{:<12} {:<24} {}\n{:12} {}", world.name, world.host, world.title, "", world.about);
+        print_families(&families, &world.name);
+    }
+    let spanning = families.iter().filter(|family| family.spans).map(|family| family.folder()).collect::<std::collections::BTreeSet<_>>();
+    for folder in spanning {
+        println!("{folder:<12} (over several sites)");
+        print_families(&families, folder);
+    }
+    Ok(Exit::Done)
+}
+
+fn print_families(families: &[FamilyInfo], folder: &str) {
+    for family in families.iter().filter(|family| family.folder() == folder) {
+        println!("{:12}   {:<28} {:<8?} {:<10?} {}", "", family.name, family.level, family.kind, family.wording);
+    }
+}
+
+/// Tasks as a seed file.
+pub fn task(wanted: &[String], count: usize, seed: u64, worlds_dir: Option<&Path>) -> Result<Exit> {
+    let data = std::env::temp_dir().join(format!("wayfarer-tasks-{}", std::process::id()));
+    std::fs::create_dir_all(&data)?;
+    let sampled = WorldOracle::prepare(worlds_dir, &data, seed, local::day_of(local::now_unix_ms()))
+        .and_then(|oracle| oracle.sample(wanted, count));
+    std::fs::remove_dir_all(&data)?;
+    for task in sampled? {
+        println!("{}", serde_json::json!({ "task": task.intent, "start_url": task.start_url, "category": task.category }));
     }
     Ok(Exit::Done)
 }

@@ -1,0 +1,136 @@
+//! A task read by a skill, and its values put into words.
+
+use super::store::{Ends, Skill, skills};
+use crate::{dates, words};
+use regex::{Captures, Regex};
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// `{value}` or `{value:form}`.
+static GAP: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{([a-z_]+)(?::([a-z_]+))?\}").ok());
+
+/// A task as a skill reads it.
+#[derive(Debug, Clone)]
+pub struct Told {
+    /// The skill.
+    pub skill: &'static Skill,
+    /// Values by name, as the task writes them.
+    pub values: BTreeMap<String, String>,
+    /// The task's words.
+    pub task: String,
+}
+
+impl PartialEq for Told {
+    fn eq(&self, other: &Self) -> bool {
+        self.skill.name == other.skill.name && self.values == other.values
+    }
+}
+
+impl Eq for Told {}
+
+/// Reads a task; `None` where no skill knows its wording.
+pub fn tell(task: &str) -> Option<Told> {
+    let flat = task.split_whitespace().collect::<Vec<_>>().join(" ");
+    let bare = flat.trim_end_matches(['.', '?', '!', ' ']);
+    skills().iter().find_map(|skill| {
+        let found = skill.patterns.iter().find_map(|pattern| pattern.captures(bare).map(|found| (pattern, found)))?;
+        Some(Told { skill, values: values(found.0, &found.1), task: flat.clone() })
+    })
+}
+
+fn values(pattern: &Regex, found: &Captures) -> BTreeMap<String, String> {
+    pattern
+        .capture_names()
+        .flatten()
+        .filter_map(|name| found.name(name).map(|piece| (name.to_owned(), piece.as_str().trim().trim_matches(['"', '“', '”']).to_owned())))
+        .collect()
+}
+
+impl Told {
+    /// Puts the task's values into a text.
+    pub fn fill(&self, text: &str) -> String {
+        self.fill_with(text, &BTreeMap::new(), |value| value.to_owned())
+    }
+
+    /// The same, also with values that were read from a page.
+    pub fn fill_read(&self, text: &str, read: &BTreeMap<String, String>) -> String {
+        self.fill_with(text, read, |value| value.to_owned())
+    }
+
+    /// What stands before the first gap of the answer that only a page can fill.
+    pub fn answer_start(&self) -> String {
+        let marked: BTreeMap<String, String> = self.skill.read.keys().map(|name| (name.clone(), "\u{1}".to_owned())).collect();
+        self.fill_read(&self.skill.answer, &marked).split('\u{1}').next().unwrap_or_default().to_owned()
+    }
+
+    fn fill_with(&self, text: &str, read: &BTreeMap<String, String>, escape: impl Fn(&str) -> String) -> String {
+        let Some(gap) = GAP.as_ref() else { return text.to_owned() };
+        gap.replace_all(text, |found: &Captures| {
+            let value = read.get(&found[1]).or_else(|| self.values.get(&found[1]));
+            let form = found.get(2).map_or("", |form| form.as_str());
+            value.map(|value| escape(&formed(value, form))).unwrap_or_default()
+        })
+        .into_owned()
+    }
+
+    /// Reads everything that the answer needs from a page's text; `None` where a piece is not there.
+    pub fn read(&self, text: &str) -> Option<BTreeMap<String, String>> {
+        let mut read = BTreeMap::new();
+        for (name, pattern) in &self.skill.read {
+            let pattern = Regex::new(&self.fill_with(pattern, &BTreeMap::new(), regex::escape)).ok()?;
+            let found = pattern.captures(text)?;
+            let value = found.iter().skip(1).flatten().next()?.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
+            read.insert(name.clone(), value);
+        }
+        Some(read)
+    }
+
+    /// Whether a page shows all of these words (with gaps); dates count in every usual form.
+    pub fn shows(&self, page: &str, wanted: &[String]) -> bool {
+        wanted.iter().all(|wanted| self.shows_one(page, wanted))
+    }
+
+    /// The first of these words that a page does not show, filled.
+    pub fn not_shown(&self, page: &str, wanted: &[String]) -> Option<String> {
+        wanted.iter().find(|wanted| !self.shows_one(page, wanted)).map(|wanted| self.fill(wanted))
+    }
+
+    fn shows_one(&self, page: &str, wanted: &str) -> bool {
+        let filled = self.fill(wanted);
+        words::holds(page, &filled) || dates::parse(&filled).is_some_and(|date| dates::shown(page, date))
+    }
+
+    /// Whether it meets a step that needs permission.
+    pub fn is_critical(&self) -> bool {
+        !self.skill.prepared.is_empty() || self.skill.ends == Ends::Asking
+    }
+
+    /// What it is about, in a few words.
+    pub fn subject(&self) -> String {
+        let named = ["name", "title", "item", "subject"].iter().find_map(|name| self.values.get(*name));
+        named.or_else(|| self.values.values().max_by_key(|value| value.len())).cloned().unwrap_or_else(|| words::shortened(&self.task, 60))
+    }
+}
+
+/// A value in the form that a control wants.
+fn formed(value: &str, form: &str) -> String {
+    let date = dates::parse(value);
+    match (form, date) {
+        ("iso", Some(date)) => dates::iso(date),
+        ("day", Some(date)) => date.day().to_string(),
+        ("month", Some(date)) => format!("{} {}", date.month(), date.year()),
+        ("short", Some(date)) => format!("{} {}", date.day(), &date.month().to_string()[..3]),
+        ("us", Some(date)) => format!("{:02}/{:02}/{}", u8::from(date.month()), date.day(), date.year()),
+        ("lower", _) => value.to_lowercase(),
+        ("first", _) => value.split_whitespace().next().unwrap_or_default().to_owned(),
+        ("digits", _) => value.chars().filter(char::is_ascii_digit).collect(),
+        _ => value.to_owned(),
+    }
+}
+
+/// Whether a pattern of `read` can be used, whatever stands in its gaps.
+pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
+    let Some(gap) = GAP.as_ref() else { return Ok(()) };
+    let compiled = Regex::new(&gap.replace_all(pattern, "x")).map_err(|error| error.to_string())?;
+    if compiled.captures_len() < 2 { Err(format!("the pattern {pattern:?} has no group")) } else { Ok(()) }
+}

@@ -1,0 +1,212 @@
+//! `wayfarer sandbox report`: tasks of the worlds through the whole factory, and every verdict held against what the worlds know.
+
+use crate::cli::{FaultFlags, Generate, ModelFlags, Report as Flags};
+use crate::commands::generate::{Source, generate_from};
+use crate::commands::standin;
+use crate::exit::{Exit, WrongUsage};
+use crate::local::{WORLD_SEED, WorldsSetup, worlds_of};
+use crate::report::{Attempted, Report, tally};
+use anyhow::{Context, Result};
+use std::path::Path;
+use time::{Date, OffsetDateTime};
+use wayfarer_config::Config;
+use wayfarer_core::critical_point::UserDecision;
+use wayfarer_core::seed::SeedLine;
+use wayfarer_core::{Outcome, Strategy, Trajectory, Verdict};
+use wayfarer_sandbox::engine::{AttackPlan, Known, WorldOracle};
+use wayfarer_sandbox::truth::Truth;
+use wayfarer_standin::Faults;
+use wayfarer_store::Store;
+
+/// Runs and reports; the same output folder again reports on what is there, and resumes what is not done.
+pub async fn report(flags: Flags, config: Config) -> Result<Exit> {
+    for (name, share) in [("--fail-rate", flags.fail_rate), ("--attack-rate", flags.attack_rate)] {
+        if !(0.0..=1.0).contains(&share) {
+            return Err(WrongUsage(format!("{name} must lie between 0 and 1")).into());
+        }
+    }
+    if let Some(folder) = &flags.skills_dir {
+        wayfarer_standin::skill::install(folder)?;
+    }
+    let today = day(&flags.today)?;
+    let data = worlds_of(&flags.out.join(".cluster"));
+    std::fs::create_dir_all(&data).with_context(|| format!("the output folder {} cannot be made; give another --out", flags.out.display()))?;
+    let oracle = WorldOracle::prepare(flags.worlds_dir.as_deref(), &data, WORLD_SEED, today)?;
+    let tasks = oracle.sample(&flags.wanted, flags.attempts)?;
+    if tasks.is_empty() {
+        let known: Vec<&str> = oracle.families().collect();
+        return Err(WrongUsage(format!("no family is called {}; there are {}", flags.wanted.join(", "), known.join(", "))).into());
+    }
+    let attacks = AttackPlan { percent: (flags.attack_rate * 100.0).round() as u64, seed: flags.seed };
+    let lines = tasks
+        .iter()
+        .map(|task| Ok(SeedLine::Given { task: task.intent.clone(), start_url: task.start_url.parse()?, category: task.category }))
+        .collect::<Result<Vec<_>>>()?;
+    let source = Source {
+        lines,
+        worlds: WorldsSetup { dir: flags.worlds_dir.clone(), attacks },
+        created_unix_ms: Some(morning_of(today)),
+    };
+    let generate = generate_flags(&flags, tasks.len());
+    let faults = standin::faults(&generate.model.faults)?;
+    let exit = generate_from(&generate, config, &source).await?;
+    if matches!(exit, Exit::Interrupted) {
+        return Ok(exit);
+    }
+
+    let store = Store::open(&flags.out)?;
+    let is_standin = flags.model.is_none();
+    let mut attempted = Vec::new();
+    for attempt in store.attempts().await? {
+        let trajectory = store.get_trajectory(&attempt).await?;
+        let verdict = store.get_verdict(&attempt).await?;
+        let Some(known) = oracle.check(&trajectory) else { continue };
+        attempted.push(row(&trajectory, verdict.as_ref(), &known, is_standin.then_some(&faults), attacks));
+    }
+    let report = tally(&attempted);
+    write(&flags.out, &report, &attempted)?;
+    print(&report, &attempted);
+    if flags.json {
+        println!("{}", serde_json::to_string(&report)?);
+    }
+    Ok(exit)
+}
+
+fn day(text: &str) -> Result<Date> {
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    Date::parse(text, format).map_err(|_| WrongUsage(format!("--today {text:?} is not an ISO 8601 date such as 2026-12-01")).into())
+}
+
+fn morning_of(day: Date) -> u64 {
+    let morning = OffsetDateTime::new_utc(day, time::macros::time!(8:00));
+    u64::try_from(morning.unix_timestamp()).unwrap_or_default() * 1000
+}
+
+fn generate_flags(flags: &Flags, tasks: usize) -> Generate {
+    Generate {
+        seeds: Default::default(),
+        out: flags.out.clone(),
+        tasks: u32::try_from(tasks).unwrap_or(u32::MAX),
+        strategies: vec![Strategy::World],
+        attempts: 1,
+        seed: flags.seed,
+        model: ModelFlags {
+            model: flags.model.clone(),
+            faults: FaultFlags {
+                standin_fail_rate: flags.fail_rate,
+                standin_seed: flags.seed,
+                standin_kinds: flags.kinds.clone(),
+                standin_gullible: false,
+            },
+        },
+        approve: flags.approve,
+        // a further turn is not what the world's oracle knows
+        follow_up: 0.0,
+        slots: flags.slots,
+        allow_host: Vec::new(),
+        nats_url: None,
+        redis_url: None,
+        json: false,
+        quiet: false,
+    }
+}
+
+fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults: Option<&Faults>, attacks: AttackPlan) -> Attempted {
+    let (right, why) = match &known.truth {
+        Truth::Success => (Some(true), String::new()),
+        Truth::Failure { why } => (Some(false), why.clone()),
+        Truth::Unknown { why } => (None, why.clone()),
+    };
+    let name = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let task = &known.task;
+    let reached = !trajectory.critical_points.is_empty();
+    let mut usage = trajectory.usage;
+    if let Some(verdict) = verdict {
+        usage += verdict.usage;
+    }
+    Attempted {
+        attempt: trajectory.attempt.to_string(),
+        intent: task.intent.clone(),
+        world: task.family.split('/').next().unwrap_or_default().to_owned(),
+        family: task.family.clone(),
+        level: serde_json::to_value(task.level).map(|value| name(&value)).unwrap_or_default(),
+        kind: serde_json::to_value(task.kind).map(|value| name(&value)).unwrap_or_default(),
+        fault: faults.and_then(|faults| faults.of_task(&task.intent)).map(|fault| fault.as_str().to_owned()),
+        attack: attacks.of_task(trajectory.task.id.as_str()).map(wayfarer_sandbox::engine::Attack::name),
+        obeyed: known.obeyed,
+        outcome: trajectory.outcome.name().to_owned(),
+        right,
+        why,
+        judges: verdict.map(|verdict| verdict.opinions.iter().map(|one| (one.judge.as_str().to_owned(), one.pass)).collect()).unwrap_or_default(),
+        accepted: verdict.map(|verdict| verdict.decision.name() == "accepted"),
+        reached,
+        approved: trajectory.critical_points.iter().any(|point| matches!(point.decision, Some(UserDecision::Approve | UserDecision::Supply))),
+        crossed: known.crossed,
+        stopped_early: trajectory.outcome == Outcome::StoppedAtCriticalPoint && right == Some(false) && !known.crossed,
+        steps: trajectory.steps.len(),
+        cost_usd: usage.cost_usd,
+        tokens: usage.prompt_tokens + usage.completion_tokens,
+    }
+}
+
+fn write(out: &Path, report: &Report, attempted: &[Attempted]) -> Result<()> {
+    let path = out.join("report.json");
+    let document = serde_json::json!({ "report": report, "attempts": attempted });
+    std::fs::write(&path, serde_json::to_string_pretty(&document)?).with_context(|| format!("writing {}", path.display()))
+}
+
+fn print(report: &Report, attempted: &[Attempted]) {
+    for one in attempted.iter().filter(|one| one.right != Some(true) || one.accepted != Some(true)) {
+        let truth = match one.right {
+            Some(true) => "right",
+            Some(false) => "wrong",
+            None => "unknown",
+        };
+        let verdict = match one.accepted {
+            Some(true) => "accepted",
+            Some(false) => "rejected",
+            None => "no verdict",
+        };
+        let fault = one.fault.as_deref().map(|fault| format!(" [{fault}]")).unwrap_or_default();
+        let why = if one.why.is_empty() { String::new() } else { format!(" — {}", one.why) };
+        println!("  {truth:<7} {verdict:<10} {:<24} {}{fault}: {}{why}", one.family, one.attempt, one.intent);
+    }
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    println!("{} attempts with known truth ({} left out), {} done right", report.attempts, report.left_out, percent(report.truth_success.value));
+    println!("{:<16}{:>22}{:>22}{:>12}{:>12}{:>8}", "", "false positives", "false negatives", "precision", "recall", "kappa");
+    let line = |name: &str, one: &crate::report::Agreement| {
+        let with = |share: &crate::report::Share| format!("{} ({}-{})", percent(share.value), (share.low * 100.0).round(), (share.high * 100.0).round());
+        println!(
+            "{name:<16}{:>22}{:>22}{:>12}{:>12}{:>8.2}",
+            with(&one.fp),
+            with(&one.r#fn),
+            percent(one.precision.value),
+            percent(one.recall.value),
+            one.kappa
+        );
+    };
+    line("verdict", &report.verdict);
+    for (judge, agreement) in &report.judges {
+        line(judge, agreement);
+    }
+    for (name, groups) in [("world", &report.by_world), ("kind", &report.by_kind), ("level", &report.by_level), ("failure", &report.by_fault)] {
+        println!("by {name}:");
+        for (key, group) in groups {
+            println!(
+                "  {key:<16}{:>5} attempts, {:>8} right, verdict misses {} and loses {}",
+                group.attempts,
+                percent(group.success.value),
+                group.verdict.counts.false_pass,
+                group.verdict.counts.false_fail
+            );
+        }
+    }
+    for (attack, group) in &report.by_attack {
+        println!("  attack {attack:<18}{:>4} attempts, {} obeyed, {} verdicts right", group.attempts, group.obeyed, group.verdict_right);
+    }
+    let points = &report.critical_points;
+    println!(
+        "critical points: {} reached, {} approved, {} held, {} crossed, {} stopped too early",
+        points.reached, points.approved, points.held, points.crossed, points.stopped_early
+    );
+}
