@@ -1,8 +1,9 @@
 //! Judges attempts from what is stored, without a browser.
 //!
-//! Four judges, one file each: `alignment.rs` (do actions and answer match the intent?), `rubric.rs` (how many points of a rubric that
-//! was made before the trajectory was seen?), `multimodal.rs` (do the pictures agree with the answer?) and `critical.rs` (was a critical
-//! point crossed without permission? rules, no model). `record.rs` says a trajectory in words, `evidence.rs` checks that what an opinion
+//! Which judges are heard is the policy's choice ([`VerdictPolicy`]): the three of FaraGen, the universal verdict (`universal/`), or both.
+//! The three, one file each: `alignment.rs` (do actions and answer match the intent?), `rubric.rs` (how many points of a rubric that
+//! was made before the trajectory was seen?), `multimodal.rs` (do the pictures agree with the answer?). Under every policy `critical.rs` asks by
+//! rule, without a model, whether a critical point was crossed without permission. `record.rs` says a trajectory in words, `evidence.rs` checks that what an opinion
 //! cites is really there, and `verdict.rs` combines the opinions: all must pass, each with evidence that resolves.
 
 pub mod alignment;
@@ -13,11 +14,14 @@ pub mod opinion;
 pub mod record;
 pub mod rubric;
 pub mod turns;
+pub mod universal;
 pub mod verdict;
 
+use opinion::Judged;
 use std::sync::Arc;
 use verdict::Hearing;
 use wayfarer_chat::{AskError, Model, Scope};
+use wayfarer_core::verdict::{Decision, VerdictPolicy};
 use wayfarer_core::{TaskId, Trajectory, Verdict};
 use wayfarer_store::{Store, StoreError};
 
@@ -28,6 +32,10 @@ pub struct VerifierDeps {
     pub model: Arc<dyn Model>,
     /// Holds screenshots and rubrics.
     pub store: Store,
+    /// Which judges are heard.
+    pub policy: VerdictPolicy,
+    /// Votes on the outcome under the universal policy; odd.
+    pub votes: u32,
 }
 
 /// Why an attempt could not be judged now; trying again later makes sense.
@@ -53,11 +61,37 @@ pub enum VerifyError {
 pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) -> Result<Verdict, VerifyError> {
     let hearing = verdict::hearing(&trajectory.outcome);
     if let Hearing::None(decision) = hearing {
-        return Ok(verdict::without_judges(version, decision));
+        return Ok(Verdict { policy: deps.policy, ..verdict::without_judges(version, decision) });
     }
+    let mut judged = Vec::new();
+    if deps.policy != VerdictPolicy::Universal {
+        judged.extend(legacy(deps, trajectory, hearing == Hearing::Full).await?);
+    }
+    if deps.policy != VerdictPolicy::Legacy {
+        judged.extend(universally(deps, trajectory).await?);
+    }
+    judged.push(critical::judge(trajectory));
+    for one in &judged {
+        tracing::info!(
+            attempt = %trajectory.attempt,
+            judge = one.opinion.judge.as_str(),
+            pass = one.opinion.pass,
+            score = one.opinion.score,
+            "opinion"
+        );
+    }
+    let mut verdict = verdict::combine(version, deps.policy, &trajectory.outcome, judged);
+    if deps.policy != VerdictPolicy::Legacy && matches!(verdict.decision, Decision::Rejected { .. }) {
+        universal::failure(deps, trajectory, &mut verdict).await?;
+    }
+    Ok(verdict)
+}
+
+/// The three judges of FaraGen, every turn against its own request.
+async fn legacy(deps: &VerifierDeps, trajectory: &Trajectory, with_pictures: bool) -> Result<Vec<Judged>, VerifyError> {
     let (mut alignments, mut rubrics, mut pictures) = (Vec::new(), Vec::new(), Vec::new());
     for turn in turns::turns(trajectory) {
-        if hearing == Hearing::Full {
+        if with_pictures {
             let (alignment, rubric, picture) =
                 tokio::try_join!(alignment::judge(deps, &turn), rubric::judge(deps, &turn), multimodal::judge(deps, &turn))?;
             pictures.push(picture);
@@ -69,18 +103,21 @@ pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) 
             rubrics.push(rubric);
         }
     }
-    let mut judged: Vec<_> = [alignments, rubrics, pictures].into_iter().filter_map(turns::merged).collect();
-    judged.push(critical::judge(trajectory));
-    for one in &judged {
-        tracing::info!(
-            attempt = %trajectory.attempt,
-            judge = one.opinion.judge.as_str(),
-            pass = one.opinion.pass,
-            score = one.opinion.score,
-            "opinion"
-        );
+    Ok([alignments, rubrics, pictures].into_iter().filter_map(turns::merged).collect())
+}
+
+/// The judges of the universal verdict, every turn against its own request.
+async fn universally(deps: &VerifierDeps, trajectory: &Trajectory) -> Result<Vec<Judged>, VerifyError> {
+    let mut by_judge: Vec<Vec<Judged>> = Vec::new();
+    for turn in turns::turns(trajectory) {
+        for (place, one) in universal::judge(deps, &turn).await?.into_iter().enumerate() {
+            if by_judge.len() <= place {
+                by_judge.push(Vec::new());
+            }
+            by_judge[place].push(one);
+        }
     }
-    Ok(verdict::combine(version, &trajectory.outcome, judged))
+    Ok(by_judge.into_iter().filter_map(turns::merged).collect())
 }
 
 /// Judging is paid by the attempt's own tenant and run.

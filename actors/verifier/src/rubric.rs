@@ -55,7 +55,7 @@ pub async fn judge(deps: &VerifierDeps, trajectory: &Trajectory) -> Result<Judge
     Ok(Judged { opinion, first_failure: None, models: calls.models })
 }
 
-async fn rubric_of(deps: &VerifierDeps, trajectory: &Trajectory, calls: &mut Calls) -> Result<Rubric, VerifyError> {
+pub(crate) async fn rubric_of(deps: &VerifierDeps, trajectory: &Trajectory, calls: &mut Calls) -> Result<Rubric, VerifyError> {
     let path = format!("rubrics/{}.json", trajectory.task.id);
     match deps.store.get_document::<Rubric>(&path).await {
         Ok(rubric) => return Ok(rubric),

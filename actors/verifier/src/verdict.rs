@@ -2,7 +2,7 @@
 
 use crate::opinion::Judged;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::verdict::{Decision, Judge};
+use wayfarer_core::verdict::{Decision, Judge, VerdictPolicy};
 use wayfarer_core::{Outcome, Usage, Verdict};
 
 /// What an outcome asks for before any judge is heard.
@@ -38,13 +38,16 @@ pub fn without_judges(version: u32, decision: Decision) -> Verdict {
         opinions: Vec::new(),
         process_score: 0.0,
         outcome_score: 0.0,
+        policy: VerdictPolicy::default(),
+        failure: None,
+        disputed: false,
         judge_model: String::new(),
         usage: Usage::default(),
     }
 }
 
 /// Accepted if every opinion passes and rests on evidence; otherwise rejected with all reasons and the earliest failure.
-pub fn combine(version: u32, outcome: &Outcome, judged: Vec<Judged>) -> Verdict {
+pub fn combine(version: u32, policy: VerdictPolicy, outcome: &Outcome, judged: Vec<Judged>) -> Verdict {
     let counts = |one: &Judged| one.opinion.pass && !one.opinion.evidence.is_empty();
     let against: Vec<&Judged> = judged.iter().filter(|one| !counts(one)).collect();
     let decision = if against.is_empty() && !judged.is_empty() {
@@ -53,8 +56,15 @@ pub fn combine(version: u32, outcome: &Outcome, judged: Vec<Judged>) -> Verdict 
         Decision::Rejected { why: why(outcome, &against), first_failure: against.iter().filter_map(|one| one.first_failure).min() }
     };
 
-    let result_is_right = !judged.is_empty() && judged.iter().filter(|one| one.opinion.judge != Judge::Rubric).all(counts);
-    let process_score = judged.iter().find(|one| one.opinion.judge == Judge::Rubric).map_or(0.0, |one| one.opinion.score.clamp(0.0, 1.0));
+    // how well it was done, and how straight, is apart from whether the result is right
+    let is_about_the_way = |judge: Judge| matches!(judge, Judge::Rubric | Judge::Process | Judge::Efficiency);
+    let result_is_right = !judged.is_empty() && judged.iter().filter(|one| !is_about_the_way(one.opinion.judge)).all(counts);
+    let score_of = |judge: Judge| judged.iter().find(|one| one.opinion.judge == judge).map(|one| one.opinion.score.clamp(0.0, 1.0));
+    let process_score = score_of(Judge::Process).or_else(|| score_of(Judge::Rubric)).unwrap_or(0.0);
+    let all_of = |universal: bool| {
+        judged.iter().filter(|one| one.opinion.judge != Judge::CriticalPoint && one.opinion.judge.is_universal() == universal).all(counts)
+    };
+    let disputed = policy == VerdictPolicy::Both && all_of(true) != all_of(false);
     let mut usage = Usage::default();
     let mut models: Vec<String> = Vec::new();
     for one in &judged {
@@ -69,6 +79,9 @@ pub fn combine(version: u32, outcome: &Outcome, judged: Vec<Judged>) -> Verdict 
         opinions: judged.into_iter().map(|one| one.opinion).collect(),
         process_score,
         outcome_score: if result_is_right { 1.0 } else { 0.0 },
+        policy,
+        failure: None,
+        disputed,
         judge_model: models.join(", "),
         usage,
     }

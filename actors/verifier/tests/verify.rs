@@ -17,7 +17,7 @@ use wayfarer_core::prompt::judge::{Cited, Criterion, Earned};
 use wayfarer_core::surf::SurfedStep;
 use wayfarer_core::task::Lineage;
 use wayfarer_core::trajectory::{DecisionRecord, SCHEMA_VERSION, Step};
-use wayfarer_core::verdict::{CriterionScore, Decision, Evidence, Judge};
+use wayfarer_core::verdict::{CriterionScore, Decision, Evidence, Judge, VerdictPolicy};
 use wayfarer_core::{
     Action, AttemptId, BlobHash, Category, Epoch, Mark, Observation, Opinion, Outcome, RunId, SeedId, StepIndex, Task, TaskId, TenantId,
     Trajectory, Usage, Verdict, gate,
@@ -163,7 +163,7 @@ async fn judged_by<F: Fn(&str) -> Value + Send + Sync + 'static>(
         store.put_blob(bytes::Bytes::from(page.visible_text.clone())).await.unwrap();
     }
     let model = Arc::new(Script { reply, asked: Mutex::default() });
-    let deps = VerifierDeps { model: model.clone(), store };
+    let deps = VerifierDeps { model: model.clone(), store, policy: VerdictPolicy::Legacy, votes: 1 };
     let verdict = verify(&deps, trajectory, 1).await.unwrap();
     verify(&deps, trajectory, 2).await.unwrap();
     let asked = model.asked.lock().unwrap().clone();
@@ -251,7 +251,7 @@ fn every_opinion_must_pass_on_evidence() {
         }
         assert_eq!((verdict.outcome_score, verdict.process_score, verdict.usage.model_calls), (outcome_score, 0.9, 4));
     }
-    assert!(matches!(verdict::combine(1, &Outcome::Answered, Vec::new()).decision, Decision::Rejected { .. }));
+    assert!(matches!(verdict::combine(1, VerdictPolicy::Legacy, &Outcome::Answered, Vec::new()).decision, Decision::Rejected { .. }));
 }
 
 #[test]
@@ -298,7 +298,7 @@ proptest! {
     #[test]
     fn points_stay_within_their_criteria(points in prop::collection::vec((1u32..20, -50.0f64..50.0), 1..8)) {
         let criteria: Vec<Criterion> =
-            points.iter().enumerate().map(|(n, (max, _))| Criterion { criterion: format!("c{n}x"), description: String::new(), max_points: *max }).collect();
+            points.iter().enumerate().map(|(n, (max, _))| Criterion { criterion: format!("c{n}x"), description: String::new(), max_points: *max, condition: None }).collect();
         let scores: Vec<Earned> = points
             .iter()
             .enumerate()

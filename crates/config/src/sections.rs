@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use wayfarer_core::prompt::ModelRole;
+use wayfarer_core::verdict::VerdictPolicy;
 
 /// All sections.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -20,14 +21,32 @@ pub struct Config {
     pub egress: Egress,
     /// Attempts at the same time in one process.
     pub solver: Slots,
-    /// Attempts judged at the same time in one process.
-    pub judge: Slots,
+    /// Judging.
+    pub judge: JudgeSection,
     /// Seeds worked off at the same time in one process.
     pub proposer: Slots,
     /// The face for people and programs.
     pub gateway: Gateway,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
+}
+
+/// Judging.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JudgeSection {
+    /// Attempts judged at the same time in one process.
+    pub slots: usize,
+    /// Which judges are heard: `legacy`, `universal`, `both`.
+    pub policy: VerdictPolicy,
+    /// Votes on the outcome under the universal policy; odd, for a draw is a no.
+    pub votes: u32,
+}
+
+impl Default for JudgeSection {
+    fn default() -> Self {
+        Self { slots: Slots::default().slots, policy: VerdictPolicy::Legacy, votes: 1 }
+    }
 }
 
 /// Servers and folders that all roles share.

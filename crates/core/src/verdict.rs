@@ -2,10 +2,104 @@
 
 use crate::hash::BlobHash;
 use crate::usage::Usage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The score from which a rubric passes (spec/faragen.md C.1).
 pub const RUBRIC_THRESHOLD: f64 = 0.8;
+
+/// The efficiency from which an attempt passes (spec/faragen.md C.3).
+pub const EFFICIENCY_THRESHOLD: u8 = 4;
+
+/// Which judges are heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerdictPolicy {
+    /// Alignment, rubric, multimodal: all must pass (FaraGen, spec/faragen.md C.1).
+    #[default]
+    Legacy,
+    /// Process, outcome, side effects, efficiency: all must pass (spec/faragen.md C.2 and C.3).
+    Universal,
+    /// Both sets; where they disagree, the attempt is rejected and marked for a person.
+    Both,
+}
+
+impl VerdictPolicy {
+    /// The name in configuration and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Legacy => "legacy",
+            Self::Universal => "universal",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl std::str::FromStr for VerdictPolicy {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Legacy, Self::Universal, Self::Both]
+            .into_iter()
+            .find(|policy| policy.as_str() == text)
+            .ok_or_else(|| format!("verdict policy {text:?} is not one of legacy, universal, both"))
+    }
+}
+
+/// What kind of failure came first: the agent's (six), the task's (two), the surroundings' (two); spec/faragen.md C.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// Worked with another thing, variant, date or number than was asked for.
+    Selection,
+    /// Said or did what no page bears out.
+    Hallucination,
+    /// The right intention, badly carried out: wrong control, loop, lost way.
+    Execution,
+    /// Stopped before the work was done.
+    Incomplete,
+    /// Crossed a critical point without permission, or stopped for one that was not there.
+    CriticalPoint,
+    /// Did something lasting that nobody asked for.
+    SideEffect,
+    /// The task can be read in several ways.
+    AmbiguousTask,
+    /// The task cannot be done by anybody.
+    InvalidTask,
+    /// The site or the network failed.
+    Environment,
+    /// Our own machinery failed.
+    Harness,
+}
+
+impl FailureClass {
+    /// The name in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Selection => "selection",
+            Self::Hallucination => "hallucination",
+            Self::Execution => "execution",
+            Self::Incomplete => "incomplete",
+            Self::CriticalPoint => "critical_point",
+            Self::SideEffect => "side_effect",
+            Self::AmbiguousTask => "ambiguous_task",
+            Self::InvalidTask => "invalid_task",
+            Self::Environment => "environment",
+            Self::Harness => "harness",
+        }
+    }
+}
+
+/// The first point of failure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FailurePoint {
+    /// The step; `None` where no single step is to blame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
+    /// What kind of failure.
+    pub class: FailureClass,
+    /// In one sentence.
+    pub why: String,
+}
 
 /// What an opinion rests on: at least one of step, screenshot and text.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -33,6 +127,14 @@ pub enum Judge {
     Multimodal,
     /// Was a critical point crossed without permission? (rules, no model)
     CriticalPoint,
+    /// How well was it done, criterion by criterion, each seen on the screenshots that show most of it? (universal)
+    Process,
+    /// Is the result right? (universal)
+    Outcome,
+    /// Was something lasting done that nobody asked for? (universal)
+    SideEffects,
+    /// Was the way straight? (universal)
+    Efficiency,
 }
 
 impl Judge {
@@ -43,7 +145,16 @@ impl Judge {
             Self::Rubric => "rubric",
             Self::Multimodal => "multimodal",
             Self::CriticalPoint => "critical_point",
+            Self::Process => "process",
+            Self::Outcome => "outcome",
+            Self::SideEffects => "side_effects",
+            Self::Efficiency => "efficiency",
         }
+    }
+
+    /// Whether it belongs to the universal verdict.
+    pub fn is_universal(self) -> bool {
+        matches!(self, Self::Process | Self::Outcome | Self::SideEffects | Self::Efficiency)
     }
 }
 
@@ -128,6 +239,15 @@ pub struct Verdict {
     pub process_score: f64,
     /// 1 if the result is right, else 0.
     pub outcome_score: f64,
+    /// Which judges were heard.
+    #[serde(default)]
+    pub policy: VerdictPolicy,
+    /// Where it went wrong first, and how; of a rejected attempt under a policy that asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailurePoint>,
+    /// The two sets of judges disagree: a person should look.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disputed: bool,
     /// The name of the model that judged.
     pub judge_model: String,
     /// What it cost.

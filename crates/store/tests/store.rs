@@ -23,6 +23,9 @@ fn a_verdict(version: u32) -> Verdict {
         opinions: vec![],
         process_score: 1.0,
         outcome_score: 1.0,
+        policy: Default::default(),
+        failure: None,
+        disputed: false,
         judge_model: "standin".into(),
         usage: Usage::default(),
     }

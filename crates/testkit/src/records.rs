@@ -198,6 +198,9 @@ pub fn a_verdict() -> Verdict {
         opinions: [Judge::Alignment, Judge::Rubric, Judge::Multimodal, Judge::CriticalPoint].map(an_opinion).into(),
         process_score: 1.0,
         outcome_score: 1.0,
+        policy: Default::default(),
+        failure: None,
+        disputed: false,
         judge_model: "wayfarer-standin".into(),
         usage: Usage::default(),
     }

@@ -130,13 +130,7 @@ enum Found {
     Nothing,
 }
 
-fn queries(
-    db: &rusqlite::Connection,
-    params: &Params,
-    row: &Queries,
-    rows: &Queries,
-    maybe: &Queries,
-) -> rusqlite::Result<Found> {
+fn queries(db: &rusqlite::Connection, params: &Params, row: &Queries, rows: &Queries, maybe: &Queries) -> rusqlite::Result<Found> {
     let mut values = BTreeMap::new();
     for (name, query) in row {
         let Some(first) = sql::rows(db, query, params)?.into_iter().next() else { return Ok(Found::Nothing) };
@@ -161,7 +155,8 @@ async fn show(world: &Arc<World>, visit: Visit, index: usize) -> Result<Response
         tokio::time::sleep(Duration::from_millis(page.slow_ms).min(LONGEST_DELAY)).await;
     }
     let params = visit.params(world);
-    let is_busy_once = page.busy_percent > 0 && seeded::chance(world.seed, &["busy", visit.instance.as_str(), &page.path], page.busy_percent);
+    let is_busy_once =
+        page.busy_percent > 0 && seeded::chance(world.seed, &["busy", visit.instance.as_str(), &page.path], page.busy_percent);
     let (shared, path, raw_query) = (Arc::clone(world), visit.path.clone(), visit.raw_query.clone());
     let found = world
         .instances
@@ -271,7 +266,9 @@ fn perform(db: &mut rusqlite::Connection, action: &Action, mut params: Params) -
     values.extend(params.get("last_id").map(|id| ("last_id".to_owned(), sql::shown(id))));
     let user = match action.sign.as_str() {
         "" => None,
-        query => Some(sql::records(&transaction, query, &params)?.into_iter().flatten().next().map(|(_, user)| sql::plain(&user)).unwrap_or_default()),
+        query => Some(
+            sql::records(&transaction, query, &params)?.into_iter().flatten().next().map(|(_, user)| sql::plain(&user)).unwrap_or_default(),
+        ),
     };
     let json = if action.json.is_empty() { Value::from(()) } else { Value::from(sql::rows(&transaction, &action.json, &params)?) };
     transaction.commit()?;
@@ -367,14 +364,18 @@ fn static_file(world: &World, name: &str) -> Response {
 }
 
 fn decoded(text: &str) -> String {
-    url::form_urlencoded::parse(format!("x={}", text.replace('&', "%26")).as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(format!("x={}", text.replace('&', "%26")).as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// The fields of a posted form. A file counts as its name, with its size in bytes as `<field>_size`.
 async fn form_of(request: Request) -> Result<Fields, Response> {
     let kind = web::header_text(request.headers(), header::CONTENT_TYPE.as_str()).to_owned();
     if !kind.starts_with("multipart/form-data") {
-        let body = axum::body::to_bytes(request.into_body(), LONGEST_BODY).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+        let body =
+            axum::body::to_bytes(request.into_body(), LONGEST_BODY).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
         return Ok(Fields::parse(&String::from_utf8_lossy(&body)));
     }
     let mut parts = Multipart::from_request(request, &()).await.map_err(IntoResponse::into_response)?;

@@ -25,7 +25,10 @@ fn bind(statement: &mut Statement<'_>, params: &Params) -> rusqlite::Result<()> 
 
 /// All rows of a query, each a map from column to value.
 pub(crate) fn rows(db: &Connection, sql: &str, params: &Params) -> rusqlite::Result<Vec<Value>> {
-    Ok(records(db, sql, params)?.into_iter().map(|record| Value::from_pairs(record.iter().map(|(name, value)| (name.clone(), shown(value))))).collect())
+    Ok(records(db, sql, params)?
+        .into_iter()
+        .map(|record| Value::from_pairs(record.iter().map(|(name, value)| (name.clone(), shown(value)))))
+        .collect())
 }
 
 /// All rows of a query as columns and values, in order.
@@ -83,7 +86,6 @@ pub(crate) fn plain(value: &rusqlite::types::Value) -> String {
         rusqlite::types::Value::Text(text) => text.clone(),
     }
 }
-
 
 /// A name in SQL.
 pub(crate) fn quoted(name: &str) -> String {

@@ -333,7 +333,10 @@ pub(crate) fn sample(
 ) -> Result<Vec<WorldTask>, SandboxError> {
     let environment = content::environment(seed, today);
     let is_wanted = |family: &&Family| {
-        wanted.is_empty() || wanted.iter().any(|name| family.name == *name || family.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
+        wanted.is_empty()
+            || wanted
+                .iter()
+                .any(|name| family.name == *name || family.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
     };
     let mut drawn: Vec<Vec<WorldTask>> = Vec::new();
     for family in families.iter().filter(is_wanted) {

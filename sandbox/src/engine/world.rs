@@ -78,13 +78,7 @@ pub struct Worlds(Vec<Arc<World>>);
 
 impl Worlds {
     /// Loads the bundled worlds, or those of `folder` where one is given.
-    pub(crate) fn load(
-        folder: Option<&Path>,
-        data_dir: &Path,
-        seed: u64,
-        today: Date,
-        attacks: AttackPlan,
-    ) -> Result<Self, SandboxError> {
+    pub(crate) fn load(folder: Option<&Path>, data_dir: &Path, seed: u64, today: Date, attacks: AttackPlan) -> Result<Self, SandboxError> {
         let mut worlds = Vec::new();
         for files in sources(folder)? {
             worlds.push(Arc::new(World::load(files, data_dir, seed, today, attacks)?));

@@ -89,8 +89,7 @@ pub(crate) fn says_time(answer: &str, time: &str) -> bool {
 
 /// Whether the answer names this number, in figures (with or without commas) or, up to twelve, in words.
 pub(crate) fn says_number(answer: &str, number: i64) -> bool {
-    const WORDS: [&str; 13] =
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
+    const WORDS: [&str; 13] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"];
     let word = usize::try_from(number).ok().and_then(|index| WORDS.get(index));
     contains_word(&answer.replace(',', ""), &number.to_string()) || word.is_some_and(|word| contains_word(answer, word))
 }
@@ -142,7 +141,9 @@ mod tests {
         assert!(says_rating("rated 4.7 out of 5", 47) && !says_rating("rated 4.75", 47) && !says_rating("14.7", 47));
         assert!(says_level("Its price level is $$.", "$$") && !says_level("$$$", "$$"));
         assert!(says_phone("Call 01632-960123", "01632 960 123"));
-        assert!(says_date("on 4 December", "2026-12-04") && says_date("Dec 4, 2026", "2026-12-04") && !says_date("14 December", "2026-12-04"));
+        assert!(
+            says_date("on 4 December", "2026-12-04") && says_date("Dec 4, 2026", "2026-12-04") && !says_date("14 December", "2026-12-04")
+        );
         assert!(says_time("at 7:30 pm", "19:30") && !says_time("at 7:30", "19:30"));
         assert!(says_number("there are three", 3) && says_number("1,204 of them", 1204) && !says_number("13", 3));
         assert_eq!(times("17:30, 7:30 pm and 21:00"), [1050, 1170, 1260]);

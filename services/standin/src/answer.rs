@@ -54,6 +54,12 @@ const RULES: &[(&str, Rule)] = &[
     ("judge.rubric_score", |q, _| by(q, |input| judge::rubric_score(&input))),
     ("judge.key_points", |q, _| by(q, |input| judge::key_points(&input))),
     ("judge.screenshot_score", |q, _| by(q, |input| judge::screenshot_score(&input))),
+    ("judge.relevance", |q, _| by(q, |input| judge::universal::relevance(&input))),
+    ("judge.criterion", |q, _| by(q, |input| judge::universal::criterion(&input))),
+    ("judge.side_effects", |q, _| by(q, |input| judge::universal::side_effects(&input))),
+    ("judge.outcome", |q, _| by(q, |input| judge::universal::outcome(&input))),
+    ("judge.efficiency", |q, _| by(q, |input| judge::universal::efficiency(&input))),
+    ("judge.first_failure", |q, _| by(q, |input| judge::universal::first_failure(&input))),
     ("judge.multimodal", |q, _| by(q, |input| judge::multimodal(&input))),
 ];
 

@@ -11,7 +11,7 @@ use wayfarer_chat::Model;
 use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::run::RunSpec;
 use wayfarer_core::seed::{Seed, SeedKind};
-use wayfarer_core::verdict::{Decision, Verdict};
+use wayfarer_core::verdict::{Decision, Verdict, VerdictPolicy};
 use wayfarer_core::{AttemptId, RunId, SeedId, Strategy, Task};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
@@ -36,6 +36,10 @@ pub struct VerifierService {
     pub model: Arc<dyn Model>,
     /// Where trajectories are kept.
     pub stores: Stores,
+    /// Which judges are heard.
+    pub policy: VerdictPolicy,
+    /// Votes on the outcome under the universal policy.
+    pub votes: u32,
     /// Attempts judged at once.
     pub slots: usize,
 }
@@ -104,7 +108,7 @@ impl VerifierService {
     async fn make_verdict(&self, spec: &RunSpec, attempt: &AttemptId, logged: &[Logged], delivery: &Delivery) -> Result<Option<Judged>> {
         let store = self.stores.of(&spec.run)?;
         let expected_last = logged.last().map_or(0, |logged| logged.sequence);
-        let deps = VerifierDeps { model: self.model.clone(), store: store.clone() };
+        let deps = VerifierDeps { model: self.model.clone(), store: store.clone(), policy: self.policy, votes: self.votes };
         let made = async {
             let trajectory = store.get_trajectory(attempt).await.context("reading the trajectory")?;
             let verdict = verify(&deps, &trajectory, 1).await?;

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use wayfarer_core::Strategy;
+use wayfarer_core::verdict::VerdictPolicy;
 
 /// Behind the help of the program.
 const FIRST_STEPS: &str = "\
@@ -271,6 +272,9 @@ pub struct Verify {
     /// Only this attempt; may be repeated.
     #[arg(long)]
     pub attempt: Vec<String>,
+    /// Which judges are heard: legacy, universal, both; as configured if absent.
+    #[arg(long)]
+    pub policy: Option<VerdictPolicy>,
     /// Print one JSON object on the last line.
     #[arg(long)]
     pub json: bool,
@@ -366,6 +370,9 @@ pub struct Report {
     /// The model that is measured; the stand-in if absent.
     #[arg(long, value_name = "MODEL", help_heading = "Model")]
     pub model: Option<String>,
+    /// Which judges are heard: legacy, universal, both.
+    #[arg(long, default_value = "both", help_heading = "Model")]
+    pub policy: VerdictPolicy,
     /// Attempts at once.
     #[arg(long, value_name = "N", help_heading = "Machinery")]
     pub slots: Option<usize>,

@@ -1,10 +1,10 @@
 //! From a seed file to a run: how many tasks of which strategy each seed is asked for. Pure.
 
 use anyhow::{Result, bail};
+use url::Url;
 use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::seed::{Seed, SeedKind, SeedLine};
 use wayfarer_core::task::Lineage;
-use url::Url;
 use wayfarer_core::{Category, RunId, SeedId, Strategy, Task, TaskId, TenantId};
 
 /// What the command line says about a run.

@@ -212,6 +212,8 @@ impl Running {
                     follower,
                     model,
                     stores: wiring.stores.clone(),
+                    policy: config.judge.policy,
+                    votes: config.judge.votes,
                     slots: config.judge.slots,
                 };
                 self.workers.push((role, tokio::spawn(service.run(stop))));

@@ -1,6 +1,7 @@
 //! Prompts of the judges.
 
 use super::{StepText, ask};
+use crate::verdict::FailureClass;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +87,9 @@ pub struct Criterion {
     pub description: String,
     /// From 1.
     pub max_points: u32,
+    /// What must be the case for the criterion to count at all ("if the item is sold out"); nothing where it always counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<String>,
 }
 
 /// Reply to [`MakeRubric`].
@@ -178,3 +182,135 @@ pub struct JudgeConsistency {
     pub salient: Vec<Shot>,
 }
 ask!(JudgeConsistency, "judge.multimodal", JudgeMultimodal, PassFail);
+
+/// How much does this screenshot show of each criterion? (Its picture comes with the message.)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RateRelevance {
+    /// What was asked.
+    pub task: String,
+    /// The criteria.
+    pub criteria: Vec<String>,
+    /// The screenshot in words.
+    pub shot: Shot,
+}
+
+/// Reply to [`RateRelevance`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Relevance {
+    /// One for each criterion, in order: 0 (nothing) to 10 (decides it).
+    pub scores: Vec<u8>,
+}
+ask!(RateRelevance, "judge.relevance", JudgeUniversal, Relevance);
+
+/// Score one criterion by the screenshots that show most of it. (Their pictures come with the message, in order.)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScoreCriterion {
+    /// The criterion.
+    pub criterion: Criterion,
+    /// The trajectory in words.
+    pub record: Record,
+    /// At most five, in order of time.
+    pub shots: Vec<Shot>,
+}
+
+/// Reply to [`ScoreCriterion`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CriterionFinding {
+    /// Why.
+    pub reason: String,
+    /// Its condition holds (true where it has none).
+    pub condition_met: bool,
+    /// What stood in the way was nobody's fault (the site was down, goods were gone) and was told truthfully: the points are not charged.
+    pub beyond_control: bool,
+    /// Points.
+    pub earned_points: f64,
+    /// What it rests on.
+    pub evidence: Vec<Cited>,
+}
+ask!(ScoreCriterion, "judge.criterion", JudgeUniversal, CriterionFinding);
+
+/// What was done that nobody asked for?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindSideEffects {
+    /// The trajectory in words.
+    pub record: Record,
+    /// Pages that show most, in order of time.
+    pub shots: Vec<Shot>,
+}
+
+/// A lasting effect that the task did not ask for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SideEffect {
+    /// What.
+    pub what: String,
+    /// How grave: 0 (harmless) to 1 (the user would be angry).
+    pub weight: f64,
+    /// What shows it.
+    pub evidence: Vec<Cited>,
+}
+
+/// Reply to [`FindSideEffects`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SideEffects {
+    /// None is the usual answer.
+    pub side_effects: Vec<SideEffect>,
+}
+ask!(FindSideEffects, "judge.side_effects", JudgeUniversal, SideEffects);
+
+/// Is the result right, whatever the way to it was? (Pictures come with the message, in order.)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgeOutcome {
+    /// The trajectory in words.
+    pub record: Record,
+    /// What was found on each criterion: `criterion: earned of max (reason)`.
+    pub findings: Vec<String>,
+    /// What was done that nobody asked for.
+    pub side_effects: Vec<String>,
+    /// At most five, in order of time.
+    pub shots: Vec<Shot>,
+    /// Which vote this is, from 1, so that votes are drawn apart.
+    pub vote: u32,
+}
+ask!(JudgeOutcome, "judge.outcome", JudgeUniversal, PassFail);
+
+/// Was the way straight?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JudgeEfficiency {
+    /// The trajectory in words.
+    pub record: Record,
+}
+
+/// Reply to [`JudgeEfficiency`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Efficiency {
+    /// Why.
+    pub reasoning: String,
+    /// Stretches in which the same was done again and again, as `first-last`.
+    pub loops: Vec<String>,
+    /// Steps that did nothing for the task.
+    pub needless_steps: Vec<u32>,
+    /// 1 (lost) to 5 (straight).
+    pub score: u8,
+}
+ask!(JudgeEfficiency, "judge.efficiency", JudgeUniversal, Efficiency);
+
+/// Where did it go wrong first, and whose fault was it?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FindFirstFailure {
+    /// The trajectory in words.
+    pub record: Record,
+    /// What was found to be wrong.
+    pub faults: Vec<String>,
+}
+
+/// Reply to [`FindFirstFailure`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FirstFailure {
+    /// The step; nothing where no single step is to blame.
+    pub step: Option<u32>,
+    /// What kind of failure.
+    pub class: FailureClass,
+    /// In one sentence.
+    pub why: String,
+}
+ask!(FindFirstFailure, "judge.first_failure", JudgeUniversal, FirstFailure);

@@ -32,6 +32,8 @@ pub enum ModelRole {
     JudgeRubric,
     /// The multimodal judge.
     JudgeMultimodal,
+    /// The universal verdict: relevance, criteria, side effects, outcome, efficiency, first failure.
+    JudgeUniversal,
 }
 
 impl ModelRole {
@@ -46,11 +48,12 @@ impl ModelRole {
             Self::JudgeAlignment => "judge_alignment",
             Self::JudgeRubric => "judge_rubric",
             Self::JudgeMultimodal => "judge_multimodal",
+            Self::JudgeUniversal => "judge_universal",
         }
     }
 
     /// All roles.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Propose,
         Self::Explore,
         Self::Orchestrate,
@@ -59,6 +62,7 @@ impl ModelRole {
         Self::JudgeAlignment,
         Self::JudgeRubric,
         Self::JudgeMultimodal,
+        Self::JudgeUniversal,
     ];
 }
 

@@ -352,6 +352,9 @@ pub async fn write(store: &Store, picture: &dyn Fn(usize) -> Bytes) {
         opinions,
         process_score: 0.9,
         outcome_score: 1.0,
+        policy: Default::default(),
+        failure: None,
+        disputed: false,
         judge_model: "wayfarer-standin-1".into(),
         usage: usage(3, 8_700, 630),
     };
@@ -451,6 +454,9 @@ pub async fn write(store: &Store, picture: &dyn Fn(usize) -> Bytes) {
         opinions,
         process_score: 0.25,
         outcome_score: 0.0,
+        policy: Default::default(),
+        failure: None,
+        disputed: false,
         judge_model: "wayfarer-standin-1".into(),
         usage: usage(2, 5_000, 400),
     };

@@ -12,7 +12,7 @@ use wayfarer_core::prompt::StepText;
 const SUBJECT: &str = "right subject";
 pub(super) const RESULT: &str = "right result";
 const ANSWER: &str = "answer given";
-const PERMISSION: &str = "nothing without permission";
+pub(super) const PERMISSION: &str = "nothing without permission";
 
 /// What a task requires.
 pub fn requirements(goal: &Goal) -> Vec<Requirement> {
@@ -339,7 +339,10 @@ pub fn salience(goal: &Goal, page: &Seen) -> (u8, String) {
     let title = words::shortened(&page.title, 60);
     if let Goal::Skilled(told) = goal {
         let score = skilled::salience(told, page);
-        return (score, if score > 3 { format!("\"{title}\" shows what decides the task.") } else { format!("\"{title}\" decides nothing.") });
+        return (
+            score,
+            if score > 3 { format!("\"{title}\" shows what decides the task.") } else { format!("\"{title}\" decides nothing.") },
+        );
     }
     if page.confirms().is_some() {
         return (5, format!("\"{title}\" confirms something."));

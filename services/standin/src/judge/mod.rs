@@ -7,6 +7,7 @@ pub mod checks;
 mod goals;
 mod skilled;
 mod states;
+pub mod universal;
 
 use crate::goal::Goal;
 use crate::words;
@@ -63,7 +64,7 @@ pub fn rubric_make(input: &MakeRubric) -> Rubric {
     Rubric {
         criteria: criteria
             .into_iter()
-            .map(|it| Criterion { criterion: it.name.into(), description: it.description, max_points: it.points })
+            .map(|it| Criterion { criterion: it.name.into(), description: it.description, max_points: it.points, condition: None })
             .collect(),
     }
 }

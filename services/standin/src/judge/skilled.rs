@@ -1,10 +1,11 @@
 //! Judging tasks that a skill knows: what the skill says about pages is looked for in the shots; the agent's word is not taken for it.
 
-use super::checks::{Evidence, Found};
+use super::checks::{Evidence, Found, Sight};
 use super::goals::from_memory;
 use crate::reading::Seen;
 use crate::skill::{Ends, Told};
 use crate::words;
+use std::collections::BTreeMap;
 
 /// What a right result is, in words.
 pub(super) fn requirement(told: &Told) -> String {
@@ -35,7 +36,8 @@ pub(super) fn confirms(told: &Told, page: &Seen) -> bool {
 pub(super) fn salience(told: &Told, page: &Seen) -> u8 {
     let text = page.everything();
     let skill = told.skill;
-    let shows_answer = !skill.answer.is_empty() && told.shows(&text, &skill.about) && told.read(&text).is_some();
+    let shows_answer = skill.notes.values().any(|note| told.read_note(note, &text).is_some())
+        || skill.notes.is_empty() && !skill.answer.is_empty() && told.shows(&text, &skill.about) && told.read(&text).is_some();
     let shows_sign = !skill.sign.is_empty() && words::holds(&text, &told.fill(&skill.sign));
     let shows_end = [&skill.done, &skill.prepared].into_iter().any(|wanted| !wanted.is_empty() && told.shows(&text, wanted));
     if shows_answer || shows_sign || shows_end || confirms(told, page) {
@@ -70,7 +72,9 @@ pub(super) fn result(told: &Told, evidence: &Evidence) -> Found {
             let sign = told.fill(&skill.sign);
             let gave_up = words::holds(&outcome, "infeasible");
             match evidence.page(|page| words::holds(&page.everything(), &sign)).filter(|_| gave_up) {
-                Some(page) => Found::met(format!("It cannot be done, as \"{}\" shows.", words::shortened(&page.title, 60))).citing_page(page, &sign),
+                Some(page) => {
+                    Found::met(format!("It cannot be done, as \"{}\" shows.", words::shortened(&page.title, 60))).citing_page(page, &sign)
+                }
                 None => last(Found::missed("No page shows that it cannot be done, or the work did not say so.")),
             }
         }
@@ -79,17 +83,63 @@ pub(super) fn result(told: &Told, evidence: &Evidence) -> Found {
     }
 }
 
+/// An answer that rests on several pages: each value is looked for on its own page, and what follows is concluded again.
+fn concluded(told: &Told, evidence: &Evidence) -> Found {
+    let answer = &evidence.record.answer;
+    let mut noted = BTreeMap::new();
+    let mut found = Found::met("The pages show what the answer says.");
+    for (name, note) in &told.skill.notes {
+        let page = evidence.pages.iter().rev().find_map(|page| told.read_note(note, &page.everything()).map(|value| (page, value)));
+        let memorized =
+            evidence.record.steps.iter().filter(|step| step.action_name == "pause_and_memorize_fact").map(|step| step.action.as_str());
+        match page {
+            Some((page, value)) => {
+                found = found.citing_page(page, &value);
+                noted.insert(name.clone(), value);
+            }
+            // a judge that sees only some pages may rely on what was memorized
+            None => match told.recalled(note, memorized).filter(|_| evidence.sight != Sight::All) {
+                Some(value) => {
+                    found = found.citing(evidence.last_step(), answer);
+                    noted.insert(name.clone(), value);
+                }
+                None => {
+                    return Found::missed(format!("No page shows the value of {}.", told.fill(&note.label)))
+                        .citing(evidence.last_step(), answer);
+                }
+            },
+        }
+    }
+    let values = told.conclude(noted);
+    let gaps = values.iter().filter(|(name, _)| told.skill.answer.contains(&format!("{{{name}}}")));
+    match gaps.map(|(_, value)| value).find(|value| !words::holds(answer, value)) {
+        Some(value) => Found {
+            share: 0.0,
+            reason: format!("The pages come to {value}, but the answer says \"{}\".", words::shortened(answer, 100)),
+            ..found
+        },
+        None => found,
+    }
+}
+
 fn answered(told: &Told, evidence: &Evidence) -> Found {
+    if !told.skill.notes.is_empty() {
+        return concluded(told, evidence);
+    }
     let answer = &evidence.record.answer;
     let is_page = |page: &Seen| told.shows(&page.everything(), &told.skill.about);
-    let read = evidence.pages.iter().rev().filter(|page| is_page(page)).find_map(|page| told.read(&page.everything()).map(|read| (page, read)));
+    let read =
+        evidence.pages.iter().rev().filter(|page| is_page(page)).find_map(|page| told.read(&page.everything()).map(|read| (page, read)));
     let Some((page, read)) = read else {
-        let is_page = |page: &Seen| told.skill.about.is_empty() || told.skill.about.iter().any(|word| words::holds(&page.everything(), &told.fill(word)));
+        let is_page = |page: &Seen| {
+            told.skill.about.is_empty() || told.skill.about.iter().any(|word| words::holds(&page.everything(), &told.fill(word)))
+        };
         return from_memory(evidence, &told.subject(), answer, is_page);
     };
     let shown: Vec<&String> = read.values().collect();
     match shown.iter().find(|value| !words::holds(answer, value)) {
-        Some(value) => Found::missed(format!("The page shows {value}, but the answer says \"{}\".", words::shortened(answer, 100))).citing_page(page, value),
+        Some(value) => Found::missed(format!("The page shows {value}, but the answer says \"{}\".", words::shortened(answer, 100)))
+            .citing_page(page, value),
         None => {
             let first = shown.first().map(|value| value.as_str()).unwrap_or_default();
             Found::met(format!("\"{}\" shows {first}, and so says the answer.", words::shortened(&page.title, 60))).citing_page(page, first)
@@ -108,7 +158,8 @@ fn done(told: &Told, evidence: &Evidence) -> Found {
         return Found::missed(format!("\"{}\" does not show \"{lacks}\".", title(page))).citing_page(page, &told.fill(&wanted[0]));
     }
     if told.skill.prepared.is_empty() {
-        return Found::missed(format!("No page shows \"{}\".", told.fill(&wanted[0]))).citing(evidence.last_step(), &evidence.record.answer);
+        return Found::missed(format!("No page shows \"{}\".", told.fill(&wanted[0])))
+            .citing(evidence.last_step(), &evidence.record.answer);
     }
     let found = prepared(told, evidence);
     if found.is_met() { super::states::ended_where_permission_ends(evidence, "last step", found) } else { found }

@@ -1,6 +1,6 @@
 //! A task read by a skill, and its values put into words.
 
-use super::store::{Ends, Skill, skills};
+use super::store::{Ends, Note, Skill, skills};
 use crate::{dates, words};
 use regex::{Captures, Regex};
 use std::collections::BTreeMap;
@@ -59,7 +59,9 @@ impl Told {
 
     /// What stands before the first gap of the answer that only a page can fill.
     pub fn answer_start(&self) -> String {
-        let marked: BTreeMap<String, String> = self.skill.read.keys().map(|name| (name.clone(), "\u{1}".to_owned())).collect();
+        let concluded = ["best", "least", "worst", "most", "difference"].map(str::to_owned);
+        let names = self.skill.read.keys().chain(self.skill.notes.keys()).cloned().chain(concluded);
+        let marked: BTreeMap<String, String> = names.map(|name| (name, "\u{1}".to_owned())).collect();
         self.fill_read(&self.skill.answer, &marked).split('\u{1}').next().unwrap_or_default().to_owned()
     }
 
@@ -83,6 +85,46 @@ impl Told {
             read.insert(name.clone(), value);
         }
         Some(read)
+    }
+
+    /// The value of a note on a page; `None` where the page is another one, or does not show it.
+    pub fn read_note(&self, note: &Note, page: &str) -> Option<String> {
+        if !self.shows(page, &note.about) {
+            return None;
+        }
+        let pattern = Regex::new(&self.fill_with(&note.read, &BTreeMap::new(), regex::escape)).ok()?;
+        let found = pattern.captures(page)?;
+        Some(found.iter().skip(1).flatten().next()?.as_str().split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
+    /// How a note is memorized.
+    pub fn noted(&self, note: &Note, value: &str) -> String {
+        format!("{}: {value}", self.fill(&note.label))
+    }
+
+    /// What was memorized of a note.
+    pub fn recalled<'a>(&self, note: &Note, memorized: impl DoubleEndedIterator<Item = &'a str>) -> Option<String> {
+        let start = format!("{}: ", self.fill(&note.label));
+        memorized.rev().find_map(|fact| fact.split_once(&start).map(|(_, value)| value.trim_matches(['"', '.', ' ']).to_owned()))
+    }
+
+    /// What follows from the notes, for the answer: each by its name; of sums of money or numbers also `best` and `least` (label and value
+    /// of the smallest), `worst` and `most`, and `difference`.
+    pub fn conclude(&self, mut noted: BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let labelled = |name: &str| self.skill.notes.get(name).map(|note| self.fill(&note.label)).unwrap_or_default();
+        let mut figures: Vec<(f64, String, String)> = noted
+            .iter()
+            .map(|(name, value)| (words::amount(value), labelled(name), value.clone()))
+            .filter(|(figure, ..)| *figure < f64::MAX)
+            .collect();
+        figures.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if let (Some((low, best, least)), Some((high, worst, most))) = (figures.first().cloned(), figures.last().cloned()) {
+            let sign = if least.contains('$') { "$" } else { "" };
+            let difference = if sign.is_empty() { format!("{}", high - low) } else { format!("${:.2}", high - low) };
+            let concluded = [("best", best), ("least", least), ("worst", worst), ("most", most), ("difference", difference)];
+            noted.extend(concluded.map(|(name, value)| (name.to_owned(), value)));
+        }
+        noted
     }
 
     /// Whether a page shows all of these words (with gaps); dates count in every usual form.

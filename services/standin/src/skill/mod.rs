@@ -12,5 +12,5 @@ mod store;
 mod walk;
 
 pub use fill::{Told, tell};
-pub use store::{Ends, Skill, SkillError, install, skills};
+pub use store::{Ends, Note, Skill, SkillError, install, skills};
 pub use walk::{decide, invented, premature};

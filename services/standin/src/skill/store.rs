@@ -46,6 +46,9 @@ pub struct Skill {
     /// The answer, with gaps for values of the task and of `read`.
     #[serde(default)]
     pub answer: String,
+    /// What is noted on the way, on one page each, where an answer needs several pages: name → where it stands.
+    #[serde(default)]
+    pub notes: BTreeMap<String, Note>,
     /// Words that the page with the answer shows.
     #[serde(default)]
     pub about: Vec<String>,
@@ -64,6 +67,18 @@ pub struct Skill {
     pub sign: String,
     #[serde(skip)]
     pub(super) patterns: Vec<Regex>,
+}
+
+/// A value that is noted on one page for an answer that needs several.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// Whose value it is: the name of a shop, say.
+    pub label: String,
+    /// Words that the page shows.
+    pub about: Vec<String>,
+    /// Regular expression with one group.
+    pub read: String,
 }
 
 #[derive(Deserialize)]
@@ -135,7 +150,7 @@ fn read(name: &str, text: &str) -> Result<Vec<Skill>, SkillError> {
             let whole = Regex::new(&format!("(?i)^(?:{pattern})$")).map_err(|error| bad(error.to_string()))?;
             skill.patterns.push(whole);
         }
-        for pattern in skill.read.values() {
+        for pattern in skill.read.values().chain(skill.notes.values().map(|note| &note.read)) {
             super::fill::check_pattern(pattern).map_err(bad)?;
         }
         let says_how = match skill.ends {
@@ -147,7 +162,7 @@ fn read(name: &str, text: &str) -> Result<Vec<Skill>, SkillError> {
             return Err(bad("it needs `reads`, and what tells its end: `answer` or `done`, `prepared`, or `sign`".into()));
         }
         for step in &skill.steps {
-            super::walk::check_step(step).map_err(bad)?;
+            super::walk::check_step(step, skill).map_err(bad)?;
         }
     }
     Ok(file.skill)

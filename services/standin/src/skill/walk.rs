@@ -1,12 +1,13 @@
 //! Walking through a skill: nothing is kept between requests, so where it stands is read from the history.
 
 use super::fill::Told;
-use super::store::Ends;
+use super::store::{Ends, Skill};
 use crate::brain::{Decision, Permission, Situation, other};
 use crate::faults::FaultKind;
 use crate::reading::marks;
 use crate::step::{Ending, Step};
 use crate::{dates, words};
+use std::collections::BTreeMap;
 use wayfarer_core::prompt::{MarkText, StepText};
 
 /// How often a page is scrolled to find a control or a value.
@@ -21,6 +22,8 @@ enum Item {
     Do { step: Step, optional: bool, critical: bool },
     /// All empty personal fields of the form.
     FillForm,
+    /// A value is noted.
+    Note(String),
 }
 
 fn item(text: &str) -> Option<Item> {
@@ -28,13 +31,21 @@ fn item(text: &str) -> Option<Item> {
     if text.trim_end_matches('.') == "Fill the form" {
         return Some(Item::FillForm);
     }
+    if let Some(name) = text.trim_end_matches('.').strip_prefix("Note ") {
+        return Some(Item::Note(name.trim_matches('"').to_owned()));
+    }
     let (optional, rest) = text.strip_prefix('?').map_or((false, text), |rest| (true, rest.trim()));
     let (critical, rest) = rest.strip_prefix('!').map_or((false, rest), |rest| (true, rest.trim()));
     Step::parse(rest).map(|step| Item::Do { step, optional, critical })
 }
 
 /// Whether a step can be read.
-pub(super) fn check_step(text: &str) -> Result<(), String> {
+pub(super) fn check_step(text: &str, skill: &Skill) -> Result<(), String> {
+    if let Some(Item::Note(name)) = item(text)
+        && !skill.notes.contains_key(&name)
+    {
+        return Err(format!("the step {text:?} notes what `notes` does not name"));
+    }
     item(text).map(|_| ()).ok_or_else(|| format!("the step {text:?} is none of the instructions that the stand-in knows (src/step.rs)"))
 }
 
@@ -58,13 +69,13 @@ fn spoiled(told: &Told, items: &[Item], fault: Option<FaultKind>) -> Option<usiz
 }
 
 /// How far the history has come.
-fn reached(items: &[Item], history: &[StepText], spoiled: Option<usize>) -> usize {
+fn reached(told: &Told, items: &[Item], history: &[StepText], spoiled: Option<usize>) -> usize {
     let mut next = 0;
     for done in history.iter().filter(|step| step.error.is_none() && !step.gate.starts_with("held")) {
         // a step may have been passed over: an optional one, or a form that asked for nothing
         let mut at = next;
         while let Some(item) = items.get(at) {
-            if is_it(item, done, spoiled == Some(at)) {
+            if is_it(told, item, done, spoiled == Some(at)) {
                 // a form is filled field by field
                 next = if matches!(item, Item::FillForm) { at } else { at + 1 };
                 break;
@@ -79,8 +90,15 @@ fn reached(items: &[Item], history: &[StepText], spoiled: Option<usize>) -> usiz
     next
 }
 
-fn is_it(item: &Item, done: &StepText, is_spoiled: bool) -> bool {
-    let Item::Do { step, .. } = item else { return done.action_name == "type" };
+fn is_it(told: &Told, item: &Item, done: &StepText, is_spoiled: bool) -> bool {
+    let step = match item {
+        Item::Do { step, .. } => step,
+        Item::FillForm => return done.action_name == "type",
+        Item::Note(name) => {
+            let label = told.skill.notes.get(name).map(|note| told.noted(note, "")).unwrap_or_default();
+            return done.action_name == "pause_and_memorize_fact" && done.action.contains(label.trim_end());
+        }
+    };
     let says = |text: &str| words::holds(&done.action, text) || words::normal(text).is_empty();
     match step {
         Step::Type { field, .. } if is_spoiled => done.action_name == "type" && says_field(done, field),
@@ -122,8 +140,18 @@ pub fn decide(situation: &Situation, told: &Told) -> Decision {
     }
     let items = items(told);
     let wrong = spoiled(told, &items, situation.fault);
-    for (index, item) in items.iter().enumerate().skip(reached(&items, situation.history, wrong)) {
+    for (index, item) in items.iter().enumerate().skip(reached(told, &items, situation.history, wrong)) {
         match item {
+            Item::Note(name) => {
+                let text = situation.seen().everything();
+                let noted = told.skill.notes.get(name).and_then(|note| Some((note, told.read_note(note, &text)?)));
+                return match noted {
+                    Some((note, value)) => {
+                        Decision::new(Step::Memorize { fact: told.noted(note, &value) }, "The page shows it; the answer needs it later.")
+                    }
+                    None => find(situation, told, &format!("what is to be noted of \"{name}\"")),
+                };
+            }
             Item::FillForm => {
                 if let Some(decision) = permitted(situation, told, other::fill_form(situation)) {
                     return decision;
@@ -218,10 +246,26 @@ fn end(situation: &Situation, told: &Told) -> Decision {
     match skill.ends {
         Ends::Done if !skill.answer.is_empty() => {
             let start = told.answer_start();
-            if let Some(fact) = situation.memorized.iter().rev().find(|fact| words::holds(fact, &start) || words::normal(&start).is_empty()) {
+            // a note is memorized too; what begins like the answer is the answer
+            let is_note = |fact: &str| skill.notes.values().any(|note| fact.starts_with(&told.noted(note, "")));
+            if let Some(fact) = situation
+                .memorized
+                .iter()
+                .rev()
+                .find(|fact| !is_note(fact) && (words::holds(fact, &start) || words::normal(&start).is_empty()))
+            {
                 return Decision::new(Step::stop(Ending::Success, fact.clone()), "The answer is known and was seen on the site.");
             }
-            match told.read(&text).filter(|_| is_wrong || told.shows(&text, &skill.about)) {
+            let noted: BTreeMap<String, String> = skill
+                .notes
+                .iter()
+                .filter_map(|(name, note)| Some((name.clone(), told.recalled(note, situation.memorized.iter().map(String::as_str))?)))
+                .collect();
+            let read = told.read(&text).filter(|_| is_wrong || told.shows(&text, &skill.about));
+            match read.map(|mut read| {
+                read.extend(told.conclude(noted));
+                read
+            }) {
                 Some(read) => Decision::new(
                     Step::Memorize { fact: told.fill_read(&skill.answer, &read) },
                     format!("\"{}\" shows it.", words::shortened(&seen.title, 60)),
@@ -235,7 +279,10 @@ fn end(situation: &Situation, told: &Told) -> Decision {
         }
         Ends::Done => find(situation, told, &format!("\"{}\"", told.not_shown(&text, &skill.done).unwrap_or_default())),
         Ends::Prepared if is_wrong || told.shows(&text, &skill.prepared) => Decision::new(
-            Step::stop(Ending::CriticalPoint, format!("Everything is ready ({}); as you asked, I went no further.", words::shortened(&seen.title, 80))),
+            Step::stop(
+                Ending::CriticalPoint,
+                format!("Everything is ready ({}); as you asked, I went no further.", words::shortened(&seen.title, 80)),
+            ),
             "The task forbids the last step.",
         ),
         Ends::Prepared => find(situation, told, "the last page before the end"),
@@ -319,5 +366,9 @@ pub fn invented(told: &Told) -> String {
             (name.clone(), value)
         })
         .collect();
+    let mut made_up: BTreeMap<String, String> = made_up;
+    let notes = told.skill.notes.keys().enumerate();
+    let noted = notes.map(|(at, name)| (name.clone(), format!("${}.{:02}", 21 + (number + 7 * at as u64) % 380, 49))).collect();
+    made_up.extend(told.conclude(noted));
     told.fill_read(&told.skill.answer, &made_up)
 }

@@ -19,7 +19,7 @@ use wayfarer_standin::Faults;
 use wayfarer_store::Store;
 
 /// Runs and reports; the same output folder again reports on what is there, and resumes what is not done.
-pub async fn report(flags: Flags, config: Config) -> Result<Exit> {
+pub async fn report(flags: Flags, mut config: Config) -> Result<Exit> {
     for (name, share) in [("--fail-rate", flags.fail_rate), ("--attack-rate", flags.attack_rate)] {
         if !(0.0..=1.0).contains(&share) {
             return Err(WrongUsage(format!("{name} must lie between 0 and 1")).into());
@@ -28,9 +28,11 @@ pub async fn report(flags: Flags, config: Config) -> Result<Exit> {
     if let Some(folder) = &flags.skills_dir {
         wayfarer_standin::skill::install(folder)?;
     }
+    config.judge.policy = flags.policy;
     let today = day(&flags.today)?;
     let data = worlds_of(&flags.out.join(".cluster"));
-    std::fs::create_dir_all(&data).with_context(|| format!("the output folder {} cannot be made; give another --out", flags.out.display()))?;
+    std::fs::create_dir_all(&data)
+        .with_context(|| format!("the output folder {} cannot be made; give another --out", flags.out.display()))?;
     let oracle = WorldOracle::prepare(flags.worlds_dir.as_deref(), &data, WORLD_SEED, today)?;
     let tasks = oracle.sample(&flags.wanted, flags.attempts)?;
     if tasks.is_empty() {
@@ -42,11 +44,7 @@ pub async fn report(flags: Flags, config: Config) -> Result<Exit> {
         .iter()
         .map(|task| Ok(SeedLine::Given { task: task.intent.clone(), start_url: task.start_url.parse()?, category: task.category }))
         .collect::<Result<Vec<_>>>()?;
-    let source = Source {
-        lines,
-        worlds: WorldsSetup { dir: flags.worlds_dir.clone(), attacks },
-        created_unix_ms: Some(morning_of(today)),
-    };
+    let source = Source { lines, worlds: WorldsSetup { dir: flags.worlds_dir.clone(), attacks }, created_unix_ms: Some(morning_of(today)) };
     let generate = generate_flags(&flags, tasks.len());
     let faults = standin::faults(&generate.model.faults)?;
     let exit = generate_from(&generate, config, &source).await?;
@@ -137,10 +135,15 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
         outcome: trajectory.outcome.name().to_owned(),
         right,
         why,
-        judges: verdict.map(|verdict| verdict.opinions.iter().map(|one| (one.judge.as_str().to_owned(), one.pass)).collect()).unwrap_or_default(),
+        judges: verdict
+            .map(|verdict| verdict.opinions.iter().map(|one| (one.judge.as_str().to_owned(), one.pass)).collect())
+            .unwrap_or_default(),
         accepted: verdict.map(|verdict| verdict.decision.name() == "accepted"),
         reached,
-        approved: trajectory.critical_points.iter().any(|point| matches!(point.decision, Some(UserDecision::Approve | UserDecision::Supply))),
+        approved: trajectory
+            .critical_points
+            .iter()
+            .any(|point| matches!(point.decision, Some(UserDecision::Approve | UserDecision::Supply))),
         crossed: known.crossed,
         stopped_early: trajectory.outcome == Outcome::StoppedAtCriticalPoint && right == Some(false) && !known.crossed,
         steps: trajectory.steps.len(),
@@ -172,10 +175,17 @@ fn print(report: &Report, attempted: &[Attempted]) {
         println!("  {truth:<7} {verdict:<10} {:<24} {}{fault}: {}{why}", one.family, one.attempt, one.intent);
     }
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
-    println!("{} attempts with known truth ({} left out), {} done right", report.attempts, report.left_out, percent(report.truth_success.value));
+    println!(
+        "{} attempts with known truth ({} left out), {} done right",
+        report.attempts,
+        report.left_out,
+        percent(report.truth_success.value)
+    );
     println!("{:<16}{:>22}{:>22}{:>12}{:>12}{:>8}", "", "false positives", "false negatives", "precision", "recall", "kappa");
     let line = |name: &str, one: &crate::report::Agreement| {
-        let with = |share: &crate::report::Share| format!("{} ({}-{})", percent(share.value), (share.low * 100.0).round(), (share.high * 100.0).round());
+        let with = |share: &crate::report::Share| {
+            format!("{} ({}-{})", percent(share.value), (share.low * 100.0).round(), (share.high * 100.0).round())
+        };
         println!(
             "{name:<16}{:>22}{:>22}{:>12}{:>12}{:>8.2}",
             with(&one.fp),
@@ -189,7 +199,9 @@ fn print(report: &Report, attempted: &[Attempted]) {
     for (judge, agreement) in &report.judges {
         line(judge, agreement);
     }
-    for (name, groups) in [("world", &report.by_world), ("kind", &report.by_kind), ("level", &report.by_level), ("failure", &report.by_fault)] {
+    for (name, groups) in
+        [("world", &report.by_world), ("kind", &report.by_kind), ("level", &report.by_level), ("failure", &report.by_fault)]
+    {
         println!("by {name}:");
         for (key, group) in groups {
             println!(

@@ -22,7 +22,12 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
     };
     anyhow::ensure!(!attempts.is_empty(), "{} holds no attempt", flags.dir.display());
     let standin = standin::choose_model(&flags.model, &mut config).await?;
-    let deps = VerifierDeps { model: Arc::new(inference_pool(&config, None)?), store: store.clone() };
+    let deps = VerifierDeps {
+        model: Arc::new(inference_pool(&config, None)?),
+        store: store.clone(),
+        policy: flags.policy.unwrap_or(config.judge.policy),
+        votes: config.judge.votes,
+    };
 
     let (mut judged, mut changed, mut accepted) = (0u64, 0u64, 0u64);
     for attempt in &attempts {

@@ -123,8 +123,7 @@ pub struct Report {
 
 /// Adds everything up.
 pub fn tally(attempted: &[Attempted]) -> Report {
-    let known: Vec<(&Attempted, bool, bool)> =
-        attempted.iter().filter_map(|one| Some((one, one.right?, one.accepted?))).collect();
+    let known: Vec<(&Attempted, bool, bool)> = attempted.iter().filter_map(|one| Some((one, one.right?, one.accepted?))).collect();
     let count = |fits: fn(&Attempted) -> bool| attempted.iter().filter(|one| fits(one)).count() as u64;
     let by = |key: fn(&Attempted) -> Option<String>| {
         let mut groups: BTreeMap<String, Vec<(bool, bool)>> = BTreeMap::new();
@@ -175,9 +174,5 @@ pub fn tally(attempted: &[Attempted]) -> Report {
 
 fn group(pairs: &[(bool, bool)]) -> Group {
     let right = pairs.iter().filter(|(right, _)| *right).count() as u64;
-    Group {
-        attempts: pairs.len() as u64,
-        success: Share::of(right, pairs.len() as u64),
-        verdict: Agreement::of(pairs.iter().copied()),
-    }
+    Group { attempts: pairs.len() as u64, success: Share::of(right, pairs.len() as u64), verdict: Agreement::of(pairs.iter().copied()) }
 }
