@@ -43,7 +43,7 @@ pub enum AskError {
     Model(#[from] ModelError),
     /// Replies came, but none could be read, after repair and error turns.
     #[error(
-        "the model's reply to {prompt} could not be read after {turns} turns: {why}; use a model that keeps to JSON, or set json_schema = true for its endpoint"
+        "the model's reply to {prompt} could not be read after {turns} turns: {why}; use a model that keeps to JSON, or set json_schema = \"on\" for its endpoint"
     )]
     Unreadable {
         /// The prompt.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use wayfarer_core::prompt::ModelRole;
+use wayfarer_core::prompt::{ModelRole, SchemaMode};
 
 /// All sections.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -70,8 +70,8 @@ pub struct Inference {
     pub price_in_per_million: f64,
     /// US dollars per million tokens received.
     pub price_out_per_million: f64,
-    /// Send the reply's schema as `response_format`.
-    pub json_schema: bool,
+    /// Whether the reply's schema is sent as `response_format`.
+    pub json_schema: SchemaMode,
     /// US dollars that a run may spend on models; 0 is no bound.
     pub run_budget_usd: f64,
     /// Tokens (sent and received) that a run may spend; 0 is no bound.
@@ -96,7 +96,7 @@ impl Default for Inference {
             retries: 3,
             price_in_per_million: 0.0,
             price_out_per_million: 0.0,
-            json_schema: false,
+            json_schema: SchemaMode::Auto,
             run_budget_usd: 0.0,
             run_budget_tokens: 0,
             attempt_budget_usd: 0.0,
@@ -133,7 +133,7 @@ pub struct EndpointOverride {
     pub price_out_per_million: Option<f64>,
     /// See [`Inference::json_schema`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub json_schema: Option<bool>,
+    pub json_schema: Option<SchemaMode>,
 }
 
 /// An endpoint after defaults and overrides are put together.
@@ -154,7 +154,7 @@ pub struct Endpoint {
     /// See [`Inference::price_out_per_million`].
     pub price_out_per_million: f64,
     /// See [`Inference::json_schema`].
-    pub json_schema: bool,
+    pub json_schema: SchemaMode,
 }
 
 impl Inference {
