@@ -40,11 +40,19 @@ pub struct Cluster {
     pub redis_url: String,
     /// Folder of trajectories and blobs.
     pub store: PathBuf,
+    /// Host name or address under which others reach this process; absent means the address that its faces listen on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
 }
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { nats_url: "nats://127.0.0.1:4222".into(), redis_url: "redis://127.0.0.1:6379".into(), store: "wayfarer-data".into() }
+        Self {
+            nats_url: "nats://127.0.0.1:4222".into(),
+            redis_url: "redis://127.0.0.1:6379".into(),
+            store: "wayfarer-data".into(),
+            advertise: None,
+        }
     }
 }
 

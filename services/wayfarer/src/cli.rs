@@ -178,9 +178,13 @@ pub struct Up {
     /// Folder under which every run has its store; shared by all processes.
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Where this process serves its gRPC faces; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
-    pub listen: SocketAddr,
+    /// Where this process serves its gRPC faces instead of the configured addresses. The port is that of the first of gateway, inference
+    /// and browser-farm that it runs, others take free ones; so do all with port 0.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Host name or address under which others reach this process; needed where it listens on 0.0.0.0.
+    #[arg(long, value_name = "HOST")]
+    pub advertise: Option<String>,
     /// OpenAI-compatible endpoint (role inference), `https://host/v1` or `NAME@https://host/v1`.
     #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
     pub model: Option<String>,

@@ -3,7 +3,7 @@
 use crate::exit::WrongUsage;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -78,6 +78,16 @@ impl Role {
         }
     }
 
+    /// Where its gRPC face listens, if it has one.
+    fn listens_at(self, config: &Config) -> Option<SocketAddr> {
+        match self {
+            Self::Inference => Some(config.inference.listen),
+            Self::BrowserFarm => Some(config.farm.listen),
+            Self::Gateway => Some(config.gateway.listen),
+            Self::Websurfer | Self::Curator | Self::Verifier | Self::Orchestrator | Self::Proposer => None,
+        }
+    }
+
     /// Reads `--roles`.
     pub fn parse_list(names: &[String]) -> Result<Vec<Self>> {
         if names.iter().any(|name| name == "all") {
@@ -114,8 +124,6 @@ pub struct Wiring {
     pub today: String,
     /// Name of this process.
     pub worker: String,
-    /// Interface on which gRPC faces listen (each on a free port unless the configuration says otherwise).
-    pub listen: IpAddr,
 }
 
 type RoleTask = (Role, JoinHandle<Result<()>>);
@@ -132,8 +140,8 @@ pub struct Running {
     registrations: Vec<Registration>,
     /// The models, if they are called from this process.
     pool: Option<Pool>,
-    /// Addresses of the gRPC faces.
-    pub faces: Vec<(Role, SocketAddr)>,
+    /// Addresses of the gRPC faces, as others reach them.
+    pub faces: Vec<(Role, String)>,
 }
 
 /// Starts the roles.
@@ -171,9 +179,8 @@ impl Running {
             Role::Inference => {
                 let pool = inference_pool(config, Some(&wiring.redis))?;
                 self.pool = Some(pool.clone());
-                let listen = SocketAddr::new(wiring.listen, config.inference.listen.port());
-                let (addr, task) = wayfarer_inference::serve(pool, listen, self.stop_foundations.clone()).await?;
-                self.face(role, addr, &registry).await?;
+                let (addr, task) = wayfarer_inference::serve(pool, config.inference.listen, self.stop_foundations.clone()).await?;
+                self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::BrowserFarm => {
@@ -184,9 +191,8 @@ impl Running {
                     lease: Duration::from_secs(config.farm.lease_seconds),
                     ..Default::default()
                 };
-                let listen = SocketAddr::new(wiring.listen, config.farm.listen.port());
-                let (addr, task) = wayfarer_browser_farm::serve(supply, options, listen, self.stop_foundations.clone()).await?;
-                self.face(role, addr, &registry).await?;
+                let (addr, task) = wayfarer_browser_farm::serve(supply, options, config.farm.listen, self.stop_foundations.clone()).await?;
+                self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::Websurfer => {
@@ -244,11 +250,9 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Gateway => {
-                let listen = SocketAddr::new(wiring.listen, config.gateway.listen.port());
-                let (addr, task) =
-                    wayfarer_gateway::serve(wiring.bus.clone(), log.clone(), wiring.stores.clone(), listen, self.stop_foundations.clone())
-                        .await?;
-                self.face(role, addr, &registry).await?;
+                let (bus, stores, stop_face) = (wiring.bus.clone(), wiring.stores.clone(), self.stop_foundations.clone());
+                let (addr, task) = wayfarer_gateway::serve(bus, log.clone(), stores, config.gateway.listen, stop_face).await?;
+                self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
                 let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop.clone());
                 let sample = wayfarer_gateway::sample(wiring.bus.clone(), follower, stop);
@@ -287,9 +291,9 @@ impl Running {
         Endpoints::resolved(move || receiver.borrow().clone())
     }
 
-    async fn face(&mut self, role: Role, addr: SocketAddr, registry: &Registry) -> Result<()> {
-        self.registrations.push(registry.register(role.as_str(), &format!("http://{addr}"), SERVICE_TTL).await?);
-        self.faces.push((role, addr));
+    async fn face(&mut self, role: Role, address: String, registry: &Registry) -> Result<()> {
+        self.registrations.push(registry.register(role.as_str(), &address, SERVICE_TTL).await?);
+        self.faces.push((role, address));
         Ok(())
     }
 
@@ -326,6 +330,35 @@ impl Running {
         if let Some(chromium) = self.chromium {
             chromium.shutdown().await;
         }
+    }
+}
+
+/// Before anything is started: whether others will reach every face of these roles.
+pub fn check_faces(roles: &[Role], config: &Config) -> Result<()> {
+    for role in roles {
+        if let Some(listening) = role.listens_at(config) {
+            advertised(*role, listening, config)?;
+        }
+    }
+    Ok(())
+}
+
+/// How others reach a face that listens here.
+fn advertised(role: Role, listening: SocketAddr, config: &Config) -> Result<String> {
+    match &config.cluster.advertise {
+        Some(host) => Ok(match host.parse() {
+            Ok(ip) => format!("http://{}", SocketAddr::new(ip, listening.port())),
+            Err(_) => format!("http://{host}:{}", listening.port()),
+        }),
+        None if listening.ip().is_unspecified() => {
+            let why = format!(
+                "the role {} listens on {}, which others cannot call; say how they reach this machine with --advertise HOST or cluster.advertise",
+                role.as_str(),
+                listening.ip()
+            );
+            Err(WrongUsage(why).into())
+        }
+        None => Ok(format!("http://{listening}")),
     }
 }
 

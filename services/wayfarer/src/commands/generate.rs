@@ -147,8 +147,9 @@ impl Cluster {
         }
         config.egress.allow_hosts.extend(flags.allow_host.iter().cloned());
         for listen in [&mut config.inference.listen, &mut config.farm.listen, &mut config.gateway.listen] {
-            listen.set_port(0);
+            *listen = LOOPBACK;
         }
+        config.cluster.advertise = None;
         let standin = standin::choose_model(&flags.model, &mut config).await?;
         // the stand-in has no word for strangers: it answers Wayfarer's own prompts only
         if config.inference.model != wayfarer_standin::server::MODEL {
@@ -165,7 +166,6 @@ impl Cluster {
             egress: local::egress(&config, Some(worlds.addr())),
             today: day.to_string(),
             worker: local::worker_name(),
-            listen: LOOPBACK.ip(),
             config,
         };
         let running = match roles::start(&Role::ALL, &wiring).await {
