@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 use wayfarer_core::prompt::{ModelRole, SchemaMode};
 
 /// All sections.
@@ -180,6 +181,12 @@ impl Inference {
             price_out_per_million: own.price_out_per_million.unwrap_or(self.price_out_per_million),
             json_schema: own.json_schema.unwrap_or(self.json_schema),
         }
+    }
+
+    /// The bound of a call to the endpoint that may take longest.
+    pub fn longest_timeout(&self) -> Duration {
+        let seconds = ModelRole::ALL.into_iter().map(|role| self.endpoint_of(role).timeout_seconds).max();
+        Duration::from_secs(seconds.unwrap_or(self.timeout_seconds))
     }
 
     /// Whether some role has no endpoint, so that the stand-in model must be started for it.

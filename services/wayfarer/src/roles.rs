@@ -19,10 +19,8 @@ use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
 
-/// An order may take a model call with all its retries, an action and an observation.
-const STEP_TIMEOUT: Duration = Duration::from_secs(240);
-/// A model call with all its retries.
-const MODEL_TIMEOUT: Duration = Duration::from_secs(200);
+/// How much longer a caller waits than the callee may take: the wire's share.
+const LONGER: Duration = Duration::from_secs(10);
 /// How often the addresses of roles are read again.
 const DISCOVERY_EVERY: Duration = Duration::from_secs(1);
 /// No bound on what is spent.
@@ -126,6 +124,26 @@ pub struct Wiring {
     pub worker: String,
 }
 
+/// How long roles wait for each other: nobody gives up before whom it asked has.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    /// For the pool of models.
+    model_call: Duration,
+    /// For a browser farm.
+    browser: SupplyOptions,
+    /// For a surfer.
+    order: Duration,
+}
+
+impl Waits {
+    fn of(inference: &Inference) -> Self {
+        let model_call = wayfarer_inference::longest_call(inference) + LONGER;
+        let browser = SupplyOptions::default();
+        let browser_call = browser.call_timeout + browser.acquire_wait;
+        Self { model_call, browser, order: wayfarer_websurfer::longest_order(model_call, browser_call) + LONGER }
+    }
+}
+
 type RoleTask = (Role, JoinHandle<Result<()>>);
 
 /// Roles that run.
@@ -172,8 +190,9 @@ impl Running {
         let log: Arc<dyn EventLog> = Arc::new(NatsEventLog::new(wiring.bus.clone()));
         let follower = Arc::new(RunFollower::new(wiring.bus.clone()));
         let registry = Registry::new(wiring.redis.clone());
-        let model: Arc<dyn Model> = Arc::new(GrpcModel::new(self.find(&registry, Role::Inference).await, MODEL_TIMEOUT));
-        let browsers = Arc::new(GrpcBrowserSupply::new(self.find(&registry, Role::BrowserFarm).await, SupplyOptions::default()));
+        let waits = Waits::of(&config.inference);
+        let model: Arc<dyn Model> = Arc::new(GrpcModel::new(self.find(&registry, Role::Inference).await, waits.model_call));
+        let browsers = Arc::new(GrpcBrowserSupply::new(self.find(&registry, Role::BrowserFarm).await, waits.browser));
         let stop = self.stop_workers.clone();
         match role {
             Role::Inference => {
@@ -229,7 +248,7 @@ impl Running {
                     model,
                     stores: wiring.stores.clone(),
                     slots: config.solver.slots,
-                    step_timeout: STEP_TIMEOUT,
+                    step_timeout: waits.order,
                     worker: wiring.worker.clone(),
                     today: wiring.today.clone(),
                 };
@@ -422,4 +441,24 @@ fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
         sessions_per_browser: config.farm.sessions_per_browser,
         no_sandbox: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wayfarer_config::EndpointOverride;
+
+    #[test]
+    fn callers_wait_longer_than_the_slowest_configured_endpoint_may_take() {
+        let slow = EndpointOverride { timeout_seconds: Some(300), ..EndpointOverride::default() };
+        let inference = Inference { roles: [("surf".to_owned(), slow)].into(), ..Inference::default() };
+
+        let waits = Waits::of(&inference);
+
+        // a place at the endpoint, then the call
+        assert!(waits.model_call > Duration::from_secs(2 * 300));
+        // two questions of three turns, then the page
+        assert!(waits.order > waits.model_call * 6 + waits.browser.call_timeout);
+        assert!(Waits::of(&Inference::default()).model_call < waits.model_call);
+    }
 }
