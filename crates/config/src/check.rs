@@ -38,8 +38,18 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     for (key, budget) in [
         ("inference.run_budget_usd", config.inference.run_budget_usd),
         ("inference.attempt_budget_usd", config.inference.attempt_budget_usd),
+        ("budgets.cost_usd", config.budgets.cost_usd),
     ] {
         holds(key, budget.is_finite() && budget >= 0.0, "must be US dollars, or 0 for no bound")?;
+    }
+
+    for (key, budget) in [
+        ("budgets.steps", u64::from(config.budgets.steps)),
+        ("budgets.seconds", config.budgets.seconds),
+        ("budgets.tokens", config.budgets.tokens),
+        ("budgets.env_attempts", u64::from(config.budgets.env_attempts)),
+    ] {
+        holds(key, budget > 0, "must be 1 or more")?;
     }
 
     for name in config.inference.roles.keys() {

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 use wayfarer_core::prompt::{ModelRole, SchemaMode};
+use wayfarer_core::run;
 
 /// All sections.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub struct Config {
     pub farm: Farm,
     /// What browsers may reach beyond the public internet.
     pub egress: Egress,
+    /// Bounds of an attempt, for runs that are made here.
+    pub budgets: Budgets,
     /// Attempts at the same time in one process.
     pub solver: Slots,
     /// Attempts judged at the same time in one process.
@@ -189,6 +192,12 @@ impl Inference {
         Duration::from_secs(seconds.unwrap_or(self.timeout_seconds))
     }
 
+    /// Whether some role's model has a price; without one dollars are not counted.
+    pub fn has_price(&self) -> bool {
+        let mut endpoints = ModelRole::ALL.into_iter().map(|role| self.endpoint_of(role));
+        endpoints.any(|endpoint| endpoint.price_in_per_million > 0.0 || endpoint.price_out_per_million > 0.0)
+    }
+
     /// Whether some role has no endpoint, so that the stand-in model must be started for it.
     pub fn needs_standin(&self) -> bool {
         ModelRole::ALL.into_iter().any(|role| self.endpoint_of(role).base_url.is_empty())
@@ -239,6 +248,38 @@ pub struct Egress {
     pub allow_hosts: Vec<String>,
     /// Host → address that stands for it, whatever DNS says.
     pub resolve: BTreeMap<String, SocketAddr>,
+}
+
+/// Bounds of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budgets {
+    /// Steps.
+    pub steps: u32,
+    /// Re-plans.
+    pub replans: u32,
+    /// Wall-clock seconds.
+    pub seconds: u64,
+    /// Tokens, sent and received.
+    pub tokens: u64,
+    /// US dollars; 0 is no bound.
+    pub cost_usd: f64,
+    /// Attempts that environment failures may cost a task.
+    pub env_attempts: u32,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        let run::Budgets { steps, replans, seconds, tokens, cost_usd, env_attempts } = run::Budgets::default();
+        Self { steps, replans, seconds, tokens, cost_usd, env_attempts }
+    }
+}
+
+impl From<&Budgets> for run::Budgets {
+    fn from(section: &Budgets) -> Self {
+        let Budgets { steps, replans, seconds, tokens, cost_usd, env_attempts } = *section;
+        Self { steps, replans, seconds, tokens, cost_usd, env_attempts }
+    }
 }
 
 /// How much one process of a role does at the same time.

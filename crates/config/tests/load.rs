@@ -63,6 +63,8 @@ fn every_fault_names_its_line_and_its_key() {
         ("[farm]\nmax_sessions = 0\n", "w.toml:2: `farm.max_sessions` must be from 1 to 10000"),
         ("[cluster]\nadvertise = \"0.0.0.0\"\n", "w.toml:2: `cluster.advertise` must be a host name"),
         ("[cluster]\nadvertise = \"node-1:7410\"\n", "w.toml:2: `cluster.advertise` must be a host name"),
+        ("[budgets]\nsteps = 0\n", "w.toml:2: `budgets.steps` must be 1 or more"),
+        ("[budgets]\ncost_usd = -1.0\n", "w.toml:2: `budgets.cost_usd` must be US dollars"),
         ("[inference.roles.surfer]\nmodel = \"x\"\n", "w.toml:1: `inference.roles.surfer` is no role"),
         ("[inference]\napi_key_env = \"sk-123\"\n", "w.toml:2: `inference.api_key_env` must be the name"),
         ("[inference.roles.surf]\n\nbase_url = \"localhost:1\"\n", "w.toml:3: `inference.roles.surf.base_url` must be a URL"),

@@ -107,6 +107,9 @@ pub struct Generate {
     /// The model.
     #[command(flatten)]
     pub model: ModelFlags,
+    /// Bounds of an attempt.
+    #[command(flatten)]
+    pub budget: BudgetFlags,
     /// Share of critical points that the simulated user approves (0 to 1).
     #[arg(long, default_value_t = 0.5, value_name = "SHARE", help_heading = "Simulated user")]
     pub approve: f64,
@@ -144,6 +147,27 @@ pub struct ModelFlags {
     /// How the stand-in fails.
     #[command(flatten)]
     pub faults: FaultFlags,
+}
+
+/// Bounds of one attempt; what is not given is as configured in `[budgets]`.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Budget of an attempt")]
+pub struct BudgetFlags {
+    /// Steps (100 unless configured otherwise).
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u32>,
+    /// Re-plans (3).
+    #[arg(long, value_name = "N")]
+    pub max_replans: Option<u32>,
+    /// Wall-clock seconds (900).
+    #[arg(long, value_name = "SECONDS")]
+    pub max_seconds: Option<u64>,
+    /// Tokens, sent and received (2,000,000).
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
+    /// US dollars (5); 0 is no bound. It needs prices: inference.price_in_per_million and price_out_per_million.
+    #[arg(long, value_name = "USD")]
+    pub max_cost_usd: Option<f64>,
 }
 
 /// How the stand-in fails on demand.
@@ -219,6 +243,9 @@ pub enum RunCommand {
         /// Every draw of the run follows from it.
         #[arg(long, default_value_t = 7)]
         seed: u64,
+        /// Bounds of an attempt.
+        #[command(flatten)]
+        budget: BudgetFlags,
     },
     /// List runs.
     List {

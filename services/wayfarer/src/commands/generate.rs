@@ -1,5 +1,6 @@
 //! `wayfarer generate`: seeds to verified trajectories, all roles in this process.
 
+use crate::budget;
 use crate::cli::Generate;
 use crate::commands::standin;
 use crate::exit::{Exit, WrongUsage};
@@ -38,7 +39,7 @@ pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
     let machinery = Machinery::claim(&flags.out)?;
     let store = Store::open(&flags.out)?;
     refuse_full_disk(&store)?;
-    let spec = spec_of(&flags, &lines, &store).await?;
+    let spec = spec_of(&flags, &lines, &config, &store).await?;
     if let Ok(summary) = store.get_document::<Summary>("summary.json").await
         && summary.complete
         && summary.run_id == spec.run
@@ -47,6 +48,9 @@ pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
         return report(&flags, &summary);
     }
 
+    if let Some(warning) = budget::uncounted(&flags.budget, &config) {
+        eprintln!("warning: {warning}");
+    }
     let progress = Progress::new(flags.quiet);
     let stopped = stop::requested();
     let mut cluster = Cluster::start(&flags, config, &machinery, &store, &spec).await?;
@@ -101,7 +105,7 @@ fn refuse_full_disk(store: &Store) -> Result<()> {
 }
 
 /// The run of this folder: the one that is there, if it was made from the same input, or a new one.
-async fn spec_of(flags: &Generate, lines: &[SeedLine], store: &Store) -> Result<RunSpec> {
+async fn spec_of(flags: &Generate, lines: &[SeedLine], config: &Config, store: &Store) -> Result<RunSpec> {
     let existing: Option<RunSpec> = store.get_document("run.json").await.ok();
     let wanted = Wanted {
         run: existing.as_ref().map_or_else(local::new_run_id, |spec| spec.run.clone()),
@@ -109,13 +113,14 @@ async fn spec_of(flags: &Generate, lines: &[SeedLine], store: &Store) -> Result<
         strategies: flags.strategies.clone(),
         attempts: flags.attempts,
         seed: flags.seed,
+        budgets: (&config.budgets).into(),
         consent: ConsentPolicy { approve: flags.approve, deny: 1.0 - flags.approve, follow_up: flags.follow_up },
         now_unix_ms: existing.as_ref().map_or_else(local::now_unix_ms, |spec| spec.created_unix_ms),
     };
     let spec = plan(lines, &wanted)?;
     match existing {
         Some(existing) if existing != spec => bail!(
-            "{} holds run {} that was made from other seeds or flags; give the same ones to resume it, or another --out",
+            "{} holds run {} that was made from other seeds, flags or budgets; give the same ones to resume it, or another --out",
             flags.out.display(),
             existing.run
         ),

@@ -1,6 +1,7 @@
 //! `wayfarer up`: roles as a service over given NATS and Redis.
 
-use crate::cli::Up;
+use crate::budget;
+use crate::cli::{BudgetFlags, Up};
 use crate::endpoint;
 use crate::exit::{Exit, WrongUsage};
 use crate::local;
@@ -68,6 +69,9 @@ pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
             !config.inference.needs_standin(),
             "the role inference needs a model endpoint: give --model URL, or start `wayfarer standin` and give --model http://127.0.0.1:7411/v1"
         );
+    }
+    if let Some(warning) = budget::uncounted(&BudgetFlags::default(), &config) {
+        tracing::warn!("{warning}");
     }
     let worker = local::worker_name();
     let bus = Bus::connect(&config.cluster.nats_url, local::bus_options(ACK_WAIT)).await?;
