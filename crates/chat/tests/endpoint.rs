@@ -91,7 +91,7 @@ async fn a_passing_fault_is_retried_and_the_reply_is_priced() {
 
 #[tokio::test]
 async fn a_server_that_does_not_count_is_estimated() {
-    let (options, server) = start(|_, _| Json(json!({"choices": [{"message": {"content": "12345678"}}]})).into_response()).await;
+    let (options, _server) = start(|_, _| Json(json!({"choices": [{"message": {"content": "12345678"}}]})).into_response()).await;
 
     let reply = HttpModel::new(options).unwrap().generate(question()).await.unwrap();
 
