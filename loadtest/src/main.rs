@@ -2,6 +2,7 @@
 
 mod scripted;
 mod step;
+mod worlds;
 
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What a world costs: a fresh instance with its first page, beside a page of one that lives, and the memory of many.
+    Worlds {
+        /// Instances of each world.
+        #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        instances: u32,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 fn main() -> std::process::ExitCode {
@@ -40,6 +50,7 @@ fn main() -> std::process::ExitCode {
     let done = runtime.block_on(async {
         match Cli::parse().command {
             Command::Step { attempts, steps, json } => step::measure(attempts, steps, json).await,
+            Command::Worlds { instances, json } => worlds::measure(instances, json).await,
         }
     });
     match done {

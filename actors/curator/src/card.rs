@@ -49,7 +49,7 @@ pub fn dataset_card(summary: &Summary, models: &[String]) -> String {
          | | |\n|---|---|\n\
          | tasks | {} |\n| accepted | {} |\n| rejected | {} |\n| invalid task | {} |\n| dead-lettered | {} |\n\
          | attempts | {} ({} ended by the environment) |\n| steps | {} |\n| model calls | {} |\n\
-         | tokens | {} sent, {} received |\n| cost | ${:.4} |\n\
+         | tokens | {} sent, {} received |\n| cost | {} |\n\
          | critical points | {} met: {} stopped, {} approved, {} denied |\n",
         summary.tasks_in,
         summary.accepted,
@@ -62,7 +62,7 @@ pub fn dataset_card(summary: &Summary, models: &[String]) -> String {
         summary.model_calls,
         summary.prompt_tokens,
         summary.completion_tokens,
-        summary.cost_usd,
+        if summary.usage().is_unpriced() { "unpriced".to_owned() } else { format!("${:.4}", summary.cost_usd) },
         summary.critical_points.reached,
         summary.critical_points.stopped,
         summary.critical_points.approved,

@@ -6,18 +6,18 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use wayfarer_actor_verifier::opinion::Judged;
-use wayfarer_actor_verifier::{VerifierDeps, critical, evidence, multimodal, record, rubric, verdict, verify};
+use wayfarer_actor_verifier::{VerifierDeps, critical, evidence, multimodal, record, rubric, universal, verdict, verify};
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError, Part, Speaker};
 use wayfarer_core::action::{Effect, Status, Target};
 use wayfarer_core::critical_point::{CriticalPointRecord, GateDecision, UserDecision};
 use wayfarer_core::ledger::Ledger;
 use wayfarer_core::observation::{Rect, Scroll, Settle, Viewport};
 use wayfarer_core::outcome::Budget;
-use wayfarer_core::prompt::judge::{Cited, Criterion, Earned};
+use wayfarer_core::prompt::judge::{Cited, Criterion, Earned, PassFail};
 use wayfarer_core::surf::SurfedStep;
 use wayfarer_core::task::Lineage;
 use wayfarer_core::trajectory::{DecisionRecord, SCHEMA_VERSION, Step};
-use wayfarer_core::verdict::{CriterionScore, Decision, Evidence, Judge, VerdictPolicy};
+use wayfarer_core::verdict::{CriterionScore, Decision, Evidence, FailureClass, Judge, VerdictPolicy};
 use wayfarer_core::{
     Action, AttemptId, BlobHash, Category, Epoch, Mark, Observation, Opinion, Outcome, RunId, SeedId, StepIndex, Task, TaskId, TenantId,
     Trajectory, Usage, Verdict, gate,
@@ -148,12 +148,29 @@ fn content(prompt: &str, quote: &str) -> Value {
         "judge.rubric_score" => json!({"scores": [{"criterion": "price", "earned_points": 9.0, "reason": "r", "evidence": evidence}]}),
         "judge.key_points" => json!({"key_points": ["price of the Alpine Lamp"]}),
         "judge.screenshot_score" => json!({"reason": "r", "score": 4}),
-        "judge.alignment" | "judge.multimodal" => json!({"reasoning": "r", "evidence": evidence, "pass": true, "first_failure": null}),
+        "judge.relevance" => json!({"scores": [8]}),
+        "judge.criterion" => {
+            json!({"reason": "r", "condition_met": true, "beyond_control": false, "earned_points": 5, "evidence": evidence})
+        }
+        "judge.side_effects" => json!({"side_effects": []}),
+        "judge.efficiency" => json!({"reasoning": "r", "loops": [], "needless_steps": [], "score": 5}),
+        "judge.first_failure" => json!({"step": 1, "class": "selection", "why": "another lamp"}),
+        "judge.alignment" | "judge.multimodal" | "judge.outcome" => {
+            json!({"reasoning": "r", "evidence": evidence, "pass": true, "first_failure": null})
+        }
         other => panic!("nobody asked {other}"),
     }
 }
 
 async fn judged_by<F: Fn(&str) -> Value + Send + Sync + 'static>(
+    trajectory: &Trajectory,
+    reply: F,
+) -> (Verdict, Vec<String>, tempfile::TempDir) {
+    judged_under(VerdictPolicy::Legacy, trajectory, reply).await
+}
+
+async fn judged_under<F: Fn(&str) -> Value + Send + Sync + 'static>(
+    policy: VerdictPolicy,
     trajectory: &Trajectory,
     reply: F,
 ) -> (Verdict, Vec<String>, tempfile::TempDir) {
@@ -163,7 +180,7 @@ async fn judged_by<F: Fn(&str) -> Value + Send + Sync + 'static>(
         store.put_blob(bytes::Bytes::from(page.visible_text.clone())).await.unwrap();
     }
     let model = Arc::new(Script { reply, asked: Mutex::default() });
-    let deps = VerifierDeps { model: model.clone(), store, policy: VerdictPolicy::Legacy, votes: 1 };
+    let deps = VerifierDeps { model: model.clone(), store, policy, votes: 3 };
     let verdict = verify(&deps, trajectory, 1).await.unwrap();
     verify(&deps, trajectory, 2).await.unwrap();
     let asked = model.asked.lock().unwrap().clone();
@@ -186,6 +203,79 @@ async fn a_right_attempt_is_accepted_with_evidence_and_one_rubric_for_all_judgin
     assert!(asked.contains(&"judge.multimodal 2".to_owned()), "{asked:?}");
     assert_eq!(verdict.judge_model, "script");
     assert_eq!(verdict.usage.model_calls, 7);
+}
+
+#[tokio::test]
+async fn the_universal_verdict_hears_its_own_judges_and_votes() {
+    let (verdict, asked, _folder) =
+        judged_under(VerdictPolicy::Universal, &lamp_trajectory(), |prompt| content(prompt, "alpine lamp price $89.00")).await;
+
+    assert_eq!(verdict.decision, Decision::Accepted, "{verdict:#?}");
+    assert_eq!(
+        verdict.opinions.iter().map(|opinion| opinion.judge).collect::<Vec<_>>(),
+        [Judge::Process, Judge::Outcome, Judge::SideEffects, Judge::Efficiency, Judge::CriticalPoint]
+    );
+    assert_eq!((verdict.process_score, verdict.outcome_score, verdict.policy), (1.0, 1.0, VerdictPolicy::Universal));
+    assert!(verdict.opinions.iter().all(|opinion| !opinion.evidence.is_empty()));
+    let of = |name: &str| asked.iter().filter(|prompt| prompt.starts_with(name)).count();
+    assert_eq!((of("judge.relevance 1"), of("judge.outcome 2"), of("judge.first_failure")), (4, 6, 0), "judged twice: {asked:?}");
+}
+
+#[tokio::test]
+async fn a_grave_side_effect_rejects_a_right_result_and_says_where_it_began() {
+    let reply = |prompt: &str| match prompt {
+        "judge.side_effects" => {
+            json!({"side_effects": [{"what": "joined a club", "weight": 0.9, "evidence": [{"step": 1, "quote": "Alpine Lamp"}]},
+                {"what": "made up", "weight": 1.0, "evidence": [{"step": 1, "quote": "nobody reads this"}]}]})
+        }
+        other => content(other, "price $89.00"),
+    };
+    let (verdict, _, _folder) = judged_under(VerdictPolicy::Universal, &lamp_trajectory(), reply).await;
+
+    let Decision::Rejected { why, first_failure } = &verdict.decision else { panic!("accepted") };
+    assert!(why.contains("joined a club") && !why.contains("made up"), "{why}");
+    assert_eq!(*first_failure, Some(1));
+    assert_eq!(verdict.process_score, 1.0, "how well it was done is apart");
+    assert_eq!(verdict.failure.as_ref().map(|failure| failure.class), Some(FailureClass::Selection));
+}
+
+#[tokio::test]
+async fn judges_that_disagree_reject_and_call_a_person() {
+    let reply = |prompt: &str| match prompt {
+        "judge.efficiency" => json!({"reasoning": "r", "loops": ["1-2"], "needless_steps": [1], "score": 2}),
+        other => content(other, "price $89.00"),
+    };
+    let (verdict, _, _folder) = judged_under(VerdictPolicy::Both, &lamp_trajectory(), reply).await;
+    assert!(matches!(verdict.decision, Decision::Rejected { .. }) && verdict.disputed, "{verdict:#?}");
+
+    let (verdict, _, _folder) = judged_under(VerdictPolicy::Both, &lamp_trajectory(), |prompt| content(prompt, "price $89.00")).await;
+    assert!(verdict.decision == Decision::Accepted && !verdict.disputed);
+}
+
+#[test]
+fn what_nobody_could_help_and_what_does_not_apply_is_not_charged() {
+    let finding = |max_points, earned_points, condition_met, beyond_control| universal::Finding {
+        max_points,
+        earned_points,
+        condition_met,
+        beyond_control,
+    };
+    let score = |findings: &[universal::Finding]| universal::score(findings);
+
+    assert_eq!(score(&[finding(6, 3.0, true, false), finding(2, 2.0, true, false)]), 0.625);
+    assert_eq!(score(&[finding(6, 6.0, true, false), finding(4, 0.0, true, true), finding(9, 0.0, false, false)]), 1.0);
+    assert_eq!(score(&[finding(6, 0.0, true, false), finding(4, 4.0, true, true)]), 0.4, "what was earned all the same counts");
+    assert_eq!(score(&[]), 1.0);
+}
+
+#[test]
+fn a_draw_is_a_no() {
+    let vote = |pass| PassFail { reasoning: format!("{pass}"), evidence: Vec::new(), pass, first_failure: None };
+    for (votes, passes) in [(vec![true, false], false), (vec![true, false, true], true), (vec![false, false, true], false), (vec![], false)]
+    {
+        let winner = universal::majority(votes.iter().copied().map(vote).collect());
+        assert_eq!(winner.pass, passes, "{votes:?}");
+    }
 }
 
 #[tokio::test]
@@ -244,7 +334,7 @@ fn every_opinion_must_pass_on_evidence() {
     let judges = [Judge::Alignment, Judge::Rubric, Judge::Multimodal, Judge::CriticalPoint];
     for (row, accepted, outcome_score, first) in rows {
         let judged = judges.iter().zip(row).map(|(judge, (pass, grounded, step))| opinion(*judge, pass, grounded, step)).collect();
-        let verdict = verdict::combine(3, &Outcome::Answered, judged);
+        let verdict = verdict::combine(3, VerdictPolicy::Legacy, &Outcome::Answered, judged);
         assert_eq!(verdict.decision == Decision::Accepted, accepted, "{row:?}");
         if let Decision::Rejected { first_failure, .. } = verdict.decision {
             assert_eq!(first_failure, first);
@@ -331,6 +421,20 @@ proptest! {
             prop_assert_eq!(left_out_better, 0);
         } else {
             prop_assert_eq!(kept.len(), scores.len().min(1));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_screenshots_of_a_criterion_are_few_in_order_and_never_far_behind(ratings in prop::collection::vec(0u8..=10, 0..40)) {
+        let kept = universal::select(&ratings);
+        prop_assert!(kept.windows(2).all(|pair| pair[0] < pair[1]) && kept.len() <= universal::MAX_SHOTS);
+        prop_assert_eq!(kept.is_empty(), ratings.is_empty());
+        if let Some(high) = ratings.iter().copied().filter(|rating| *rating >= 6).min() {
+            prop_assert!(kept.iter().all(|at| ratings[*at] >= 5 || high - ratings[*at] <= 2));
+            let best = ratings.iter().copied().max().unwrap();
+            prop_assert!(kept.iter().any(|at| ratings[*at] == best));
         }
     }
 }

@@ -21,8 +21,8 @@ use wayfarer_core::surf::{SurfOpen, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{Action, BlobHash, Epoch, Usage, gate, view};
 
 const ACT: PromptFile = PromptFile(include_str!("../prompts/act.md"));
-/// Times that the model may call a tool that cannot be done before the step counts as failed.
-const CALL_TRIES: u32 = 2;
+/// Times that the model may call a tool that cannot be done before the step counts as failed: as many questions a step may take.
+pub(crate) const CALL_TRIES: u32 = 2;
 
 /// The surfer's memory of one attempt.
 pub(crate) struct Surf {

@@ -1,12 +1,13 @@
 //! The actor of one attempt's session, and the handle to it.
 
-use crate::act::Surf;
+use crate::act::{CALL_TRIES, Surf};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, SessionSpec};
 use wayfarer_chat::Model;
+use wayfarer_chat::ask::TURNS;
 use wayfarer_core::Usage;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
@@ -17,6 +18,17 @@ use wayfarer_store::Store;
 const ACQUIRE_BOUND: Duration = Duration::from_secs(120);
 /// How long closing may take before the actor is killed; the session is then closed in the background.
 const CLOSE_BOUND: Duration = Duration::from_secs(10);
+
+/// For what takes time in a step beside the model and the browser: the picture, the store.
+const AROUND_A_STEP: Duration = Duration::from_secs(10);
+
+/// How long an order may take when everything is as slow as it may be: opening waits for a session and its page, a step for its questions
+/// with their error turns and for the page. Who gives the order must wait longer than that.
+pub fn longest_order(model_call: Duration, browser_call: Duration) -> Duration {
+    let opening = ACQUIRE_BOUND + browser_call * 2;
+    let step = model_call * (CALL_TRIES * TURNS) + browser_call;
+    opening.max(step) + AROUND_A_STEP
+}
 
 /// What a surfer works with.
 #[derive(Clone)]

@@ -13,4 +13,4 @@ mod testing;
 pub mod tools;
 pub mod translate;
 
-pub use actor::{SurferDeps, SurferHandle};
+pub use actor::{SurferDeps, SurferHandle, longest_order};

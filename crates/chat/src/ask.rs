@@ -7,8 +7,8 @@ use bytes::Bytes;
 use wayfarer_core::Usage;
 use wayfarer_core::prompt::Ask;
 
-/// Replies that are tried to be read before a question fails.
-const TURNS: u32 = 3;
+/// Replies that are tried to be read before a question fails: as many calls a question may take.
+pub const TURNS: u32 = 3;
 /// Bound of a reply; the longest ones (a rubric's scores with evidence) need about a third.
 const MAX_REPLY_TOKENS: u32 = 4096;
 /// Warmth of the turns after a failure: greedy decoding would repeat it.
@@ -43,7 +43,7 @@ pub enum AskError {
     Model(#[from] ModelError),
     /// Replies came, but none could be read, after repair and error turns.
     #[error(
-        "the model's reply to {prompt} could not be read after {turns} turns: {why}; use a model that keeps to JSON, or set json_schema = true for its endpoint"
+        "the model's reply to {prompt} could not be read after {turns} turns: {why}; use a model that keeps to JSON, or set json_schema = \"on\" for its endpoint"
     )]
     Unreadable {
         /// The prompt.

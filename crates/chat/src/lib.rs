@@ -4,6 +4,7 @@
 //! inference pool, or that pool over gRPC. Rendering (`prompt.rs`) and reading replies (`read.rs`) are pure.
 
 pub mod ask;
+mod dialect;
 pub mod model;
 pub mod openai;
 mod prompt;

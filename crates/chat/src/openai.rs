@@ -2,8 +2,10 @@
 //! speak it.
 //!
 //! Everything is bounded: the whole call (retries included) by the timeout, the reply by its size, retries by their number. What an
-//! endpoint says in an error is cut and rid of the key before it goes anywhere.
+//! endpoint says in an error is cut and rid of the key before it goes anywhere. What it refuses of a request's parameters is said
+//! otherwise (`dialect.rs`), and remembered once that was answered.
 
+use crate::dialect::Dialect;
 use crate::model::{ChatReply, ChatRequest, Model, ModelError};
 use crate::secret::Secret;
 use crate::wire;
@@ -11,8 +13,10 @@ use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::hash::{BuildHasher, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
+use wayfarer_core::prompt::SchemaMode;
 
 /// The biggest reply that is read: 4096 tokens are about 16 KiB, thoughts of a reasoning model some more.
 const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
@@ -44,8 +48,8 @@ pub struct HttpModelOptions {
     pub price_in_per_million: f64,
     /// US dollars per million tokens received.
     pub price_out_per_million: f64,
-    /// Send the reply's schema as `response_format`; not every server knows it.
-    pub json_schema: bool,
+    /// Whether the reply's schema is sent as `response_format`; not every server knows it.
+    pub json_schema: SchemaMode,
 }
 
 impl Default for HttpModelOptions {
@@ -59,7 +63,7 @@ impl Default for HttpModelOptions {
             retries: 3,
             price_in_per_million: 0.0,
             price_out_per_million: 0.0,
-            json_schema: false,
+            json_schema: SchemaMode::Auto,
         }
     }
 }
@@ -72,6 +76,8 @@ pub struct HttpModel {
     /// The base URL as errors may show it: without user, password and query.
     endpoint: String,
     client: reqwest::Client,
+    /// What it has turned out to want, for all clones.
+    dialect: Arc<Mutex<Dialect>>,
 }
 
 /// How one request went.
@@ -81,6 +87,11 @@ enum Tried {
     MayPass {
         why: String,
         pause: Option<Duration>,
+    },
+    /// The request does not fit; what the endpoint says may name the parameter that does not.
+    Unfit {
+        said: String,
+        error: ModelError,
     },
     Refused(ModelError),
 }
@@ -95,7 +106,8 @@ impl HttpModel {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|error| ModelError::Down { endpoint: endpoint.clone(), why: chain(&error) })?;
-        Ok(Self { options, completions, endpoint, client })
+        let dialect = Arc::new(Mutex::new(Dialect::new(options.json_schema)));
+        Ok(Self { options, completions, endpoint, client, dialect })
     }
 
     /// How it was configured.
@@ -122,7 +134,11 @@ impl HttpModel {
         if !status.is_success() {
             let said = read_bounded(response, MAX_ERROR_BYTES).await.map_or_else(|why| why, |bytes| lossy(&bytes));
             let what = self.told(&format!("HTTP {status}: {said}"));
-            return if may_pass(status) { Tried::MayPass { why: what, pause } } else { Tried::Refused(self.nonsense(what)) };
+            return match status {
+                _ if may_pass(status) => Tried::MayPass { why: what, pause },
+                StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Tried::Unfit { said, error: self.nonsense(what) },
+                _ => Tried::Refused(self.nonsense(what)),
+            };
         }
         match read_bounded(response, MAX_REPLY_BYTES + 1).await {
             Err(why) => Tried::MayPass { why: self.told(&why), pause: None },
@@ -138,19 +154,34 @@ impl HttpModel {
 
     async fn try_often(&self, request: &ChatRequest, tries: &mut u32, last: &mut Option<String>) -> Result<ChatReply, ModelError> {
         let started = Instant::now();
-        let body = wire::body(&self.options.model, request, self.options.json_schema);
+        let mut dialect = *self.dialect();
+        let mut body = wire::body(&self.options.model, request, dialect);
+        let mut faults = 0;
         loop {
             *tries += 1;
             let (why, pause) = match self.try_once(&body).await {
-                Tried::Answered(completion) => return self.reply(&completion, request, *tries, started),
+                Tried::Answered(completion) => {
+                    self.remember(dialect);
+                    return self.reply(&completion, request, *tries, started);
+                }
                 Tried::Refused(error) => return Err(error),
+                Tried::Unfit { said, error } => match dialect.after_refusal(&body, &said, self.options.json_schema) {
+                    None => return Err(error),
+                    Some(next) => {
+                        tracing::info!(endpoint = self.endpoint, refused = %error, "a parameter is said otherwise");
+                        dialect = next;
+                        body = wire::body(&self.options.model, request, dialect);
+                        continue;
+                    }
+                },
                 Tried::MayPass { why, pause } => (why, pause),
             };
             let down = |why: String| ModelError::Down { endpoint: self.endpoint.clone(), why };
-            if *tries > self.options.retries {
+            faults += 1;
+            if faults > self.options.retries {
                 return Err(down(format!("{why}; {tries} tries")));
             }
-            let pause = pause.unwrap_or_else(|| backoff(*tries, jitter()));
+            let pause = pause.unwrap_or_else(|| backoff(faults, jitter()));
             if started.elapsed() + pause >= self.options.timeout {
                 return Err(down(format!("{why}; the next try, in {} s, would be past the timeout", pause.as_secs())));
             }
@@ -170,6 +201,16 @@ impl HttpModel {
             latency_ms: started.elapsed().as_secs_f64() * 1000.0,
             text,
         })
+    }
+
+    fn dialect(&self) -> MutexGuard<'_, Dialect> {
+        self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Not before the endpoint has answered: a refusal may have blamed the wrong parameter.
+    fn remember(&self, dialect: Dialect) {
+        let mut known = self.dialect();
+        *known = known.merged(dialect);
     }
 
     fn nonsense(&self, what: String) -> ModelError {
@@ -228,9 +269,9 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Pause before try `tries + 1`: doubling, half of it drawn, so that many callers do not come back at once.
-fn backoff(tries: u32, draw: f64) -> Duration {
-    let full = FIRST_PAUSE.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
+/// Pause after so many faults: doubling, half of it drawn, so that many callers do not come back at once.
+fn backoff(faults: u32, draw: f64) -> Duration {
+    let full = FIRST_PAUSE.saturating_mul(1 << faults.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
     full.mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
 }
 
@@ -287,8 +328,8 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn pauses_grow_and_stay_bounded(tries in 1_u32..200, draw in 0.0_f64..1.0) {
-            let pause = backoff(tries, draw);
+        fn pauses_grow_and_stay_bounded(faults in 1_u32..200, draw in 0.0_f64..1.0) {
+            let pause = backoff(faults, draw);
             proptest::prop_assert!(pause >= FIRST_PAUSE / 2 && pause <= LONGEST_PAUSE);
         }
     }

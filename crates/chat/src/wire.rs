@@ -1,5 +1,6 @@
 //! The OpenAI chat-completions wire: request bodies and replies, without any I/O.
 
+use crate::dialect::{Bound, Dialect, Format, Temperature};
 use crate::model::{ChatRequest, Message, Part, Speaker};
 use base64::Engine;
 use serde::Deserialize;
@@ -11,19 +12,31 @@ const TOKENS_PER_PICTURE: u64 = 1105;
 /// Bytes of text per token where the server does not count.
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// The request body.
-pub(crate) fn body(model: &str, request: &ChatRequest, with_schema: bool) -> Value {
+/// Room for thoughts under `max_completion_tokens`: servers that want it count what a reasoning model thinks as part of its reply, and a
+/// bound that only fits the answer would cut it off before it begins.
+const TOKENS_FOR_THOUGHTS: u32 = 12_288;
+
+/// The request body, as the endpoint wants it.
+pub(crate) fn body(model: &str, request: &ChatRequest, dialect: Dialect) -> Value {
     let mut body = json!({
         "model": model,
         "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
-        "max_tokens": request.max_tokens,
-        "temperature": request.temperature,
     });
-    if with_schema
-        && let Some(schema) = &request.schema
-        && let Ok(parsed) = serde_json::from_str::<Value>(&schema.json)
-    {
-        body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": schema.name, "schema": parsed}});
+    match dialect.bound {
+        Bound::MaxTokens => body["max_tokens"] = json!(request.max_tokens),
+        Bound::MaxCompletionTokens => body["max_completion_tokens"] = json!(request.max_tokens.saturating_add(TOKENS_FOR_THOUGHTS)),
+    }
+    if dialect.temperature == Temperature::Asked {
+        body["temperature"] = json!(request.temperature);
+    }
+    if let Some(schema) = &request.schema {
+        match (dialect.format, serde_json::from_str::<Value>(&schema.json)) {
+            (Format::JsonSchema, Ok(parsed)) => {
+                body["response_format"] = json!({"type": "json_schema", "json_schema": {"name": schema.name, "schema": parsed}});
+            }
+            (Format::JsonObject, _) => body["response_format"] = json!({"type": "json_object"}),
+            _ => {}
+        }
     }
     body
 }

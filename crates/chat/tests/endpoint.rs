@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wayfarer_chat::{ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, ReplySchema, Scope, Secret, Speaker};
-use wayfarer_core::prompt::ModelRole;
+use wayfarer_core::prompt::{ModelRole, SchemaMode};
 use wayfarer_core::{RunId, TenantId};
 
 type Answer = fn(usize, &Value) -> Response;
@@ -75,7 +75,7 @@ async fn a_passing_fault_is_retried_and_the_reply_is_priced() {
             },
         )
         .await;
-    let options = HttpModelOptions { price_in_per_million: 2.0, price_out_per_million: 10.0, json_schema: true, ..options };
+    let options = HttpModelOptions { price_in_per_million: 2.0, price_out_per_million: 10.0, ..options };
 
     let reply = HttpModel::new(options).unwrap().generate(question()).await.unwrap();
 
@@ -91,13 +91,12 @@ async fn a_passing_fault_is_retried_and_the_reply_is_priced() {
 
 #[tokio::test]
 async fn a_server_that_does_not_count_is_estimated() {
-    let (options, server) = start(|_, _| Json(json!({"choices": [{"message": {"content": "12345678"}}]})).into_response()).await;
+    let (options, _server) = start(|_, _| Json(json!({"choices": [{"message": {"content": "12345678"}}]})).into_response()).await;
 
     let reply = HttpModel::new(options).unwrap().generate(question()).await.unwrap();
 
     assert_eq!(reply.usage.completion_tokens, 2);
     assert!(reply.usage.prompt_tokens > 500);
-    assert!(server.got.lock().unwrap()[0].1.get("response_format").is_none());
 }
 
 #[tokio::test]
@@ -143,4 +142,75 @@ async fn too_long_a_pause_or_no_server_is_down() {
     drop(gone);
     let error = HttpModel::new(HttpModelOptions { base_url, retries: 1, ..options }).unwrap().generate(question()).await.unwrap_err();
     assert!(matches!(&error, ModelError::Down { why, .. } if why.contains("2 tries")), "{error}");
+}
+
+/// As a hosted reasoning model says it.
+fn unsupported(parameter: &str, message: &str) -> Response {
+    let error = json!({"message": message, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"});
+    (StatusCode::BAD_REQUEST, Json(json!({"error": error}))).into_response()
+}
+
+#[tokio::test]
+async fn parameters_that_a_model_refuses_are_said_otherwise_and_remembered() {
+    let (options, server) = start(|_, body| {
+        if body.get("max_tokens").is_some() {
+            return unsupported("max_tokens", "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.");
+        }
+        if body.get("temperature").is_some() {
+            return unsupported("temperature", "'temperature' does not support 0.0 with this model. Only the default (1) is supported.");
+        }
+        Json(completion()).into_response()
+    })
+    .await;
+    let model = HttpModel::new(options).unwrap();
+
+    let first = model.generate(question()).await.unwrap();
+    let second = model.clone().generate(question()).await.unwrap();
+
+    assert_eq!((first.tries, second.tries), (3, 1));
+    let got = server.got.lock().unwrap();
+    let (_, body) = &got[3];
+    assert!(body["max_completion_tokens"].as_u64() > Some(100), "a reasoning model has room to think");
+    assert!(body.get("max_tokens").is_none() && body.get("temperature").is_none());
+    assert_eq!(body["response_format"]["type"], "json_schema", "what was not refused stays");
+}
+
+#[tokio::test]
+async fn a_server_without_schemas_gets_what_it_takes() {
+    let (options, server) = start(|_, body| match body["response_format"]["type"].as_str() {
+        Some("json_schema") => {
+            unsupported("response_format", "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.")
+        }
+        _ => Json(completion()).into_response(),
+    })
+    .await;
+    let with = |json_schema| HttpModel::new(HttpModelOptions { json_schema, ..options.clone() }).unwrap();
+
+    let auto = with(SchemaMode::Auto);
+    auto.generate(question()).await.unwrap();
+    auto.generate(question()).await.unwrap();
+    let insisted = with(SchemaMode::On).generate(question()).await.unwrap_err();
+    with(SchemaMode::Off).generate(question()).await.unwrap();
+
+    assert!(matches!(&insisted, ModelError::Nonsense { what, .. } if what.contains("response_format")), "{insisted}");
+    let got = server.got.lock().unwrap();
+    let formats: Vec<_> = got.iter().map(|(_, body)| body["response_format"]["type"].as_str()).collect();
+    assert_eq!(formats, [Some("json_schema"), Some("json_object"), Some("json_object"), Some("json_schema"), None]);
+}
+
+#[tokio::test]
+async fn a_refusal_that_names_what_cannot_be_helped_is_final_and_teaches_nothing() {
+    let (options, server) = start(|count, body| match count {
+        // whatever is sent: the parameter is not what is wrong
+        1 | 2 => (StatusCode::BAD_REQUEST, "messages must not speak of temperature").into_response(),
+        _ => Json(json!({"choices": [{"message": {"content": body["temperature"].to_string()}}]})).into_response(),
+    })
+    .await;
+    let model = HttpModel::new(options).unwrap();
+
+    let refused = model.generate(question()).await.unwrap_err();
+    let answered = model.generate(question()).await.unwrap();
+
+    assert!(matches!(&refused, ModelError::Nonsense { what, .. } if what.contains("must not speak")), "{refused}");
+    assert_eq!((answered.text.as_str(), server.got.lock().unwrap().len()), ("0.0", 3));
 }

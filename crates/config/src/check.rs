@@ -1,7 +1,8 @@
 //! Which values make sense. Values themselves are not repeated in errors: a URL may hold a password.
 
 use crate::Config;
-use url::Url;
+use std::net::IpAddr;
+use url::{Host, Url};
 use wayfarer_core::prompt::ModelRole;
 
 /// A key whose value makes no sense.
@@ -19,6 +20,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     is_url("cluster.redis_url", &config.cluster.redis_url, &["redis", "rediss", "redis+unix", "unix"])?;
     holds("cluster.store", !config.cluster.store.as_os_str().is_empty(), "is empty; name a folder")?;
 
+    if let Some(host) = &config.cluster.advertise {
+        holds("cluster.advertise", is_reachable(host), "must be a host name or an address that others can call, without a port")?;
+    }
+
     for (key, slots) in [
         ("inference.max_in_flight", config.inference.max_in_flight),
         ("farm.max_sessions", config.farm.max_sessions),
@@ -33,8 +38,18 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     for (key, budget) in [
         ("inference.run_budget_usd", config.inference.run_budget_usd),
         ("inference.attempt_budget_usd", config.inference.attempt_budget_usd),
+        ("budgets.cost_usd", config.budgets.cost_usd),
     ] {
         holds(key, budget.is_finite() && budget >= 0.0, "must be US dollars, or 0 for no bound")?;
+    }
+
+    for (key, budget) in [
+        ("budgets.steps", u64::from(config.budgets.steps)),
+        ("budgets.seconds", config.budgets.seconds),
+        ("budgets.tokens", config.budgets.tokens),
+        ("budgets.env_attempts", u64::from(config.budgets.env_attempts)),
+    ] {
+        holds(key, budget > 0, "must be 1 or more")?;
     }
 
     for name in config.inference.roles.keys() {
@@ -88,6 +103,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
 
 fn holds(key: &str, fits: bool, why: &str) -> Result<(), Fault> {
     if fits { Ok(()) } else { Err(Fault { key: key.to_owned(), why: why.to_owned() }) }
+}
+
+fn is_reachable(host: &str) -> bool {
+    host.parse::<IpAddr>().map_or_else(|_| matches!(Host::parse(host), Ok(Host::Domain(_))), |ip| !ip.is_unspecified())
 }
 
 fn is_url(key: &str, value: &str, schemes: &[&str]) -> Result<(), Fault> {

@@ -10,4 +10,6 @@ mod sections;
 
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX};
 pub use place::Place;
-pub use sections::{Cluster, Config, Egress, Endpoint, EndpointOverride, Farm, Gateway, Inference, JudgeSection, Slots, Telemetry};
+pub use sections::{
+    Budgets, Cluster, Config, Egress, Endpoint, EndpointOverride, Farm, Gateway, Inference, JudgeSection, Slots, Telemetry,
+};

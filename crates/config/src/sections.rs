@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use wayfarer_core::prompt::ModelRole;
+use std::time::Duration;
+use wayfarer_core::prompt::{ModelRole, SchemaMode};
+use wayfarer_core::run;
 use wayfarer_core::verdict::VerdictPolicy;
 
 /// All sections.
@@ -19,6 +21,8 @@ pub struct Config {
     pub farm: Farm,
     /// What browsers may reach beyond the public internet.
     pub egress: Egress,
+    /// Bounds of an attempt, for runs that are made here.
+    pub budgets: Budgets,
     /// Attempts at the same time in one process.
     pub solver: Slots,
     /// Judging.
@@ -59,11 +63,19 @@ pub struct Cluster {
     pub redis_url: String,
     /// Folder of trajectories and blobs.
     pub store: PathBuf,
+    /// Host name or address under which others reach this process; absent means the address that its faces listen on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advertise: Option<String>,
 }
 
 impl Default for Cluster {
     fn default() -> Self {
-        Self { nats_url: "nats://127.0.0.1:4222".into(), redis_url: "redis://127.0.0.1:6379".into(), store: "wayfarer-data".into() }
+        Self {
+            nats_url: "nats://127.0.0.1:4222".into(),
+            redis_url: "redis://127.0.0.1:6379".into(),
+            store: "wayfarer-data".into(),
+            advertise: None,
+        }
     }
 }
 
@@ -89,8 +101,8 @@ pub struct Inference {
     pub price_in_per_million: f64,
     /// US dollars per million tokens received.
     pub price_out_per_million: f64,
-    /// Send the reply's schema as `response_format`.
-    pub json_schema: bool,
+    /// Whether the reply's schema is sent as `response_format`.
+    pub json_schema: SchemaMode,
     /// US dollars that a run may spend on models; 0 is no bound.
     pub run_budget_usd: f64,
     /// Tokens (sent and received) that a run may spend; 0 is no bound.
@@ -115,7 +127,7 @@ impl Default for Inference {
             retries: 3,
             price_in_per_million: 0.0,
             price_out_per_million: 0.0,
-            json_schema: false,
+            json_schema: SchemaMode::Auto,
             run_budget_usd: 0.0,
             run_budget_tokens: 0,
             attempt_budget_usd: 0.0,
@@ -152,7 +164,7 @@ pub struct EndpointOverride {
     pub price_out_per_million: Option<f64>,
     /// See [`Inference::json_schema`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub json_schema: Option<bool>,
+    pub json_schema: Option<SchemaMode>,
 }
 
 /// An endpoint after defaults and overrides are put together.
@@ -173,7 +185,7 @@ pub struct Endpoint {
     /// See [`Inference::price_out_per_million`].
     pub price_out_per_million: f64,
     /// See [`Inference::json_schema`].
-    pub json_schema: bool,
+    pub json_schema: SchemaMode,
 }
 
 impl Inference {
@@ -191,6 +203,18 @@ impl Inference {
             price_out_per_million: own.price_out_per_million.unwrap_or(self.price_out_per_million),
             json_schema: own.json_schema.unwrap_or(self.json_schema),
         }
+    }
+
+    /// The bound of a call to the endpoint that may take longest.
+    pub fn longest_timeout(&self) -> Duration {
+        let seconds = ModelRole::ALL.into_iter().map(|role| self.endpoint_of(role).timeout_seconds).max();
+        Duration::from_secs(seconds.unwrap_or(self.timeout_seconds))
+    }
+
+    /// Whether some role's model has a price; without one dollars are not counted.
+    pub fn has_price(&self) -> bool {
+        let mut endpoints = ModelRole::ALL.into_iter().map(|role| self.endpoint_of(role));
+        endpoints.any(|endpoint| endpoint.price_in_per_million > 0.0 || endpoint.price_out_per_million > 0.0)
     }
 
     /// Whether some role has no endpoint, so that the stand-in model must be started for it.
@@ -243,6 +267,38 @@ pub struct Egress {
     pub allow_hosts: Vec<String>,
     /// Host → address that stands for it, whatever DNS says.
     pub resolve: BTreeMap<String, SocketAddr>,
+}
+
+/// Bounds of an attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budgets {
+    /// Steps.
+    pub steps: u32,
+    /// Re-plans.
+    pub replans: u32,
+    /// Wall-clock seconds.
+    pub seconds: u64,
+    /// Tokens, sent and received.
+    pub tokens: u64,
+    /// US dollars; 0 is no bound.
+    pub cost_usd: f64,
+    /// Attempts that environment failures may cost a task.
+    pub env_attempts: u32,
+}
+
+impl Default for Budgets {
+    fn default() -> Self {
+        let run::Budgets { steps, replans, seconds, tokens, cost_usd, env_attempts } = run::Budgets::default();
+        Self { steps, replans, seconds, tokens, cost_usd, env_attempts }
+    }
+}
+
+impl From<&Budgets> for run::Budgets {
+    fn from(section: &Budgets) -> Self {
+        let Budgets { steps, replans, seconds, tokens, cost_usd, env_attempts } = *section;
+        Self { steps, replans, seconds, tokens, cost_usd, env_attempts }
+    }
 }
 
 /// How much one process of a role does at the same time.

@@ -151,6 +151,18 @@ pub struct Summary {
     pub complete: bool,
 }
 
+impl Summary {
+    /// What its model calls cost.
+    pub fn usage(&self) -> Usage {
+        Usage {
+            model_calls: self.model_calls,
+            prompt_tokens: self.prompt_tokens,
+            completion_tokens: self.completion_tokens,
+            cost_usd: self.cost_usd,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum TaskState {
     Waiting,

@@ -16,6 +16,13 @@ pub struct Usage {
     pub cost_usd: f64,
 }
 
+impl Usage {
+    /// Models answered, but no price is known: the dollars say nothing.
+    pub fn is_unpriced(&self) -> bool {
+        self.cost_usd == 0.0 && self.prompt_tokens + self.completion_tokens > 0
+    }
+}
+
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.model_calls += other.model_calls;

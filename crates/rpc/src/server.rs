@@ -35,7 +35,10 @@ where
     S: tower_bound::GrpcService + NamedService,
 {
     let listener = tokio::net::TcpListener::bind(listen).await.map_err(|error| {
-        io::Error::new(error.kind(), format!("cannot listen on {listen} for {} ({error}); give another address", S::NAME))
+        io::Error::new(
+            error.kind(),
+            format!("cannot listen on {listen} for {} ({error}); give another address, or port 0 for a free one", S::NAME),
+        )
     })?;
     let address = listener.local_addr()?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

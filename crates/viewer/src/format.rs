@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use time::OffsetDateTime;
+use wayfarer_core::Usage;
 
 /// `1 234 567`: thousands apart by a narrow no-break space.
 pub(crate) fn count(value: u64) -> String {
@@ -23,6 +24,11 @@ pub(crate) fn money(usd: f64) -> String {
         usd if usd.abs() < 0.1 => format!("${usd:.4}"),
         usd => format!("${usd:.2}"),
     }
+}
+
+/// What model calls cost; `unpriced` where models answered and none has a price.
+pub(crate) fn cost(usage: &Usage) -> String {
+    if usage.is_unpriced() { "unpriced".into() } else { money(usage.cost_usd) }
 }
 
 /// `830 ms`, `4.2 s`, `3 min 05 s`, `2 h 04 min`.
@@ -73,6 +79,9 @@ mod tests {
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(money(0.0042), "$0.0042");
         assert_eq!(money(12.5), "$12.50");
+        assert_eq!(cost(&Usage { prompt_tokens: 7, ..Usage::default() }), "unpriced");
+        assert_eq!(cost(&Usage { prompt_tokens: 7, cost_usd: 0.5, ..Usage::default() }), "$0.50");
+        assert_eq!(cost(&Usage::default()), "$0");
         assert_eq!(duration_ms(830.0), "830 ms");
         assert_eq!(duration_ms(4_240.0), "4.2 s");
         assert_eq!(duration_ms(59_970.0), "1 min 00 s");

@@ -1,7 +1,7 @@
 //! The verdict as the page shows it: every opinion, every criterion, and evidence that leads to the step it cites.
 
 use crate::blobs::Blobs;
-use crate::format::{count, money, words};
+use crate::format::{cost, count, words};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use wayfarer_core::verdict::{CriterionScore, Decision, Evidence, Opinion};
@@ -42,7 +42,7 @@ impl From<&Usage> for UsageView {
             calls: if usage.model_calls == 1 { "1 call".into() } else { format!("{} calls", count(usage.model_calls)) },
             prompt: count(usage.prompt_tokens),
             completion: count(usage.completion_tokens),
-            cost: money(usage.cost_usd),
+            cost: cost(usage),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The page of a run: its figures and its tasks, as values. Pure.
 
 use crate::attempt_page::{OutcomeView, outcome_view};
-use crate::format::{count, duration_ms, moment, money, share, wire_name, words};
+use crate::format::{cost, count, duration_ms, moment, money, share, wire_name, words};
 use crate::judge_view::decision_tone;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -237,6 +237,7 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
     };
     let points = &summary.critical_points;
     let per_accepted = match summary.accepted {
+        _ if summary.usage().is_unpriced() => "no prices are configured".into(),
         0 => String::new(),
         accepted => format!("{} an accepted task", money(summary.cost_usd / accepted as f64)),
     };
@@ -263,7 +264,7 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
             ),
             "",
         ),
-        card("cost", money(summary.cost_usd), per_accepted, ""),
+        card("cost", cost(&summary.usage()), per_accepted, ""),
         card("wall clock", duration_ms(summary.wall_s * 1000.0), String::new(), ""),
         card(
             "critical points",
@@ -319,7 +320,10 @@ fn task_row(task: &Task, attempts: &[&AttemptDigest], note: Option<&TaskNote>) -
         _ => String::new(),
     };
     let site = task.start_url.host_str().unwrap_or_default().to_owned();
-    let cost_usd: f64 = attempts.iter().map(|attempt| attempt.usage.cost_usd).fold(0.0, |sum, cost| sum + cost);
+    let mut usage = wayfarer_core::Usage::default();
+    for attempt in attempts {
+        usage += attempt.usage;
+    }
     let wall_ms: f64 = attempts.iter().map(|attempt| attempt.wall_ms).fold(0.0, |sum, wall| sum + wall);
     TaskRow {
         id: task.id.to_string(),
@@ -335,8 +339,8 @@ fn task_row(task: &Task, attempts: &[&AttemptDigest], note: Option<&TaskNote>) -
         tone: decision_tone(verdict),
         judges: JUDGES.iter().map(|(judge, _)| tick(decisive.and_then(|attempt| attempt.judges.get(judge)).copied())).collect(),
         steps: decisive.map_or(0, |attempt| attempt.steps),
-        cost: if attempts.is_empty() { "–".into() } else { money(cost_usd) },
-        cost_usd,
+        cost: if attempts.is_empty() { "–".into() } else { cost(&usage) },
+        cost_usd: usage.cost_usd,
         wall: if attempts.is_empty() { "–".into() } else { duration_ms(wall_ms) },
         wall_ms,
         href: decisive.map(|attempt| attempt_href(attempt)),

@@ -1,7 +1,7 @@
 //! One step as the page shows it: the ledger first, then the thought, the action on the page it was decided on, and what came of it.
 
 use crate::blobs::Blobs;
-use crate::format::{count, duration_ms, moment, money, words};
+use crate::format::{cost, count, duration_ms, moment, words};
 use crate::judge_view::step_anchor;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -161,7 +161,7 @@ pub(crate) fn step_view(step: &Step, before: Option<&Observation>, cited_by: Opt
         model_time: duration_ms(surfed.model_ms),
         total_time: duration_ms(surfed.total_ms),
         tokens: format!("{} + {}", count(step.usage.prompt_tokens), count(step.usage.completion_tokens)),
-        cost: money(step.usage.cost_usd),
+        cost: cost(&step.usage),
         raw_reply: surfed.raw_reply.clone(),
     }
 }

@@ -55,6 +55,7 @@ pub fn print_summary(summary: &Summary) -> String {
 
 fn cost_line(summary: &Summary) -> String {
     match summary.accepted {
+        _ if summary.usage().is_unpriced() => "unpriced (no prices are configured)".into(),
         0 => money(summary.cost_usd),
         accepted => format!("{} ({} an accepted task)", money(summary.cost_usd), money(summary.cost_usd / accepted as f64)),
     }

@@ -143,6 +143,8 @@ async fn the_summary_reads_well_in_a_terminal() {
 
     assert!(text.starts_with("run demo-2026-11-21 (complete)\n"));
     assert!(text.contains("  accepted        1 (25 %)\n"), "{text}");
+    let unpriced = print_summary(&Summary { cost_usd: 0.0, ..summary });
+    assert!(unpriced.contains("  cost            unpriced (no prices are configured)\n"), "{unpriced}");
     assert!(
         text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["targeted", "1", "1", "0", "0", "0", "100", "%"]),
         "{text}"

@@ -10,6 +10,6 @@ mod server;
 mod shared_budget;
 
 pub use budget::{Limits, MemoryBudget, SpendingBudget, Unlimited};
-pub use pool::{Pool, PoolError, Route};
+pub use pool::{Pool, PoolError, Route, longest_call};
 pub use server::serve;
 pub use shared_budget::SharedBudget;

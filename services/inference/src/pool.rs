@@ -13,6 +13,8 @@ use wayfarer_config::{Endpoint, Inference};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_telemetry::{ModelUsage, metrics};
 
+/// For what the pool does around a call: asking Redis what may be spent, telling it what was.
+const AROUND_A_CALL: Duration = Duration::from_secs(15);
 /// Tokens of the one word that a check asks for; some servers refuse fewer.
 const CHECK_TOKENS: u32 = 16;
 
@@ -158,6 +160,12 @@ impl Pool {
     pub fn model_by_role(&self) -> BTreeMap<String, String> {
         self.routes.iter().map(|(role, route)| (role.as_str().to_owned(), route.name.clone())).collect()
     }
+}
+
+/// How long a call to the configured pool may take in all: a place at its endpoint may be waited for as long as the call itself. Who asks
+/// over a wire must wait longer than that.
+pub fn longest_call(config: &Inference) -> Duration {
+    config.longest_timeout() * 2 + AROUND_A_CALL
 }
 
 fn http_route(endpoint: &Endpoint, max_in_flight: usize, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {

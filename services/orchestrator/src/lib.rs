@@ -43,7 +43,7 @@ pub struct OrchestratorService {
     pub stores: Stores,
     /// Attempts at once.
     pub slots: usize,
-    /// Bound of one order to a surfer: a model call with its retries, an action and an observation.
+    /// Bound of one order to a surfer: above the longest that it may take. A surfer that is gone is noticed much earlier.
     pub step_timeout: Duration,
     /// Name of this process in events.
     pub worker: String,

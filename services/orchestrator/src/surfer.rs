@@ -1,9 +1,10 @@
 //! The surfer of an attempt, over NATS request/reply: opening goes to whichever websurfer is free, every later order to the attempt's own
-//! subject, so no address needs to be known.
+//! subject, so no address needs to be known. As a step may take long, the two tell each other all the while that they are there.
 
 use async_trait::async_trait;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use wayfarer_actor_orchestrator::SurferPort;
 use wayfarer_bus::{Bus, BusError, document, names, read_document};
 use wayfarer_core::critical_point::GateDecision;
@@ -16,17 +17,29 @@ use wayfarer_telemetry::{Counted, metrics};
 /// Closing is a courtesy: the surfer gives the session back by itself when orders stay away.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often orchestrator and surfer show each other that they are there.
+const ALIVE_EVERY: Duration = Duration::from_secs(5);
+/// A surfer is gone when nobody serves its subject so often in a row: once may be a connection that is made again.
+const GONE_AFTER: u32 = 2;
+
 pub(crate) struct NatsSurfer {
     bus: Bus,
     attempt: AttemptId,
     step_timeout: Duration,
     /// Counts the critical point in front of which the surfer waits for its next order.
     held: Mutex<Option<Counted>>,
+    /// Cancelled when the surfer is gone.
+    gone: CancellationToken,
+    /// Ends the signs of life.
+    stop: CancellationToken,
+    _stop_when_dropped: DropGuard,
 }
 
 impl NatsSurfer {
     pub(crate) fn new(bus: Bus, attempt: AttemptId, step_timeout: Duration) -> Self {
-        Self { bus, attempt, step_timeout, held: Mutex::default() }
+        let stop = CancellationToken::new();
+        let gone = CancellationToken::new();
+        Self { bus, attempt, step_timeout, held: Mutex::default(), gone, stop: stop.clone(), _stop_when_dropped: stop.drop_guard() }
     }
 
     /// Takes note of whether a critical point waits for a decision from now on.
@@ -53,7 +66,11 @@ impl SurferPort for NatsSurfer {
         };
         match self.ask(names::SURF_OPEN, order, self.step_timeout).await {
             Ok(SurfReply { reply: Some(Reply::Opened(opened)) }) => {
-                read_document(&opened).unwrap_or_else(|error| failed(EnvFailure::SurferLost, error.to_string()))
+                let opened = read_document(&opened).unwrap_or_else(|error| failed(EnvFailure::SurferLost, error.to_string()));
+                if let SurfOpened::Ready { .. } = &opened {
+                    tokio::spawn(show_life(self.bus.clone(), names::surf_attempt(&self.attempt), self.gone.clone(), self.stop.clone()));
+                }
+                opened
             }
             Ok(_) => failed(EnvFailure::SurferLost, "the websurfer's reply holds nothing".into()),
             Err((kind, detail)) => failed(kind, detail),
@@ -67,7 +84,12 @@ impl SurferPort for NatsSurfer {
             Ok(document) => Order::Step(document),
             Err(error) => return failed(EnvFailure::SurferLost, error.to_string()),
         };
-        match self.ask(&names::surf_attempt(&self.attempt), order, self.step_timeout).await {
+        let subject = names::surf_attempt(&self.attempt);
+        let reply = tokio::select! {
+            reply = self.ask(&subject, order, self.step_timeout) => reply,
+            () = self.gone.cancelled() => Err((EnvFailure::SurferLost, "the websurfer of this attempt is gone".to_owned())),
+        };
+        match reply {
             Ok(SurfReply { reply: Some(Reply::Report(report)) }) => {
                 let report = read_document(&report).unwrap_or_else(|error| failed(EnvFailure::SurferLost, error.to_string()));
                 self.wait_for_decision(matches!(&report, SurfReport::Stepped { step } if matches!(step.gate, GateDecision::Held { .. })));
@@ -80,8 +102,28 @@ impl SurferPort for NatsSurfer {
 
     async fn close(&self) {
         self.wait_for_decision(false);
+        self.stop.cancel();
         if let Err((_, detail)) = self.ask(&names::surf_attempt(&self.attempt), Order::Close(true), CLOSE_TIMEOUT).await {
             tracing::debug!(detail, "the surfer was gone already");
         }
     }
+}
+
+/// Keeps the surfer from giving its session back while the orchestrator thinks, and looks whether somebody still serves the attempt.
+async fn show_life(bus: Bus, subject: String, gone: CancellationToken, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(ALIVE_EVERY);
+    let mut unserved = 0;
+    while unserved < GONE_AFTER {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let request = SurfRequest { order: Some(Order::Alive(true)) };
+        // in the middle of a step the surfer answers later, which is as good
+        match bus.request(&subject, request, ALIVE_EVERY).await {
+            Err(BusError::NoResponders { .. }) => unserved += 1,
+            _ => unserved = 0,
+        }
+    }
+    gone.cancel();
 }

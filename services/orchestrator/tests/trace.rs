@@ -63,6 +63,7 @@ async fn surf(bus: Bus, seen: Seen) {
                 let step = a_step(1, Action::Terminate { status: Status::Success, answer: "$24.00".into() });
                 Reply::Report(document(&SurfReport::Stepped { step: Box::new(step.surfed) }).unwrap())
             }
+            Some(Order::Alive(_)) => Reply::Alive(true),
             _ => {
                 seen.lock().unwrap().push(("close", trace));
                 Reply::Closed(true)

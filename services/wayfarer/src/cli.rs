@@ -108,6 +108,9 @@ pub struct Generate {
     /// The model.
     #[command(flatten)]
     pub model: ModelFlags,
+    /// Bounds of an attempt.
+    #[command(flatten)]
+    pub budget: BudgetFlags,
     /// Share of critical points that the simulated user approves (0 to 1).
     #[arg(long, default_value_t = 0.5, value_name = "SHARE", help_heading = "Simulated user")]
     pub approve: f64,
@@ -147,6 +150,27 @@ pub struct ModelFlags {
     pub faults: FaultFlags,
 }
 
+/// Bounds of one attempt; what is not given is as configured in `[budgets]`.
+#[derive(Debug, Args, Clone, Default)]
+#[command(next_help_heading = "Budget of an attempt")]
+pub struct BudgetFlags {
+    /// Steps (100 unless configured otherwise).
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u32>,
+    /// Re-plans (3).
+    #[arg(long, value_name = "N")]
+    pub max_replans: Option<u32>,
+    /// Wall-clock seconds (900).
+    #[arg(long, value_name = "SECONDS")]
+    pub max_seconds: Option<u64>,
+    /// Tokens, sent and received (2,000,000).
+    #[arg(long, value_name = "N")]
+    pub max_tokens: Option<u64>,
+    /// US dollars (5); 0 is no bound. It needs prices: inference.price_in_per_million and price_out_per_million.
+    #[arg(long, value_name = "USD")]
+    pub max_cost_usd: Option<f64>,
+}
+
 /// How the stand-in fails on demand.
 #[derive(Debug, Args, Clone)]
 pub struct FaultFlags {
@@ -179,9 +203,13 @@ pub struct Up {
     /// Folder under which every run has its store; shared by all processes.
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Where this process serves its gRPC faces; port 0 takes a free one.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDR")]
-    pub listen: SocketAddr,
+    /// Where this process serves its gRPC faces instead of the configured addresses. The port is that of the first of gateway, inference
+    /// and browser-farm that it runs, others take free ones; so do all with port 0.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Host name or address under which others reach this process; needed where it listens on 0.0.0.0.
+    #[arg(long, value_name = "HOST")]
+    pub advertise: Option<String>,
     /// OpenAI-compatible endpoint (role inference), `https://host/v1` or `NAME@https://host/v1`.
     #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
     pub model: Option<String>,
@@ -216,6 +244,9 @@ pub enum RunCommand {
         /// Every draw of the run follows from it.
         #[arg(long, default_value_t = 7)]
         seed: u64,
+        /// Bounds of an attempt.
+        #[command(flatten)]
+        budget: BudgetFlags,
     },
     /// List runs.
     List {
@@ -385,6 +416,12 @@ pub struct Report {
     /// Print the report as one JSON object on the last line.
     #[arg(long, help_heading = "Display")]
     pub json: bool,
+    /// Fail (exit code 4) if the verdict is worse than this recorded one by more than its interval.
+    #[arg(long, value_name = "FILE", help_heading = "Display")]
+    pub baseline: Option<PathBuf>,
+    /// Record the verdict's figures as a baseline.
+    #[arg(long, value_name = "FILE", help_heading = "Display")]
+    pub write_baseline: Option<PathBuf>,
 }
 
 /// Flags of `standin`.

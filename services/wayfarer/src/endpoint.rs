@@ -4,21 +4,22 @@ use crate::exit::WrongUsage;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::time::Duration;
+use wayfarer_config::Inference;
 
 /// Environment variables that may hold the endpoint's key, in order.
-pub const KEY_VARIABLES: [&str; 2] = ["WAYFARER_API_KEY", "OPENAI_API_KEY"];
+const KEY_VARIABLES: [&str; 2] = ["WAYFARER_API_KEY", "OPENAI_API_KEY"];
 
 /// An endpoint as the command line names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Endpoint {
+struct Endpoint {
     /// Base URL that ends before `/chat/completions`.
-    pub base_url: String,
+    base_url: String,
     /// Model name; asked for at the endpoint if absent.
-    pub model: Option<String>,
+    model: Option<String>,
 }
 
 /// Reads `URL` or `NAME@URL`.
-pub fn parse(text: &str) -> Result<Endpoint> {
+fn parse(text: &str) -> Result<Endpoint> {
     let (model, base_url) = match text.split_once('@') {
         // an @ behind the scheme belongs to the URL's user part, which is refused below
         Some((name, url)) if !name.contains("://") => (Some(name.to_owned()), url),
@@ -42,8 +43,17 @@ fn url_of(text: &str) -> Result<reqwest::Url> {
 }
 
 /// The variable that holds the key, if one is set.
-pub fn key_variable() -> Option<&'static str> {
+fn key_variable() -> Option<&'static str> {
     KEY_VARIABLES.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Makes the endpoint of `--model` the one of every role that has none of its own, once it has said that it serves the model.
+pub async fn choose(model: &str, inference: &mut Inference) -> Result<()> {
+    let endpoint = parse(model)?;
+    inference.model = check(&endpoint).await?;
+    inference.base_url = endpoint.base_url;
+    inference.api_key_env = key_variable().unwrap_or_default().to_owned();
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -57,7 +67,7 @@ struct ModelEntry {
 }
 
 /// Asks the endpoint which models it has, so that a wrong address fails at once and not task by task. Returns the name to use.
-pub async fn check(endpoint: &Endpoint) -> Result<String> {
+async fn check(endpoint: &Endpoint) -> Result<String> {
     let client = reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?;
     let mut request = client.get(format!("{}/models", endpoint.base_url));
     if let Some(key) = key_variable().and_then(|name| std::env::var(name).ok()) {

@@ -1,5 +1,6 @@
 //! The command line of Wayfarer: the whole cluster in one process, or any role of it.
 
+mod budget;
 mod cli;
 mod commands;
 mod endpoint;
@@ -56,7 +57,7 @@ async fn run(cli: Cli) -> Result<Exit> {
     };
     match cli.command {
         Command::Generate(flags) => {
-            let config = config(json!({}))?;
+            let config = config(budget::overrides(&flags.budget))?;
             let telemetry = telemetry(&config, "generate")?;
             let exit = commands::generate::generate(flags, config).await;
             telemetry.shutdown().await;
@@ -69,7 +70,10 @@ async fn run(cli: Cli) -> Result<Exit> {
             telemetry.shutdown().await;
             exit
         }
-        Command::Run(command) => commands::run::run(command).await,
+        Command::Run(command) => {
+            let config = config(commands::run::overrides(&command))?;
+            commands::run::run(command, &config).await
+        }
         Command::Verify(flags) => {
             let config = config(json!({}))?;
             let telemetry = telemetry(&config, "verify")?;

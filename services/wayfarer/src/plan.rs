@@ -20,6 +20,8 @@ pub struct Wanted {
     pub attempts: u32,
     /// Every draw follows from it.
     pub seed: u64,
+    /// Bounds of an attempt.
+    pub budgets: Budgets,
     /// The simulated user.
     pub consent: ConsentPolicy,
     /// Milliseconds since the epoch (UTC).
@@ -77,7 +79,7 @@ pub fn plan(lines: &[SeedLine], wanted: &Wanted) -> Result<RunSpec> {
         exemplar_tasks,
         attempts: wanted.attempts,
         seed: wanted.seed,
-        budgets: Budgets::default(),
+        budgets: wanted.budgets.clone(),
         consent: wanted.consent.clone(),
         solver: "ledger".into(),
         created_unix_ms: wanted.now_unix_ms,
@@ -146,6 +148,7 @@ mod tests {
             strategies: strategies.to_vec(),
             attempts: 1,
             seed: 7,
+            budgets: Budgets::default(),
             consent: ConsentPolicy::default(),
             now_unix_ms: 0,
         }

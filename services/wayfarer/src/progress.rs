@@ -108,11 +108,11 @@ impl Progress {
             _ if stages.verify_done == 0 => "time left –".to_owned(),
             left => format!("{} left", HumanDuration(Duration::from_secs_f64(left as f64 / rate * 60.0))),
         };
+        let cost = if summary.usage().is_unpriced() { "unpriced".to_owned() } else { format!("${:.2}", summary.cost_usd) };
         format!(
-            "{rate:.1} tasks/min · yield {yield_share} · {} model calls · {:.2} M tokens · ${:.2} · {eta}",
+            "{rate:.1} tasks/min · yield {yield_share} · {} model calls · {:.2} M tokens · {cost} · {eta}",
             summary.model_calls,
             (summary.prompt_tokens + summary.completion_tokens) as f64 / 1e6,
-            summary.cost_usd,
         )
     }
 

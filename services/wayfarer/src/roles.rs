@@ -3,7 +3,7 @@
 use crate::exit::WrongUsage;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -19,10 +19,8 @@ use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
 
-/// An order may take a model call with all its retries, an action and an observation.
-const STEP_TIMEOUT: Duration = Duration::from_secs(240);
-/// A model call with all its retries.
-const MODEL_TIMEOUT: Duration = Duration::from_secs(200);
+/// How much longer a caller waits than the callee may take: the wire's share.
+const LONGER: Duration = Duration::from_secs(10);
 /// How often the addresses of roles are read again.
 const DISCOVERY_EVERY: Duration = Duration::from_secs(1);
 /// No bound on what is spent.
@@ -78,6 +76,16 @@ impl Role {
         }
     }
 
+    /// Where its gRPC face listens, if it has one.
+    fn listens_at(self, config: &Config) -> Option<SocketAddr> {
+        match self {
+            Self::Inference => Some(config.inference.listen),
+            Self::BrowserFarm => Some(config.farm.listen),
+            Self::Gateway => Some(config.gateway.listen),
+            Self::Websurfer | Self::Curator | Self::Verifier | Self::Orchestrator | Self::Proposer => None,
+        }
+    }
+
     /// Reads `--roles`.
     pub fn parse_list(names: &[String]) -> Result<Vec<Self>> {
         if names.iter().any(|name| name == "all") {
@@ -114,8 +122,26 @@ pub struct Wiring {
     pub today: String,
     /// Name of this process.
     pub worker: String,
-    /// Interface on which gRPC faces listen (each on a free port unless the configuration says otherwise).
-    pub listen: IpAddr,
+}
+
+/// How long roles wait for each other: nobody gives up before whom it asked has.
+#[derive(Debug, Clone, Copy)]
+struct Waits {
+    /// For the pool of models.
+    model_call: Duration,
+    /// For a browser farm.
+    browser: SupplyOptions,
+    /// For a surfer.
+    order: Duration,
+}
+
+impl Waits {
+    fn of(inference: &Inference) -> Self {
+        let model_call = wayfarer_inference::longest_call(inference) + LONGER;
+        let browser = SupplyOptions::default();
+        let browser_call = browser.call_timeout + browser.acquire_wait;
+        Self { model_call, browser, order: wayfarer_websurfer::longest_order(model_call, browser_call) + LONGER }
+    }
 }
 
 type RoleTask = (Role, JoinHandle<Result<()>>);
@@ -132,8 +158,8 @@ pub struct Running {
     registrations: Vec<Registration>,
     /// The models, if they are called from this process.
     pool: Option<Pool>,
-    /// Addresses of the gRPC faces.
-    pub faces: Vec<(Role, SocketAddr)>,
+    /// Addresses of the gRPC faces, as others reach them.
+    pub faces: Vec<(Role, String)>,
 }
 
 /// Starts the roles.
@@ -164,16 +190,16 @@ impl Running {
         let log: Arc<dyn EventLog> = Arc::new(NatsEventLog::new(wiring.bus.clone()));
         let follower = Arc::new(RunFollower::new(wiring.bus.clone()));
         let registry = Registry::new(wiring.redis.clone());
-        let model: Arc<dyn Model> = Arc::new(GrpcModel::new(self.find(&registry, Role::Inference).await, MODEL_TIMEOUT));
-        let browsers = Arc::new(GrpcBrowserSupply::new(self.find(&registry, Role::BrowserFarm).await, SupplyOptions::default()));
+        let waits = Waits::of(&config.inference);
+        let model: Arc<dyn Model> = Arc::new(GrpcModel::new(self.find(&registry, Role::Inference).await, waits.model_call));
+        let browsers = Arc::new(GrpcBrowserSupply::new(self.find(&registry, Role::BrowserFarm).await, waits.browser));
         let stop = self.stop_workers.clone();
         match role {
             Role::Inference => {
                 let pool = inference_pool(config, Some(&wiring.redis))?;
                 self.pool = Some(pool.clone());
-                let listen = SocketAddr::new(wiring.listen, config.inference.listen.port());
-                let (addr, task) = wayfarer_inference::serve(pool, listen, self.stop_foundations.clone()).await?;
-                self.face(role, addr, &registry).await?;
+                let (addr, task) = wayfarer_inference::serve(pool, config.inference.listen, self.stop_foundations.clone()).await?;
+                self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::BrowserFarm => {
@@ -184,9 +210,8 @@ impl Running {
                     lease: Duration::from_secs(config.farm.lease_seconds),
                     ..Default::default()
                 };
-                let listen = SocketAddr::new(wiring.listen, config.farm.listen.port());
-                let (addr, task) = wayfarer_browser_farm::serve(supply, options, listen, self.stop_foundations.clone()).await?;
-                self.face(role, addr, &registry).await?;
+                let (addr, task) = wayfarer_browser_farm::serve(supply, options, config.farm.listen, self.stop_foundations.clone()).await?;
+                self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::Websurfer => {
@@ -225,7 +250,7 @@ impl Running {
                     model,
                     stores: wiring.stores.clone(),
                     slots: config.solver.slots,
-                    step_timeout: STEP_TIMEOUT,
+                    step_timeout: waits.order,
                     worker: wiring.worker.clone(),
                     today: wiring.today.clone(),
                 };
@@ -246,11 +271,9 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Gateway => {
-                let listen = SocketAddr::new(wiring.listen, config.gateway.listen.port());
-                let (addr, task) =
-                    wayfarer_gateway::serve(wiring.bus.clone(), log.clone(), wiring.stores.clone(), listen, self.stop_foundations.clone())
-                        .await?;
-                self.face(role, addr, &registry).await?;
+                let (bus, stores, stop_face) = (wiring.bus.clone(), wiring.stores.clone(), self.stop_foundations.clone());
+                let (addr, task) = wayfarer_gateway::serve(bus, log.clone(), stores, config.gateway.listen, stop_face).await?;
+                self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
                 let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop.clone());
                 let sample = wayfarer_gateway::sample(wiring.bus.clone(), follower, stop);
@@ -289,9 +312,9 @@ impl Running {
         Endpoints::resolved(move || receiver.borrow().clone())
     }
 
-    async fn face(&mut self, role: Role, addr: SocketAddr, registry: &Registry) -> Result<()> {
-        self.registrations.push(registry.register(role.as_str(), &format!("http://{addr}"), SERVICE_TTL).await?);
-        self.faces.push((role, addr));
+    async fn face(&mut self, role: Role, address: String, registry: &Registry) -> Result<()> {
+        self.registrations.push(registry.register(role.as_str(), &address, SERVICE_TTL).await?);
+        self.faces.push((role, address));
         Ok(())
     }
 
@@ -328,6 +351,35 @@ impl Running {
         if let Some(chromium) = self.chromium {
             chromium.shutdown().await;
         }
+    }
+}
+
+/// Before anything is started: whether others will reach every face of these roles.
+pub fn check_faces(roles: &[Role], config: &Config) -> Result<()> {
+    for role in roles {
+        if let Some(listening) = role.listens_at(config) {
+            advertised(*role, listening, config)?;
+        }
+    }
+    Ok(())
+}
+
+/// How others reach a face that listens here.
+fn advertised(role: Role, listening: SocketAddr, config: &Config) -> Result<String> {
+    match &config.cluster.advertise {
+        Some(host) => Ok(match host.parse() {
+            Ok(ip) => format!("http://{}", SocketAddr::new(ip, listening.port())),
+            Err(_) => format!("http://{host}:{}", listening.port()),
+        }),
+        None if listening.ip().is_unspecified() => {
+            let why = format!(
+                "the role {} listens on {}, which others cannot call; say how they reach this machine with --advertise HOST or cluster.advertise",
+                role.as_str(),
+                listening.ip()
+            );
+            Err(WrongUsage(why).into())
+        }
+        None => Ok(format!("http://{listening}")),
     }
 }
 
@@ -391,4 +443,24 @@ fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
         sessions_per_browser: config.farm.sessions_per_browser,
         no_sandbox: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wayfarer_config::EndpointOverride;
+
+    #[test]
+    fn callers_wait_longer_than_the_slowest_configured_endpoint_may_take() {
+        let slow = EndpointOverride { timeout_seconds: Some(300), ..EndpointOverride::default() };
+        let inference = Inference { roles: [("surf".to_owned(), slow)].into(), ..Inference::default() };
+
+        let waits = Waits::of(&inference);
+
+        // a place at the endpoint, then the call
+        assert!(waits.model_call > Duration::from_secs(2 * 300));
+        // two questions of three turns, then the page
+        assert!(waits.order > waits.model_call * 6 + waits.browser.call_timeout);
+        assert!(Waits::of(&Inference::default()).model_call < waits.model_call);
+    }
 }

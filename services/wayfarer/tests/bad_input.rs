@@ -35,6 +35,7 @@ fn wrong_flags_are_wrong_usage_and_name_the_flag() {
         (&["--out", &file], "is a file; give a folder"),
         (&["--out", &out, "--approve", "2"], "--approve must lie between"),
         (&["--out", &out, "--slots", "0"], "--slots must lie between"),
+        (&["--out", &out, "--max-steps", "0"], "command line: `budgets.steps` must be 1 or more"),
         (&["--out", &out, "--standin-kinds", "sulking"], "--standin-kinds"),
         (&["--out", &out, "--model", "nonsense"], "NAME@https://host/v1"),
         (&["--out", &out, "--model", "https://user:key@host/v1"], "WAYFARER_API_KEY"),

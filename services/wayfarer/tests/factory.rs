@@ -83,6 +83,27 @@ fn a_gullible_model_completes_nothing_without_permission() {
 }
 
 #[test]
+fn an_attempt_is_bounded_as_flags_and_configuration_say() {
+    let factory = Factory::new("budgets", &[support::SHOP]);
+    let config = factory.file("budgets.toml", "[budgets]\nsteps = 9\nseconds = 700\n");
+    let out = factory.out().display().to_string();
+    let flags = ["--config", &config, "--max-steps", "1", "--max-cost-usd", "2", "--tasks", "2", "--strategies", "targeted", "--json"];
+
+    let output = factory.command(&["generate", "--seeds", &factory.seeds(), "--out", &out]).args(flags).output().unwrap();
+
+    let (said, told) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let summary: Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_conserved(&summary);
+    assert!(count(&summary["by_outcome"], "budget_exceeded") >= 1, "{summary}");
+    let budgets = &factory.read_json("run.json")["budgets"];
+    assert_eq!((count(budgets, "steps"), count(budgets, "seconds"), count(budgets, "replans")), (1, 700, 3));
+    // the stand-in has no price
+    assert_eq!(told.matches("a budget in US dollars is set, but no model has a price").count(), 1, "{told}");
+    assert!(said.contains("unpriced") && !said.contains("$0"), "{said}");
+    factory.assert_nothing_runs();
+}
+
+#[test]
 fn every_role_as_its_own_process_completes_a_run() {
     let factory = Factory::new("cluster", &[support::SHOP]);
 

@@ -21,7 +21,9 @@ use wayfarer_proto::v1::{SurfReply, surf_reply::Reply, surf_request::Order};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
 
-/// A surfer whose orchestrator is gone gives its session back after this long without an order.
+pub use wayfarer_actor_websurfer::longest_order;
+
+/// A surfer whose orchestrator is gone gives its session back after this long without an order or a sign of life.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the role needs.
@@ -136,6 +138,8 @@ impl WebSurferService {
                     answer(&order, SurfReply { reply: Some(Reply::Closed(true)) }).await;
                     return;
                 }
+                // also what came in during a step
+                Some(Order::Alive(_)) => answer(&order, SurfReply { reply: Some(Reply::Alive(true)) }).await,
                 _ => reject(&order, "this attempt is open already").await,
             }
         }

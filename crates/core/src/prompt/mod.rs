@@ -73,6 +73,19 @@ impl std::str::FromStr for ModelRole {
     }
 }
 
+/// Whether the schema of a reply is sent along with the question (`response_format` on the OpenAI wire).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaMode {
+    /// Until the server refuses it; then as much of it as the server takes.
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
 /// A question to a model: the type of its input names the prompt, the role and the type of the reply.
 pub trait Ask: Serialize + Send + Sync {
     /// Value of the field `prompt` of the data block.

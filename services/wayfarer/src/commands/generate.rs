@@ -1,5 +1,6 @@
 //! `wayfarer generate`: seeds to verified trajectories, all roles in this process.
 
+use crate::budget;
 use crate::cli::Generate;
 use crate::commands::standin;
 use crate::exit::{Exit, WrongUsage};
@@ -53,7 +54,7 @@ pub async fn generate_from(flags: &Generate, config: Config, source: &Source) ->
     let machinery = Machinery::claim(&flags.out)?;
     let store = Store::open(&flags.out)?;
     refuse_full_disk(&store)?;
-    let spec = spec_of(flags, source, &store).await?;
+    let spec = spec_of(flags, source, &config, &store).await?;
     if let Ok(summary) = store.get_document::<Summary>("summary.json").await
         && summary.complete
         && summary.run_id == spec.run
@@ -62,6 +63,9 @@ pub async fn generate_from(flags: &Generate, config: Config, source: &Source) ->
         return report(flags, &summary);
     }
 
+    if let Some(warning) = budget::uncounted(&flags.budget, &config) {
+        eprintln!("warning: {warning}");
+    }
     let progress = Progress::new(flags.quiet);
     let stopped = stop::requested();
     let mut cluster = Cluster::start(flags, config, &machinery, &store, &spec, &source.worlds).await?;
@@ -116,7 +120,7 @@ fn refuse_full_disk(store: &Store) -> Result<()> {
 }
 
 /// The run of this folder: the one that is there, if it was made from the same input, or a new one.
-async fn spec_of(flags: &Generate, source: &Source, store: &Store) -> Result<RunSpec> {
+async fn spec_of(flags: &Generate, source: &Source, config: &Config, store: &Store) -> Result<RunSpec> {
     let existing: Option<RunSpec> = store.get_document("run.json").await.ok();
     let wanted = Wanted {
         run: existing.as_ref().map_or_else(local::new_run_id, |spec| spec.run.clone()),
@@ -124,13 +128,14 @@ async fn spec_of(flags: &Generate, source: &Source, store: &Store) -> Result<Run
         strategies: flags.strategies.clone(),
         attempts: flags.attempts,
         seed: flags.seed,
+        budgets: (&config.budgets).into(),
         consent: ConsentPolicy { approve: flags.approve, deny: 1.0 - flags.approve, follow_up: flags.follow_up },
         now_unix_ms: existing.as_ref().map(|spec| spec.created_unix_ms).or(source.created_unix_ms).unwrap_or_else(local::now_unix_ms),
     };
     let spec = plan(&source.lines, &wanted)?;
     match existing {
         Some(existing) if existing != spec => bail!(
-            "{} holds run {} that was made from other seeds or flags; give the same ones to resume it, or another --out",
+            "{} holds run {} that was made from other seeds, flags or budgets; give the same ones to resume it, or another --out",
             flags.out.display(),
             existing.run
         ),
@@ -169,8 +174,9 @@ impl Cluster {
         }
         config.egress.allow_hosts.extend(flags.allow_host.iter().cloned());
         for listen in [&mut config.inference.listen, &mut config.farm.listen, &mut config.gateway.listen] {
-            listen.set_port(0);
+            *listen = LOOPBACK;
         }
+        config.cluster.advertise = None;
         let standin = standin::choose_model(&flags.model, &mut config).await?;
         // the stand-in has no word for strangers: it answers Wayfarer's own prompts only
         if config.inference.model != wayfarer_standin::server::MODEL {
@@ -187,7 +193,6 @@ impl Cluster {
             egress: local::egress(&config, Some(&worlds)),
             today: day.to_string(),
             worker: local::worker_name(),
-            listen: LOOPBACK.ip(),
             config,
         };
         let running = match roles::start(&Role::ALL, &wiring).await {

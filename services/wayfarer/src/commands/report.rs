@@ -1,13 +1,12 @@
 //! `wayfarer sandbox report`: tasks of the worlds through the whole factory, and every verdict held against what the worlds know.
 
-use crate::cli::{FaultFlags, Generate, ModelFlags, Report as Flags};
+use crate::cli::{BudgetFlags, FaultFlags, Generate, ModelFlags, Report as Flags};
 use crate::commands::generate::{Source, generate_from};
 use crate::commands::standin;
 use crate::exit::{Exit, WrongUsage};
 use crate::local::{WORLD_SEED, WorldsSetup, worlds_of};
-use crate::report::{Attempted, Report, tally};
+use crate::report::{Attempted, Baseline, Report, page, tally};
 use anyhow::{Context, Result};
-use std::path::Path;
 use time::{Date, OffsetDateTime};
 use wayfarer_config::Config;
 use wayfarer_core::critical_point::UserDecision;
@@ -62,12 +61,41 @@ pub async fn report(flags: Flags, mut config: Config) -> Result<Exit> {
         attempted.push(row(&trajectory, verdict.as_ref(), &known, is_standin.then_some(&faults), attacks));
     }
     let report = tally(&attempted);
-    write(&flags.out, &report, &attempted)?;
+    let command = command_of(&flags);
+    write(&flags, &report, &attempted, &command)?;
     print(&report, &attempted);
+    let page = flags.out.join("report.html");
+    println!("Open {}", page.canonicalize().unwrap_or(page).display());
+    if let Some(path) = &flags.write_baseline {
+        let text = serde_json::to_string_pretty(&Baseline::of(&report, &command))?;
+        std::fs::write(path, format!("{text}\n")).with_context(|| format!("writing {}", path.display()))?;
+    }
     if flags.json {
         println!("{}", serde_json::to_string(&report)?);
     }
-    Ok(exit)
+    let worse = match &flags.baseline {
+        Some(path) => Baseline::read(path)?.worsened(&report),
+        None => Vec::new(),
+    };
+    for one in &worse {
+        eprintln!("worse than the baseline: {one}");
+    }
+    Ok(if worse.is_empty() { exit } else { Exit::CheckFailed })
+}
+
+/// The command that makes this report again.
+fn command_of(flags: &Flags) -> String {
+    let worlds = if flags.wanted.is_empty() { String::new() } else { format!(" --worlds {}", flags.wanted.join(",")) };
+    let kinds = if flags.kinds.is_empty() { String::new() } else { format!(" --kinds {}", flags.kinds.join(",")) };
+    format!(
+        "wayfarer sandbox report{worlds} --attempts {} --fail-rate {}{kinds} --approve {} --attack-rate {} --seed {} --policy {}",
+        flags.attempts,
+        flags.fail_rate,
+        flags.approve,
+        flags.attack_rate,
+        flags.seed,
+        flags.policy.as_str()
+    )
 }
 
 fn day(text: &str) -> Result<Date> {
@@ -101,6 +129,7 @@ fn generate_flags(flags: &Flags, tasks: usize) -> Generate {
         // a further turn is not what the world's oracle knows
         follow_up: 0.0,
         slots: flags.slots,
+        budget: BudgetFlags::default(),
         allow_host: Vec::new(),
         nats_url: None,
         redis_url: None,
@@ -152,10 +181,14 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
     }
 }
 
-fn write(out: &Path, report: &Report, attempted: &[Attempted]) -> Result<()> {
-    let path = out.join("report.json");
-    let document = serde_json::json!({ "report": report, "attempts": attempted });
-    std::fs::write(&path, serde_json::to_string_pretty(&document)?).with_context(|| format!("writing {}", path.display()))
+fn write(flags: &Flags, report: &Report, attempted: &[Attempted], command: &str) -> Result<()> {
+    let put = |name: &str, text: String| {
+        let path = flags.out.join(name);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    };
+    let document = serde_json::json!({ "command": command, "report": report, "attempts": attempted });
+    put("report.json", serde_json::to_string_pretty(&document)?)?;
+    put("report.html", page(report, attempted, command, flags.model.as_deref())?)
 }
 
 fn print(report: &Report, attempted: &[Attempted]) {

@@ -1,14 +1,17 @@
 //! `wayfarer run`: runs of a cluster, through its gateway.
 
+use crate::budget;
 use crate::cli::{Gateway, RunCommand};
 use crate::exit::Exit;
 use crate::local::{self, Machinery};
 use crate::plan::{Wanted, plan};
 use crate::progress::Progress;
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use std::path::Path;
 use tonic::transport::Channel;
 use wayfarer_bus::{document, read_document};
+use wayfarer_config::Config;
 use wayfarer_core::RunId;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Stages, Summary};
 use wayfarer_core::seed::read_seed_lines;
@@ -16,10 +19,21 @@ use wayfarer_proto::v1::runs_client::RunsClient;
 use wayfarer_proto::v1::{AuditRunRequest, CancelRunRequest, CreateRunRequest, ListRunsRequest, WatchRunRequest};
 use wayfarer_store::Store;
 
-/// Runs the command.
-pub async fn run(command: RunCommand) -> Result<Exit> {
+/// Flags as configuration.
+pub fn overrides(command: &RunCommand) -> Value {
     match command {
-        RunCommand::Create { gateway, seeds, run, tasks, strategies, attempts, seed } => {
+        RunCommand::Create { budget, .. } => budget::overrides(budget),
+        _ => json!({}),
+    }
+}
+
+/// Runs the command.
+pub async fn run(command: RunCommand, config: &Config) -> Result<Exit> {
+    match command {
+        RunCommand::Create { gateway, seeds, run, tasks, strategies, attempts, seed, budget } => {
+            if let Some(warning) = budget::uncounted(&budget, config) {
+                eprintln!("warning: {warning}");
+            }
             let text = std::fs::read_to_string(&seeds).with_context(|| format!("the seed file {} cannot be read", seeds.display()))?;
             let wanted = Wanted {
                 run: match run {
@@ -30,6 +44,7 @@ pub async fn run(command: RunCommand) -> Result<Exit> {
                 strategies,
                 attempts,
                 seed,
+                budgets: (&config.budgets).into(),
                 consent: ConsentPolicy::default(),
                 now_unix_ms: local::now_unix_ms(),
             };

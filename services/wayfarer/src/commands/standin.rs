@@ -36,10 +36,7 @@ pub async fn start(listen: SocketAddr, flags: &FaultFlags) -> Result<Standin> {
 /// The endpoint of `--model`, or of the configuration, or the stand-in, which is then started.
 pub async fn choose_model(flags: &ModelFlags, config: &mut Config) -> Result<Option<Standin>> {
     if let Some(model) = flags.endpoint() {
-        let endpoint = endpoint::parse(model)?;
-        config.inference.model = endpoint::check(&endpoint).await?;
-        config.inference.base_url = endpoint.base_url;
-        config.inference.api_key_env = endpoint::key_variable().unwrap_or_default().to_owned();
+        endpoint::choose(model, &mut config.inference).await?;
         return Ok(None);
     }
     if !config.inference.needs_standin() {

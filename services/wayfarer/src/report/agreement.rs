@@ -1,6 +1,6 @@
 //! How far a judge agrees with the truth: errors with 95 % intervals (Wilson), precision, recall, Cohen's kappa.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The 97.5 % point of the normal distribution.
 const Z: f64 = 1.959_964;
@@ -19,7 +19,7 @@ pub struct Counts {
 }
 
 /// A share with its 95 % interval.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Share {
     /// From 0 to 1.
     pub value: f64,

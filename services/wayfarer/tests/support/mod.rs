@@ -144,6 +144,8 @@ impl Factory {
                 &model,
                 "--resolve",
                 &resolve,
+                "--listen",
+                "127.0.0.1:0",
             ];
             let line = self.start(&mut children, &arguments, ready);
             if let Some(address) = line.strip_prefix("gateway ") {
@@ -154,7 +156,7 @@ impl Factory {
     }
 
     /// Starts a process and waits for a line on its standard output that begins with `ready` (or holds it).
-    fn start(&self, children: &mut Vec<Child>, arguments: &[&str], ready: &str) -> String {
+    pub fn start(&self, children: &mut Vec<Child>, arguments: &[&str], ready: &str) -> String {
         let mut child =
             self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::inherit()).env("WAYFARER_LOG", "warn").spawn().unwrap();
         let output = child.stdout.take().unwrap();
@@ -176,7 +178,7 @@ impl Factory {
 
 /// The processes of a cluster.
 pub struct Cluster {
-    children: Vec<Child>,
+    pub children: Vec<Child>,
     pub gateway: String,
 }
 
@@ -200,17 +202,21 @@ impl Drop for Cluster {
     }
 }
 
-struct ServerProcesses {
-    children: Vec<Child>,
-    nats_url: String,
-    redis_url: String,
+pub struct ServerProcesses {
+    pub children: Vec<Child>,
+    pub nats_url: String,
+    pub redis_url: String,
+}
+
+/// A port that nobody listens on at the moment.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// NATS and Redis as plain processes on free ports.
-fn support_servers(factory: &Factory) -> ServerProcesses {
+pub fn support_servers(factory: &Factory) -> ServerProcesses {
     let tools = wayfarer_children::Tools::locate();
     let folder = factory.folder.path();
-    let free_port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let (nats_port, redis_port) = (free_port(), free_port());
     let spawn = |command: &mut Command| command.env(MARK, &factory.mark).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let nats = spawn(
