@@ -168,16 +168,6 @@ pub fn now_unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The day of a moment (UTC).
-pub fn day_of(unix_ms: u64) -> time::Date {
-    time::OffsetDateTime::from_unix_timestamp((unix_ms / 1000) as i64).map_or(time::Date::MIN, |at| at.date())
-}
-
-/// Today (UTC) as ISO 8601.
-pub fn today() -> String {
-    day_of(now_unix_ms()).to_string()
-}
-
 /// A run id that sorts by time.
 pub fn new_run_id() -> RunId {
     RunId::derived("run", &[&uuid::Uuid::now_v7().to_string()])

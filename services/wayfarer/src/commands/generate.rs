@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wayfarer_bus::{Logged, NatsEventLog, Queue, RunFollower};
 use wayfarer_chat::Scope;
+use wayfarer_core::Calendar;
 use wayfarer_config::Config;
 use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Summary};
@@ -156,14 +157,13 @@ impl Cluster {
         }
         let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
         // the worlds live on the day on which the run was made, also when it is resumed later
-        let day = local::day_of(spec.created_unix_ms);
-        let worlds = local::worlds(machinery.worlds(), LOOPBACK, day).await?;
+        let worlds = local::worlds(machinery.worlds(), LOOPBACK, spec.day()).await?;
         let wiring = Wiring {
             bus: servers.bus.clone(),
             redis: servers.redis.clone(),
             stores: Stores::Single(store.clone()),
             egress: local::egress(&config, Some(worlds.addr())),
-            today: day.to_string(),
+            calendar: Calendar::RunDay,
             worker: local::worker_name(),
             listen: LOOPBACK.ip(),
             config,

@@ -16,7 +16,7 @@ use wayfarer_store::Store;
 pub async fn serve(listen: SocketAddr, data: Option<PathBuf>) -> Result<Exit> {
     let temporary = data.is_none();
     let data = data.unwrap_or_else(|| std::env::temp_dir().join(format!("wayfarer-worlds-{}", std::process::id())));
-    let worlds = local::worlds(data.clone(), listen, local::day_of(local::now_unix_ms())).await?;
+    let worlds = local::worlds(data.clone(), listen, time::OffsetDateTime::now_utc().date()).await?;
     for host in Sandbox::HOSTS {
         println!("http://{host}:{}/", worlds.addr().port());
     }

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 use wayfarer_bus::Bus;
 use wayfarer_config::Config;
+use wayfarer_core::Calendar;
 use wayfarer_lease::Redis;
 use wayfarer_store::Stores;
 
@@ -77,7 +78,7 @@ pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
         redis,
         stores: Stores::PerRun(config.cluster.store.clone()),
         egress: local::egress(&config, None),
-        today: local::today(),
+        calendar: Calendar::Clock,
         worker,
         listen: flags.listen.ip(),
         config,
