@@ -106,7 +106,7 @@ async fn an_attempt_is_one_trace_from_its_orders_to_its_judging() {
         bus: bus.clone(),
         log: Arc::new(NatsEventLog::new(bus.clone())),
         model: Arc::new(WitnessModel(seen.clone())),
-        stores: Stores::Single(store.clone()),
+        stores: Stores::Single(spec.run.clone(), store.clone()),
         slots: 1,
         step_timeout: Duration::from_secs(10),
         worker: "test".into(),

@@ -111,7 +111,7 @@ async fn every_order_is_carried_out_in_its_own_trace() {
         bus: bus.clone(),
         model: Arc::new(witness.clone()),
         browsers: Arc::new(witness.clone()),
-        stores: Stores::Single(store),
+        stores: Stores::Single(a_run().run, store),
         egress: EgressPolicy::default(),
         slots: 1,
     };
