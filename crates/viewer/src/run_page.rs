@@ -254,6 +254,9 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
         0 => String::new(),
         attempts => format!("{:.1} an attempt", summary.steps as f64 / attempts as f64),
     };
+    // of a run that goes on, these are the attempts in flight
+    let without_end = summary.attempts.saturating_sub(summary.by_outcome.values().sum());
+    let interrupted = if summary.complete && without_end > 0 { format!(", {} interrupted", count(without_end)) } else { String::new() };
     let open = if summary.open == 0 { String::new() } else { format!(", {} not done yet", count(summary.open)) };
     vec![
         card("tasks in", count(summary.tasks_in), format!("{} seeds worked off{open}", count(summary.seeds_done)), ""),
@@ -261,7 +264,7 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
         card("rejected", count(summary.rejected), String::new(), "bad"),
         card("invalid", count(summary.invalid_task), "tasks that cannot be judged".into(), "warn"),
         card("dead-lettered", count(summary.dead_lettered), "given up for a reason of ours".into(), "dim"),
-        card("attempts", count(summary.attempts), format!("{} ended by the environment", count(summary.env_failed)), ""),
+        card("attempts", count(summary.attempts), format!("{} ended by the environment{interrupted}", count(summary.env_failed)), ""),
         card("steps", count(summary.steps), per_attempt, ""),
         card(
             "tokens",
