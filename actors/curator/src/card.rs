@@ -41,6 +41,8 @@ pub fn dataset_card(summary: &Summary, models: &[String]) -> String {
          | `attempts/<attempt>/verdict-<n>.json` | what the judges said, with evidence; the highest `n` is in force |\n\
          | `blobs/<xx>/<sha256>.png` | screenshots by their hash |\n\
          | `harness/traj/<task>/` | judged attempts as the reference harness lays them out |\n\
+         | `tasks.json` | every task with what became of it and why |\n\
+         | `events.jsonl` | the event log of the run: `wayfarer run audit --out` proves from it that nothing was lost or counted twice |\n\
          | `summary.json` | the figures below |\n",
     );
     let _ = write!(

@@ -1,7 +1,7 @@
 //! Writes what was curated into the run's folder.
 
 use crate::CurateError;
-use crate::harness::{Screenshot, harness_files};
+use crate::harness::{Screenshot, answer_path, harness_files};
 use std::io::ErrorKind;
 use wayfarer_core::{AttemptId, BlobHash};
 use wayfarer_store::Store;
@@ -20,6 +20,11 @@ pub async fn curate(store: &Store, attempt: &AttemptId) -> Result<(), CurateErro
     }
     tracing::debug!(%attempt, folder = files.folder, "curated");
     Ok(())
+}
+
+/// Whether an attempt was written there completely.
+pub async fn is_curated(store: &Store, attempt: &AttemptId) -> Result<bool, CurateError> {
+    Ok(store.exists(&answer_path(attempt)).await?)
 }
 
 /// A second name for the blob where the file system can do that, a copy where not.

@@ -85,6 +85,20 @@ pub fn harness_id(attempt: &AttemptId) -> String {
     if attempt.number <= 1 { attempt.task.to_string() } else { attempt.to_string() }
 }
 
+fn folder(id: &str) -> String {
+    format!("harness/traj/{id}")
+}
+
+fn answer_file(id: &str) -> String {
+    format!("{id}_final_answer.json")
+}
+
+/// Where the file is that is written last.
+pub(crate) fn answer_path(attempt: &AttemptId) -> String {
+    let id = harness_id(attempt);
+    format!("{}/{}", folder(&id), answer_file(&id))
+}
+
 /// The files of a judged attempt.
 pub fn harness_files(trajectory: &Trajectory, verdict: &Verdict) -> Result<HarnessFiles, CurateError> {
     let json = |file, source| CurateError::Json { attempt: trajectory.attempt.clone(), file, source };
@@ -108,8 +122,8 @@ pub fn harness_files(trajectory: &Trajectory, verdict: &Verdict) -> Result<Harne
     }
     let names = screenshots.iter().map(|screenshot| screenshot.path.clone()).collect();
     let answer = pretty(&final_answer(trajectory, verdict, names)).map_err(|error| json("final_answer.json", error))?;
-    texts.push(HarnessText { path: format!("{id}_final_answer.json"), text: answer });
-    Ok(HarnessFiles { folder: format!("harness/traj/{id}"), texts, screenshots })
+    texts.push(HarnessText { path: answer_file(&id), text: answer });
+    Ok(HarnessFiles { folder: folder(&id), texts, screenshots })
 }
 
 /// The screenshots, and for every step the names of those before and after it. A step that was not done adds none: readers expect

@@ -25,7 +25,7 @@ mod score;
 mod task_data;
 
 pub use card::dataset_card;
-pub use curate::curate;
+pub use curate::{curate, is_curated};
 pub use errors::CurateError;
 pub use harness::{FinalAnswer, HarnessFiles, HarnessText, Screenshot, Times, TokenUsage, harness_files, harness_id};
 pub use pixel::{PixelAction, pixel_action};

@@ -80,6 +80,8 @@ enum Move {
     Fenced,
 }
 
+const TODAY: &str = "2026-11-21";
+
 /// Plays moves; a stop-only order is always answered by a stop.
 struct ScriptedSurfer {
     moves: Mutex<VecDeque<Move>>,
@@ -105,7 +107,8 @@ fn page(n: usize) -> Observation {
 
 #[async_trait]
 impl SurferPort for ScriptedSurfer {
-    async fn open(&self, _: SurfOpen) -> SurfOpened {
+    async fn open(&self, open: SurfOpen) -> SurfOpened {
+        assert_eq!(open.today, TODAY);
         SurfOpened::Ready { observation: Box::new(page(0)) }
     }
 
@@ -248,7 +251,7 @@ async fn play(play: Play) -> Played {
         epoch: Epoch(last_sequence),
         last_sequence,
         cancel: CancellationToken::new(),
-        today: "2026-11-21".into(),
+        today: TODAY.into(),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
     };
     let end = run_attempt(deps, job).await;

@@ -212,7 +212,7 @@ impl Surf {
             tools: offered.iter().map(ToString::to_string).collect(),
             stop_reason: order.stop_only.then(|| order.stop_reason.clone()),
             last_error: self.last_error.clone(),
-            today: time::OffsetDateTime::now_utc().date().to_string(),
+            today: self.open.today.clone(),
         }
     }
 

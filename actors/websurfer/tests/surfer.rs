@@ -143,6 +143,9 @@ struct Setting {
     _folder: tempfile::TempDir,
 }
 
+/// As the orchestrator says it; no clock of ours shows that day.
+const TODAY: &str = "2019-02-03";
+
 async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
@@ -166,7 +169,8 @@ async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
         lineage: Lineage { seed: SeedId::new("seed-1").unwrap(), parent: None, earlier_intents: vec![], template: None, pages: vec![] },
     };
     let attempt = AttemptId { task: task.id.clone(), number: 1 };
-    let open = SurfOpen { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), attempt, epoch: Epoch(5), task };
+    let open =
+        SurfOpen { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), attempt, epoch: Epoch(5), task, today: TODAY.into() };
     let (opened, handle) = SurferHandle::open(deps, open).await;
     assert!(matches!(opened, SurfOpened::Ready { .. }), "{opened:?}");
     Setting { model, doings, store, handle: handle.unwrap(), _folder: folder }
@@ -216,6 +220,7 @@ async fn steps_act_keep_pictures_and_remember() {
     assert_eq!(third.tools_offered, ["stop_and_answer_question"]);
     assert!(matches!(third.action, Action::Terminate { .. }));
     let seen = setting.model.seen.lock().unwrap();
+    assert!(seen.iter().all(|prompt| prompt.contains(TODAY)), "the surfer lives on another day than the orchestrator");
     assert!(seen[2].contains("the mug is $18") && seen[2].contains("left_click button"));
     assert_eq!(*setting.doings.attempts.lock().unwrap(), ["task-1-a1"]);
     assert_eq!(*setting.doings.released.lock().unwrap(), 1);

@@ -35,7 +35,7 @@ pub use delivery::{Delivery, KeepAlive};
 pub use errors::BusError;
 pub use event_log::NatsEventLog;
 pub use follow::RunFollower;
-pub use log::{EventLog, LogError, Logged};
+pub use log::{EventLog, LogError, Logged, from_lines, to_lines};
 pub use names::Queue;
 pub use orders::{Incoming, Orders};
 pub use worker::{QueueDepth, Worker};

@@ -1,11 +1,13 @@
 //! The event log of a run: one subject per task and seed, optimistic `expected last sequence`, so that a stale owner cannot write.
 
+use crate::DocumentError;
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::{Epoch, RunId};
 
 /// An event and where it stands in the stream.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Logged {
     /// Sequence in the stream: grows over the whole cluster.
     pub sequence: u64,
@@ -13,6 +15,27 @@ pub struct Logged {
     pub at_unix_ms: u64,
     /// The event.
     pub event: RunEvent,
+}
+
+/// Events as a file keeps them: one JSON object a line.
+pub fn to_lines<'a>(events: impl IntoIterator<Item = &'a Logged>) -> Result<String, DocumentError> {
+    let mut lines = String::new();
+    for logged in events {
+        let line = serde_json::to_string(logged);
+        lines.push_str(&line.map_err(|error| DocumentError::Unwritable { kind: "Logged", why: error.to_string() })?);
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// Reads what [`to_lines`] wrote.
+pub fn from_lines(text: &str) -> Result<Vec<Logged>, DocumentError> {
+    let mut events = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let logged = serde_json::from_str(line);
+        events.push(logged.map_err(|error| DocumentError::Unreadable { kind: "Logged", why: format!("line {}: {error}", index + 1) })?);
+    }
+    Ok(events)
 }
 
 /// Why an event was not written or read.

@@ -43,6 +43,13 @@ impl Bus {
         let info = stream.consumer_info(queue.as_str()).await.map_err(BusError::nats(format!("asking for the depth of {queue}")))?;
         Ok(QueueDepth { waiting: info.num_pending, in_flight: info.num_ack_pending as u64 })
     }
+
+    /// Whether somebody waits for work of a queue at this moment.
+    pub async fn has_workers(&self, queue: Queue) -> Result<bool, BusError> {
+        let stream = self.stream(names::WORK_STREAM).await?;
+        let info = stream.consumer_info(queue.as_str()).await.map_err(BusError::nats(format!("asking who works off {queue}")))?;
+        Ok(info.num_waiting > 0)
+    }
 }
 
 impl Worker {

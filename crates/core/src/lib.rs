@@ -4,6 +4,7 @@
 
 pub mod action;
 pub mod attempt;
+pub mod calendar;
 pub mod critical_point;
 pub mod event;
 pub mod gate;
@@ -24,6 +25,7 @@ pub mod view;
 
 pub use action::Action;
 pub use attempt::{AttemptId, Epoch, StepIndex};
+pub use calendar::Calendar;
 pub use hash::BlobHash;
 pub use id::{RunId, SeedId, SessionId, TaskId, TenantId};
 pub use observation::{Mark, Observation};

@@ -106,12 +106,19 @@ pub struct StrategyTally {
     pub dead_lettered: u64,
 }
 
+impl StrategyTally {
+    /// Tasks that are done, however they ended: a yield is a share of these, so that a run that goes on is not taken for a bad one.
+    pub fn finished(&self) -> u64 {
+        self.accepted + self.rejected + self.invalid_task + self.dead_lettered
+    }
+}
+
 /// What a run came to: the object of `--json` and `summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The run.
     pub run_id: RunId,
-    /// Tasks that proposal committed. Always `accepted + rejected + invalid_task + dead_lettered` once the run is complete.
+    /// Tasks that proposal committed. Always `accepted + rejected + invalid_task + dead_lettered + open`.
     pub tasks_in: u64,
     /// Tasks with an accepted attempt.
     pub accepted: u64,
@@ -121,6 +128,9 @@ pub struct Summary {
     pub invalid_task: u64,
     /// Tasks given up for a reason of ours.
     pub dead_lettered: u64,
+    /// Tasks that are not done yet; 0 once the run is complete.
+    #[serde(default)]
+    pub open: u64,
     /// Attempts started.
     pub attempts: u64,
     /// Attempts that the environment ended.
@@ -161,6 +171,11 @@ impl Summary {
             cost_usd: self.cost_usd,
         }
     }
+
+    /// Tasks that are done, however they ended.
+    pub fn finished(&self) -> u64 {
+        self.accepted + self.rejected + self.invalid_task + self.dead_lettered
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -174,8 +189,11 @@ enum TaskState {
 /// Where the tasks of a run stand, for a progress display.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stages {
-    /// Seeds not worked off yet.
+    /// Seeds that nobody works on yet.
     pub seeds_waiting: u64,
+    /// Seeds that are being worked off.
+    #[serde(default)]
+    pub seeds_running: u64,
     /// Seeds worked off.
     pub seeds_done: u64,
     /// Tasks that no attempt has begun.
@@ -184,10 +202,27 @@ pub struct Stages {
     pub solve_running: u64,
     /// Tasks whose attempts ended.
     pub solve_done: u64,
-    /// Attempts to judge.
+    /// Attempts that no judge has begun.
     pub verify_waiting: u64,
+    /// Attempts that are being judged.
+    #[serde(default)]
+    pub verify_running: u64,
     /// Tasks that are done.
     pub verify_done: u64,
+}
+
+impl Stages {
+    /// No event tells that a seed or an attempt was taken up, the queues do: so many of what waits is in somebody's hands. A queue
+    /// counts for all runs of its cluster, so with several of them this is the most that can be true.
+    pub fn with_in_flight(mut self, seeds: u64, verdicts: u64) -> Self {
+        for (waiting, running, in_flight) in
+            [(&mut self.seeds_waiting, &mut self.seeds_running, seeds), (&mut self.verify_waiting, &mut self.verify_running, verdicts)]
+        {
+            let taken = in_flight.min(*waiting);
+            (*waiting, *running) = (*waiting - taken, *running + taken);
+        }
+        self
+    }
 }
 
 /// The fold of a run's events: pure, so that progress, summary and audit can never disagree. Feeding the same event again (same
@@ -369,6 +404,7 @@ impl Tally {
             rejected: total.rejected,
             invalid_task: total.invalid_task,
             dead_lettered: total.dead_lettered,
+            open: self.open_tasks().count() as u64,
             attempts: self.attempts,
             env_failed: self.env_failed,
             steps: self.steps,

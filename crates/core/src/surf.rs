@@ -24,6 +24,8 @@ pub struct SurfOpen {
     pub epoch: Epoch,
     /// What is asked.
     pub task: Task,
+    /// Today (ISO 8601), as the orchestrator has it.
+    pub today: String,
 }
 
 /// One step: decide on one action, pass it through the gate, do it, look again.

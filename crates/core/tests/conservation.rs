@@ -160,3 +160,24 @@ fn an_exemplar_keeps_the_run_open_until_it_is_worked_off() {
     tally.apply(&RunEvent::SeedDone { seed: exemplar, strategy: How::Exemplar, tasks: vec![], dropped: vec![], usage: Usage::default() });
     assert!(tally.is_complete());
 }
+
+#[test]
+fn what_is_in_hand_is_running_and_no_longer_waiting() {
+    let mut tally = Tally::new(RunId::new("run-1").unwrap(), [seed(), SeedId::new("seed-2").unwrap()]);
+    tally.apply(&RunEvent::SeedDone {
+        seed: seed(),
+        strategy: How::Targeted,
+        tasks: vec![task(1)],
+        dropped: vec![],
+        usage: Usage::default(),
+    });
+    for event in events_of(&task(1), Fate::Accepted).iter().take(2) {
+        tally.apply(event);
+    }
+
+    let stages = tally.stages().with_in_flight(1, 7);
+
+    assert_eq!((stages.seeds_waiting, stages.seeds_running, stages.seeds_done), (0, 1, 1));
+    assert_eq!((stages.verify_waiting, stages.verify_running, stages.verify_done), (0, 1, 0), "others' work is not counted here");
+    assert_eq!(tally.summary(0.0).open, 1);
+}

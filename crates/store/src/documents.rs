@@ -1,12 +1,18 @@
 //! Documents: JSON that a person can read, by path.
 
+use crate::objects::Written;
 use crate::{Store, StoreError};
 use bytes::Bytes;
+use object_store::PutMode;
 use serde::{Serialize, de::DeserializeOwned};
 use wayfarer_core::{AttemptId, Trajectory, Verdict};
 
 const ATTEMPTS: &str = "attempts";
 const TRAJECTORY: &str = "trajectory.json";
+/// What a run came to: written last, so that its `complete` speaks for the whole folder.
+pub const SUMMARY_DOCUMENT: &str = "summary.json";
+/// The event log of the whole run.
+pub const EVENTS_DOCUMENT: &str = "events.jsonl";
 
 impl Store {
     /// Where the documents of an attempt lie under the root.
@@ -16,9 +22,7 @@ impl Store {
 
     /// Writes a document as pretty JSON, in place of what was there.
     pub async fn put_document<T: Serialize + Sync>(&self, path: &str, document: &T) -> Result<(), StoreError> {
-        let mut json = serde_json::to_vec_pretty(document).map_err(|error| corrupt(path, &error))?;
-        json.push(b'\n');
-        self.put_bytes(path, Bytes::from(json)).await
+        self.put_bytes(path, pretty(path, document)?).await
     }
 
     /// Reads a document.
@@ -39,18 +43,41 @@ impl Store {
 
     /// Writes `verdict-<version>.json`; the newest version is the one in force.
     pub async fn put_verdict(&self, attempt: &AttemptId, verdict: &Verdict) -> Result<(), StoreError> {
-        let path = format!("{}/verdict-{}.json", Self::attempt_path(attempt), verdict.version);
-        self.put_document(&path, verdict).await
+        self.put_document(&verdict_path(attempt, verdict.version), verdict).await
+    }
+
+    /// Keeps a verdict unless its version is there already: of several who judge at once (or one after another, because the first died
+    /// before anybody knew) the first counts. Returns the one that counts.
+    pub async fn keep_verdict(&self, attempt: &AttemptId, verdict: Verdict) -> Result<Verdict, StoreError> {
+        let path = verdict_path(attempt, verdict.version);
+        match self.write(&path, pretty(&path, &verdict)?, PutMode::Create).await? {
+            Written::Now => Ok(verdict),
+            Written::Before => self.get_document(&path).await,
+        }
     }
 
     /// The newest verdict, if there is one.
     pub async fn get_verdict(&self, attempt: &AttemptId) -> Result<Option<Verdict>, StoreError> {
-        let paths = self.list(&Self::attempt_path(attempt)).await?;
-        let newest = paths.into_iter().filter_map(|path| Some((verdict_version(&path)?, path))).max();
-        match newest {
-            Some((_, path)) => self.get_document(&path).await.map(Some),
+        match self.verdict_paths(attempt).await?.last() {
+            Some(path) => self.get_document(path).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// All verdicts, oldest first.
+    pub async fn get_verdicts(&self, attempt: &AttemptId) -> Result<Vec<Verdict>, StoreError> {
+        let mut verdicts = Vec::new();
+        for path in self.verdict_paths(attempt).await? {
+            verdicts.push(self.get_document(&path).await?);
+        }
+        Ok(verdicts)
+    }
+
+    async fn verdict_paths(&self, attempt: &AttemptId) -> Result<Vec<String>, StoreError> {
+        let paths = self.list(&Self::attempt_path(attempt)).await?;
+        let mut versions: Vec<_> = paths.into_iter().filter_map(|path| Some((verdict_version(&path)?, path))).collect();
+        versions.sort();
+        Ok(versions.into_iter().map(|(_, path)| path).collect())
     }
 
     /// All attempts that have a trajectory, in order.
@@ -60,6 +87,16 @@ impl Store {
         attempts.sort();
         Ok(attempts)
     }
+}
+
+fn pretty<T: Serialize>(path: &str, document: &T) -> Result<Bytes, StoreError> {
+    let mut json = serde_json::to_vec_pretty(document).map_err(|error| corrupt(path, &error))?;
+    json.push(b'\n');
+    Ok(json.into())
+}
+
+fn verdict_path(attempt: &AttemptId, version: u32) -> String {
+    format!("{}/verdict-{version}.json", Store::attempt_path(attempt))
 }
 
 fn trajectory_path(attempt: &AttemptId) -> String {

@@ -1,6 +1,7 @@
 //! What can go wrong with the store.
 
 use std::error::Error as _;
+use wayfarer_core::RunId;
 
 /// Why something could not be kept or found.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,14 @@ pub enum StoreError {
         path: String,
         /// What was met.
         why: String,
+    },
+    /// A process that keeps one run met work of another one.
+    #[error("run {run} has no place here: this process keeps run {own} only; give each its own NATS")]
+    OtherRun {
+        /// The run that was met.
+        run: RunId,
+        /// The one that is kept.
+        own: RunId,
     },
     /// A document that is there but cannot be read.
     #[error("{path} is not a valid document: {why}")]

@@ -9,6 +9,7 @@
 //! attempts/<attempt>/events.jsonl                the attempt's event log, for people
 //! harness/...                                    the same trajectories as the reference harness lays them out
 //! summary.json · index.html                      what the run came to, and how to look at it
+//! events.jsonl                                   the event log of the whole run: what an audit needs when NATS is gone
 //! ```
 //!
 //! Every write is atomic (a file is complete or absent, also after a kill), so a reader never meets half a document and work that is
@@ -21,6 +22,7 @@ mod errors;
 mod objects;
 mod stores;
 
+pub use documents::{EVENTS_DOCUMENT, SUMMARY_DOCUMENT};
 pub use errors::StoreError;
 pub use stores::Stores;
 

@@ -42,7 +42,8 @@ impl Store {
         Ok(paths)
     }
 
-    pub(crate) async fn exists(&self, path: &str) -> Result<bool, StoreError> {
+    /// Whether there is something at a path.
+    pub async fn exists(&self, path: &str) -> Result<bool, StoreError> {
         match self.objects.head(&location(path)?).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),

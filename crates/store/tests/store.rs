@@ -3,8 +3,8 @@
 
 use bytes::Bytes;
 use wayfarer_core::verdict::Decision;
-use wayfarer_core::{AttemptId, BlobHash, TaskId, Usage, Verdict};
-use wayfarer_store::{Store, StoreError};
+use wayfarer_core::{AttemptId, BlobHash, RunId, TaskId, Usage, Verdict};
+use wayfarer_store::{Store, StoreError, Stores};
 
 fn a_store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -107,4 +107,26 @@ fn the_disk_says_how_much_is_free() {
     let (_folder, store) = a_store();
 
     assert!(store.free_bytes().unwrap() > 0);
+}
+
+#[tokio::test]
+async fn of_several_first_verdicts_the_first_counts() {
+    let (_folder, store) = a_store();
+    let other = Verdict { decision: Decision::InvalidTask { why: "somebody else thought so".into() }, ..a_verdict(1) };
+
+    let first = store.keep_verdict(&an_attempt(1), a_verdict(1)).await.unwrap();
+    let second = store.keep_verdict(&an_attempt(1), other).await.unwrap();
+
+    assert_eq!((first, second), (a_verdict(1), a_verdict(1)));
+    assert_eq!(store.get_verdicts(&an_attempt(1)).await.unwrap(), [a_verdict(1)]);
+}
+
+#[tokio::test]
+async fn the_store_of_one_run_takes_nothing_of_another() {
+    let (_folder, store) = a_store();
+    let (own, other) = (RunId::new("run-1").unwrap(), RunId::new("run-2").unwrap());
+    let stores = Stores::Single(own.clone(), store);
+
+    assert!(stores.of(&own).is_ok());
+    assert!(matches!(stores.of(&other), Err(StoreError::OtherRun { .. })));
 }

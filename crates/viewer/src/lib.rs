@@ -21,6 +21,6 @@ mod step_view;
 mod summary;
 
 pub use errors::ViewerError;
-pub use pages::{ViewerReport, write_attempt_page, write_run_pages};
+pub use pages::{RunPages, ViewerReport, write_attempt_page, write_run_pages};
 pub use run_page::{TASKS_DOCUMENT, TaskNote};
 pub use summary::print_summary;

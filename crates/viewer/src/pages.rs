@@ -4,9 +4,11 @@ use crate::blobs::{Blobs, named_blobs};
 use crate::run_page::{AttemptDigest, RunInput, TASKS_DOCUMENT, run_page};
 use crate::{ViewerError, attempt_page, render};
 use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use wayfarer_core::run::Summary;
 use wayfarer_core::{AttemptId, BlobHash};
-use wayfarer_store::{Store, StoreError};
+use wayfarer_store::{SUMMARY_DOCUMENT, Store, StoreError};
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,34 +27,65 @@ pub struct ViewerReport {
 ///
 /// A document of one attempt that cannot be read costs only that attempt's page: it is named in the report and on the run's page.
 pub async fn write_run_pages(store: &Store) -> Result<ViewerReport, ViewerError> {
-    let mut input = RunInput {
-        folder: store.root().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-        ..RunInput::default()
-    };
-    input.summary = optional(store, "summary.json", &mut input.unreadable).await?;
-    input.spec = optional(store, "run.json", &mut input.unreadable).await?;
-    input.notes = optional(store, TASKS_DOCUMENT, &mut input.unreadable).await?.unwrap_or_default();
+    let mut unreadable = Vec::new();
+    let summary = optional(store, SUMMARY_DOCUMENT, &mut unreadable).await?;
+    RunPages::default().write_with(store, summary, unreadable).await
+}
 
-    let mut missing_blobs = Vec::new();
-    for attempt in store.attempts().await? {
-        match attempt_with_page(store, &attempt).await {
-            Ok((digest, missing)) => {
-                input.attempts.push(digest);
-                missing_blobs.extend(missing);
+/// The pages of a run while it goes on. They are written again and again, so an attempt whose verdict is in is read once only.
+#[derive(Debug, Default)]
+pub struct RunPages {
+    attempts: BTreeMap<AttemptId, AttemptDigest>,
+    missing_blobs: BTreeSet<BlobHash>,
+}
+
+impl RunPages {
+    /// Writes `index.html` with this summary, and the page of every attempt that is new or was not judged when it was written last.
+    pub async fn write(&mut self, store: &Store, summary: &Summary) -> Result<ViewerReport, ViewerError> {
+        self.write_with(store, Some(summary.clone()), Vec::new()).await
+    }
+
+    /// Models that solved what was read so far.
+    pub fn models(&self) -> BTreeSet<&str> {
+        self.attempts.values().flat_map(AttemptDigest::models).collect()
+    }
+
+    async fn write_with(
+        &mut self,
+        store: &Store,
+        summary: Option<Summary>,
+        mut unreadable: Vec<String>,
+    ) -> Result<ViewerReport, ViewerError> {
+        let spec = optional(store, "run.json", &mut unreadable).await?;
+        let notes = optional(store, TASKS_DOCUMENT, &mut unreadable).await?.unwrap_or_default();
+        for attempt in store.attempts().await? {
+            if self.attempts.get(&attempt).is_some_and(AttemptDigest::is_judged) {
+                continue;
             }
-            Err(ViewerError::Store(error @ (StoreError::Corrupt { .. } | StoreError::Missing { .. }))) => {
-                input.unreadable.push(error.to_string())
+            match attempt_with_page(store, &attempt).await {
+                Ok((digest, missing)) => {
+                    self.attempts.insert(attempt, digest);
+                    self.missing_blobs.extend(missing);
+                }
+                Err(ViewerError::Store(error @ (StoreError::Corrupt { .. } | StoreError::Missing { .. }))) => {
+                    unreadable.push(error.to_string())
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
+        if !self.missing_blobs.is_empty() {
+            tracing::warn!(missing = self.missing_blobs.len(), "screenshots are named that are not in the store");
+        }
+        let folder = store.root().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let input = RunInput { summary, spec, notes, attempts: &self.attempts, unreadable, folder };
+        store.put_bytes("index.html", render::run_page(&run_page(&input))?.into()).await?;
+        Ok(ViewerReport {
+            index: store.root().join("index.html"),
+            attempts: self.attempts.len(),
+            unreadable: input.unreadable,
+            missing_blobs: self.missing_blobs.iter().cloned().collect(),
+        })
     }
-    missing_blobs.sort();
-    missing_blobs.dedup();
-    if !missing_blobs.is_empty() {
-        tracing::warn!(missing = missing_blobs.len(), "screenshots are named that are not in the store");
-    }
-    store.put_bytes("index.html", render::run_page(&run_page(&input))?.into()).await?;
-    Ok(ViewerReport { index: store.root().join("index.html"), attempts: input.attempts.len(), unreadable: input.unreadable, missing_blobs })
 }
 
 /// Writes the page of one attempt, from its trajectory and the newest verdict there is.

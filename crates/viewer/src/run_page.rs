@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wayfarer_core::run::{RunSpec, StrategyTally, Summary};
 use wayfarer_core::task::Task;
 use wayfarer_core::verdict::{Decision, Judge};
-use wayfarer_core::{TaskId, Trajectory, Verdict};
+use wayfarer_core::{AttemptId, TaskId, Trajectory, Verdict};
 
 /// Where a run keeps the tasks that no trajectory tells of, under its root.
 pub const TASKS_DOCUMENT: &str = "tasks.json";
@@ -22,7 +22,7 @@ const JUDGES: [(Judge, &str); 4] = [(Judge::Alignment, "A"), (Judge::Rubric, "R"
 pub struct TaskNote {
     /// The task.
     pub task: Task,
-    /// `accepted`, `rejected`, `invalid_task`, `dead_lettered` or `waiting`.
+    /// `accepted`, `rejected`, `invalid_task`, `dead_lettered` or `open`.
     #[serde(default)]
     pub state: String,
     /// The verdict's decision, where there is one.
@@ -51,6 +51,16 @@ pub(crate) struct AttemptDigest {
 }
 
 impl AttemptDigest {
+    /// Whether a verdict is in: the attempt is then read once, however often the page of its run is written.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.decision.is_some()
+    }
+
+    /// The models that solved it.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &str> {
+        self.models.iter().map(String::as_str)
+    }
+
     /// The digest of an attempt.
     pub(crate) fn of(trajectory: &Trajectory, verdict: Option<&Verdict>) -> Self {
         let mut usage = trajectory.usage;
@@ -157,12 +167,12 @@ struct AttemptLink {
 }
 
 /// What the page of a run is made from.
-#[derive(Debug, Default)]
-pub(crate) struct RunInput {
+#[derive(Debug)]
+pub(crate) struct RunInput<'a> {
     pub(crate) summary: Option<Summary>,
     pub(crate) spec: Option<RunSpec>,
     pub(crate) notes: Vec<TaskNote>,
-    pub(crate) attempts: Vec<AttemptDigest>,
+    pub(crate) attempts: &'a BTreeMap<AttemptId, AttemptDigest>,
     pub(crate) unreadable: Vec<String>,
     pub(crate) folder: String,
 }
@@ -182,7 +192,7 @@ pub(crate) fn run_page(input: &RunInput) -> RunPage {
     let mut sites: Vec<String> = rows.iter().map(|row| row.site.clone()).collect();
     sites.sort();
     sites.dedup();
-    let stand_in = input.attempts.iter().flat_map(|attempt| &attempt.models).find(|model| model.starts_with("wayfarer-standin"));
+    let stand_in = input.attempts.values().flat_map(|attempt| &attempt.models).find(|model| model.starts_with("wayfarer-standin"));
     RunPage {
         title,
         created: input.spec.as_ref().map(|spec| moment(spec.created_unix_ms)).unwrap_or_default(),
@@ -194,7 +204,7 @@ pub(crate) fn run_page(input: &RunInput) -> RunPage {
             .summary
             .iter()
             .flat_map(|summary| &summary.by_strategy)
-            .map(|(name, tally)| StrategyRow { name: name.clone(), tally: *tally, share: share(tally.accepted, tally.tasks_in) })
+            .map(|(name, tally)| StrategyRow { name: name.clone(), tally: *tally, share: share(tally.accepted, tally.finished()) })
             .collect(),
         outcomes: input.summary.as_ref().map(|summary| named_counts(&summary.by_outcome)).unwrap_or_default(),
         dropped: input.summary.as_ref().map(|summary| named_counts(&summary.dropped)).unwrap_or_default(),
@@ -211,7 +221,7 @@ fn spec_details(spec: &RunSpec) -> Vec<String> {
     vec![
         format!("{} seeds", spec.seeds.len()),
         format!("at most {} tasks", spec.max_tasks),
-        format!("{} attempts a task", spec.attempts),
+        format!("{} judged {} a task", spec.attempts, if spec.attempts == 1 { "attempt" } else { "attempts" }),
         format!("solver {}", spec.solver),
         format!("draws from seed {}", spec.seed),
         format!("tenant {}", spec.tenant),
@@ -226,7 +236,7 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
     let card = |name, value: String, note: String, tone| Card { name, value, note, tone };
     let Some(summary) = &input.summary else {
         // The run is still young: what the folder shows so far.
-        let steps = input.attempts.iter().map(|attempt| attempt.steps).sum();
+        let steps = input.attempts.values().map(|attempt| attempt.steps).sum();
         let accepted = rows.iter().filter(|row| row.tone == "good").count() as u64;
         return vec![
             card("tasks", count(rows.len() as u64), "so far".into(), ""),
@@ -245,13 +255,17 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
         0 => String::new(),
         attempts => format!("{:.1} an attempt", summary.steps as f64 / attempts as f64),
     };
+    // of a run that goes on, these are the attempts in flight
+    let without_end = summary.attempts.saturating_sub(summary.by_outcome.values().sum());
+    let interrupted = if summary.complete && without_end > 0 { format!(", {} interrupted", count(without_end)) } else { String::new() };
+    let open = if summary.open == 0 { String::new() } else { format!(", {} not done yet", count(summary.open)) };
     vec![
-        card("tasks in", count(summary.tasks_in), format!("from {} seeds", count(summary.seeds_done)), ""),
-        card("accepted", count(summary.accepted), format!("yield {}", share(summary.accepted, summary.tasks_in)), "good"),
+        card("tasks in", count(summary.tasks_in), format!("{} seeds worked off{open}", count(summary.seeds_done)), ""),
+        card("accepted", count(summary.accepted), format!("yield {}", share(summary.accepted, summary.finished())), "good"),
         card("rejected", count(summary.rejected), String::new(), "bad"),
         card("invalid", count(summary.invalid_task), "tasks that cannot be judged".into(), "warn"),
         card("dead-lettered", count(summary.dead_lettered), "given up for a reason of ours".into(), "dim"),
-        card("attempts", count(summary.attempts), format!("{} ended by the environment", count(summary.env_failed)), ""),
+        card("attempts", count(summary.attempts), format!("{} ended by the environment{interrupted}", count(summary.env_failed)), ""),
         card("steps", count(summary.steps), per_attempt, ""),
         card(
             "tokens",
@@ -277,7 +291,7 @@ fn cards(input: &RunInput, rows: &[TaskRow]) -> Vec<Card> {
 
 fn bar(summary: &Summary) -> Vec<BarPart> {
     let whole = summary.tasks_in.max(1) as f64;
-    let done = summary.accepted + summary.rejected + summary.invalid_task + summary.dead_lettered;
+    let done = summary.finished();
     let parts = [
         ("accepted", "good", summary.accepted),
         ("rejected", "bad", summary.rejected),
@@ -295,13 +309,15 @@ fn bar(summary: &Summary) -> Vec<BarPart> {
 /// One row a task: tasks with attempts, then those that only `tasks.json` knows, by id.
 fn task_rows(input: &RunInput) -> Vec<TaskRow> {
     let mut tasks: BTreeMap<&TaskId, (&Task, Vec<&AttemptDigest>, Option<&TaskNote>)> = BTreeMap::new();
-    for attempt in &input.attempts {
+    for attempt in input.attempts.values() {
         tasks.entry(&attempt.task.id).or_insert_with(|| (&attempt.task, Vec::new(), None)).1.push(attempt);
     }
     for note in &input.notes {
         tasks.entry(&note.task.id).or_insert_with(|| (&note.task, Vec::new(), None)).2 = Some(note);
     }
-    tasks.into_values().map(|(task, attempts, note)| task_row(task, &attempts, note)).collect()
+    let mut rows: Vec<TaskRow> = tasks.into_values().map(|(task, attempts, note)| task_row(task, &attempts, note)).collect();
+    rows.sort_by_key(|row| row.attempts.is_empty());
+    rows
 }
 
 fn task_row(task: &Task, attempts: &[&AttemptDigest], note: Option<&TaskNote>) -> TaskRow {

@@ -9,9 +9,9 @@ pub fn print_summary(summary: &Summary) -> String {
     let mut text = String::new();
     let state = if summary.complete { "complete" } else { "not complete" };
     let points = &summary.critical_points;
-    let lines = [
+    let mut lines = vec![
         ("tasks", count(summary.tasks_in)),
-        ("accepted", format!("{} ({})", count(summary.accepted), share(summary.accepted, summary.tasks_in))),
+        ("accepted", format!("{} ({})", count(summary.accepted), share(summary.accepted, summary.finished()))),
         ("rejected", count(summary.rejected)),
         ("invalid task", count(summary.invalid_task)),
         ("dead-lettered", count(summary.dead_lettered)),
@@ -26,6 +26,9 @@ pub fn print_summary(summary: &Summary) -> String {
         ),
         ("wall clock", duration_ms(summary.wall_s * 1000.0)),
     ];
+    if summary.open > 0 {
+        lines.insert(5, ("open", format!("{} (not done yet)", count(summary.open))));
+    }
     // Writing to a String cannot fail.
     let _ = writeln!(text, "run {} ({state})", summary.run_id);
     for (name, value) in lines {
@@ -38,8 +41,9 @@ pub fn print_summary(summary: &Summary) -> String {
             "strategy", "tasks", "accepted", "rejected", "invalid", "dead", "yield"
         );
         for (name, tally) in &summary.by_strategy {
+            let finished = tally.finished();
             let StrategyTally { tasks_in, accepted, rejected, invalid_task, dead_lettered } = tally;
-            let share = share(*accepted, *tasks_in);
+            let share = share(*accepted, finished);
             let _ = writeln!(text, "  {name:<16}{tasks_in:>7}{accepted:>10}{rejected:>10}{invalid_task:>9}{dead_lettered:>8}{share:>8}");
         }
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use wayfarer_core::BlobHash;
 use wayfarer_core::run::Summary;
 use wayfarer_store::Store;
-use wayfarer_viewer::{print_summary, write_attempt_page, write_run_pages};
+use wayfarer_viewer::{RunPages, print_summary, write_attempt_page, write_run_pages};
 
 async fn sample_run() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -149,4 +149,23 @@ async fn the_summary_reads_well_in_a_terminal() {
         text.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["targeted", "1", "1", "0", "0", "0", "100", "%"]),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn the_page_of_a_run_that_goes_on_tells_what_is_done_and_what_is_not() {
+    let (folder, store) = sample_run().await;
+    let complete: Summary = store.get_document("summary.json").await.unwrap();
+    let so_far = Summary { accepted: 1, rejected: 0, dead_lettered: 0, open: 3, complete: false, ..complete };
+    let mut pages = RunPages::default();
+
+    pages.write(&store, &so_far).await.unwrap();
+    let young = page_at(&folder.path().join("index.html"));
+    std::fs::remove_dir_all(folder.path().join("attempts/shop-a-03-a1")).unwrap();
+    let report = pages.write(&store, &so_far).await.unwrap();
+
+    assert!(young.contains("not complete") && young.contains("3 not done yet"), "{young}");
+    assert!(young.contains("yield 100"), "what is not done yet is no failure");
+    let (tried, untried) = (young.find("Add 2 Trail Mug").unwrap(), young.find("Find the cheapest product").unwrap());
+    assert!(tried < untried, "what can be looked at comes first");
+    assert_eq!(report.attempts, 3, "a judged attempt is read once");
 }

@@ -1,15 +1,20 @@
-//! The curator role: writes what a judged attempt yields (viewer page, the reference harness's layout), from what is stored.
+//! The curator role: writes what a judged attempt yields (viewer page, the reference harness's layout), and keeps the folder of a run,
+//! from what is stored and from the run's events.
 
+mod attempt;
 mod finish;
+mod folder;
+mod keep;
+mod tasks;
 
-pub use finish::{RunTask, finish_run, run_tasks};
+pub use finish::{finish_run, stored_events};
+pub use folder::RunFolder;
 
 use anyhow::Result;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use wayfarer_actor_curator::curate;
 use wayfarer_bus::{Bus, Delivery, EventLog, Queue, work_loop};
 use wayfarer_core::event::About;
 use wayfarer_core::{AttemptId, RunId};
@@ -40,13 +45,14 @@ impl CuratorService {
     /// Works until the token is cancelled.
     pub async fn run(self, token: CancellationToken) -> Result<()> {
         let worker = self.bus.worker(Queue::Curate).await?;
+        let keeping = keep::keep_folders(self.bus.clone(), self.stores.clone(), token.clone());
         let slots = self.slots;
         let service = Arc::new(self);
-        work_loop::run(worker, slots, token, move |delivery| {
+        let working = work_loop::run(worker, slots, token, move |delivery| {
             let service = service.clone();
             async move { service.handle(delivery).await }
-        })
-        .await;
+        });
+        tokio::join!(working, keeping);
         Ok(())
     }
 
@@ -88,15 +94,7 @@ impl CuratorService {
     }
 
     async fn write(&self, run: &RunId, store: &Store, attempt: &AttemptId) -> Result<()> {
-        let mut lines = String::new();
-        for logged in self.log.read(run, &About::Task(attempt.task.clone())).await? {
-            let line = serde_json::json!({ "sequence": logged.sequence, "at_unix_ms": logged.at_unix_ms, "event": logged.event });
-            lines.push_str(&line.to_string());
-            lines.push('\n');
-        }
-        store.put_bytes(&format!("attempts/{attempt}/events.jsonl"), lines.into_bytes().into()).await?;
-        curate(store, attempt).await?;
-        wayfarer_viewer::write_attempt_page(store, attempt).await?;
-        Ok(())
+        let events = self.log.read(run, &About::Task(attempt.task.clone())).await?;
+        attempt::write_attempt(store, attempt, &events.iter().collect::<Vec<_>>()).await
     }
 }

@@ -1,10 +1,10 @@
 //! What can be done with runs, whoever asks (the gRPC face or the command line in one process).
 
 use anyhow::{Context, Result};
-use wayfarer_bus::{Bus, EventLog, LogError, Queue, document};
+use wayfarer_bus::{Bus, BusError, EventLog, LogError, Queue, document};
 use wayfarer_core::RunId;
 use wayfarer_core::event::{About, RunEvent};
-use wayfarer_core::run::RunSpec;
+use wayfarer_core::run::{RunSpec, Stages, Tally};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 
 /// Makes the run known and queues its seeds; `true` if it existed already (its unfinished seeds are queued again: a seed that is done
@@ -21,6 +21,12 @@ pub async fn create(bus: &Bus, log: &dyn EventLog, spec: &RunSpec) -> Result<boo
         bus.publish_work(Queue::Propose, &format!("{}-{}", spec.run, seed.id), &item).await?;
     }
     Ok(existed)
+}
+
+/// Where the tasks of a run stand, with what the queues know of work in hand.
+pub async fn stages(bus: &Bus, tally: &Tally) -> Result<Stages, BusError> {
+    let (seeds, verdicts) = (bus.queue_depth(Queue::Propose).await?, bus.queue_depth(Queue::Judge).await?);
+    Ok(tally.stages().with_in_flight(seeds.in_flight, verdicts.in_flight))
 }
 
 /// Cancels: whoever meets an open task of the run from now on dead-letters it.

@@ -52,6 +52,6 @@ async fn sample_once(bus: &Bus, follower: &RunFollower, complete: &mut BTreeSet<
 
 /// Accepted tasks per finished task; none before the first is finished.
 fn yield_of(summary: &Summary) -> Option<f64> {
-    let finished = summary.accepted + summary.rejected + summary.invalid_task + summary.dead_lettered;
+    let finished = summary.finished();
     (finished > 0).then(|| summary.accepted as f64 / finished as f64)
 }

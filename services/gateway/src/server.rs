@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use wayfarer_bus::{Bus, EventLog, RunFollower, document, read_document};
 use wayfarer_core::RunId;
-use wayfarer_core::run::{RunSpec, Tally};
+use wayfarer_core::run::RunSpec;
 use wayfarer_proto::v1::runs_server::{Runs, RunsServer};
 use wayfarer_proto::v1::{
     AuditRunReply, AuditRunRequest, CancelRunReply, CancelRunRequest, CreateRunReply, CreateRunRequest, ListRunsReply, ListRunsRequest,
@@ -55,12 +55,15 @@ impl Gateway {
     }
 }
 
-fn progress(tally: &Tally, spec: &RunSpec) -> Result<RunProgress, Status> {
+async fn progress(bus: &Bus, follower: &RunFollower, spec: &RunSpec) -> Result<RunProgress, Status> {
+    let unavailable = |error: wayfarer_bus::BusError| Status::unavailable(error.to_string());
+    let tally = follower.tally(spec).await.map_err(unavailable)?;
+    let stages = runs::stages(bus, &tally).await.map_err(unavailable)?;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
     let wall_s = now.saturating_sub(spec.created_unix_ms) as f64 / 1000.0;
     Ok(RunProgress {
         summary: Some(document(&tally.summary(wall_s)).map_err(internal)?),
-        stages: Some(document(&tally.stages()).map_err(internal)?),
+        stages: Some(document(&stages).map_err(internal)?),
         complete: tally.is_complete(),
     })
 }
@@ -89,16 +92,13 @@ impl Runs for Gateway {
 
     async fn watch(&self, request: Request<WatchRunRequest>) -> Result<Response<Self::WatchStream>, Status> {
         let spec = self.spec(&request.into_inner().run).await?;
-        let follower = self.follower.clone();
+        let (bus, follower) = (self.bus.clone(), self.follower.clone());
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         tokio::spawn(async move {
             let mut ticks = tokio::time::interval(WATCH_EVERY);
             loop {
                 ticks.tick().await;
-                let told = match follower.tally(&spec).await {
-                    Ok(tally) => progress(&tally, &spec),
-                    Err(error) => Err(Status::unavailable(error.to_string())),
-                };
+                let told = progress(&bus, &follower, &spec).await;
                 let last = told.as_ref().map_or(true, |progress| progress.complete);
                 if sender.send(told).await.is_err() || last {
                     return;
@@ -117,7 +117,8 @@ impl Runs for Gateway {
     async fn audit(&self, request: Request<AuditRunRequest>) -> Result<Response<AuditRunReply>, Status> {
         let spec = self.spec(&request.into_inner().run).await?;
         let store = self.stores.of(&spec.run).map_err(internal)?;
-        let report = audit(&self.bus, &store, &spec).await.map_err(internal)?;
+        let events = self.bus.events_of(&spec.run).await.map_err(internal)?;
+        let report = audit(&events, &store, &spec).await;
         Ok(Response::new(AuditRunReply {
             passed: report.passed(),
             summary: Some(document(&report.summary).map_err(internal)?),

@@ -8,7 +8,7 @@ mod surfer;
 
 use anyhow::{Context, Result};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use wayfarer_actor_orchestrator::lifecycle::{self, Next};
@@ -18,7 +18,7 @@ use wayfarer_chat::Model;
 use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::run::RunSpec;
 use wayfarer_core::verdict::Decision;
-use wayfarer_core::{AttemptId, Epoch, Outcome, RunId, Task, Usage};
+use wayfarer_core::{AttemptId, Calendar, Epoch, Outcome, RunId, Task, Usage};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
@@ -47,8 +47,8 @@ pub struct OrchestratorService {
     pub step_timeout: Duration,
     /// Name of this process in events.
     pub worker: String,
-    /// Today's date (ISO 8601) for prompts.
-    pub today: String,
+    /// Which day it is for a run.
+    pub calendar: Calendar,
 }
 
 impl OrchestratorService {
@@ -151,7 +151,7 @@ impl OrchestratorService {
             epoch: Epoch(sequence),
             last_sequence: sequence,
             cancel: stop.clone(),
-            today: self.today.clone(),
+            today: self.calendar.today(spec, SystemTime::now()),
             trace_id: wayfarer_telemetry::trace_id_of(&span).unwrap_or_default(),
         };
         async {

@@ -11,7 +11,7 @@ use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError};
 use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::outcome::{EnvFailure, Outcome};
 use wayfarer_core::surf::{SurfOpen, SurfOpened};
-use wayfarer_core::{Task, Usage};
+use wayfarer_core::{Calendar, Task, Usage};
 use wayfarer_orchestrator::OrchestratorService;
 use wayfarer_proto::v1::{SurfReply, WorkItem, surf_reply::Reply, surf_request::Order, work_item::Work};
 use wayfarer_store::Stores;
@@ -82,11 +82,11 @@ async fn a_surfer_that_dies_in_a_step_ends_the_attempt_at_once() {
         bus: bus.clone(),
         log: log.clone(),
         model: Arc::new(Planner),
-        stores: Stores::Single(store.clone()),
+        stores: Stores::Single(spec.run.clone(), store.clone()),
         slots: 1,
         step_timeout: Duration::from_secs(3600),
         worker: "test".into(),
-        today: "2026-11-21".into(),
+        calendar: Calendar::RunDay,
     };
     let running = tokio::spawn(service.run(stop.clone()));
 

@@ -13,7 +13,7 @@ use wayfarer_bus::{Bus, BusOptions, Delivery, NatsEventLog, Queue, document, nam
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError};
 use wayfarer_core::action::Status;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfReport};
-use wayfarer_core::{Action, Usage};
+use wayfarer_core::{Action, Calendar, Usage};
 use wayfarer_orchestrator::OrchestratorService;
 use wayfarer_proto::v1::{SurfReply, WorkItem, surf_reply::Reply, surf_request::Order, work_item::Work};
 use wayfarer_store::Stores;
@@ -107,11 +107,11 @@ async fn an_attempt_is_one_trace_from_its_orders_to_its_judging() {
         bus: bus.clone(),
         log: Arc::new(NatsEventLog::new(bus.clone())),
         model: Arc::new(WitnessModel(seen.clone())),
-        stores: Stores::Single(store.clone()),
+        stores: Stores::Single(spec.run.clone(), store.clone()),
         slots: 1,
         step_timeout: Duration::from_secs(10),
         worker: "test".into(),
-        today: "2026-11-21".into(),
+        calendar: Calendar::RunDay,
     };
     let running = tokio::spawn(service.run(stop.clone()));
     let to_judge = next(&bus, Queue::Judge).await;

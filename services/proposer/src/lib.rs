@@ -8,7 +8,7 @@ pub use seen::RunSeen;
 
 use anyhow::Result;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use wayfarer_actor_proposer::{ProposerDeps, propose};
@@ -18,7 +18,7 @@ use wayfarer_chat::Model;
 use wayfarer_core::event::{About, Dropped, RunEvent};
 use wayfarer_core::run::RunSpec;
 use wayfarer_core::seed::{Seed, SeedKind};
-use wayfarer_core::{RunId, Strategy, Task, Usage};
+use wayfarer_core::{Calendar, RunId, Strategy, Task, Usage};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
@@ -45,8 +45,8 @@ pub struct ProposerService {
     pub egress: EgressPolicy,
     /// Seeds at once.
     pub slots: usize,
-    /// Today's date (ISO 8601).
-    pub today: String,
+    /// Which day it is for a run.
+    pub calendar: Calendar,
 }
 
 impl ProposerService {
@@ -115,7 +115,7 @@ impl ProposerService {
                     seen,
                     egress: self.egress.clone(),
                 };
-                let event = match propose(&deps, spec, seed, &self.today).await {
+                let event = match propose(&deps, spec, seed, &self.calendar.today(spec, SystemTime::now())).await {
                     Ok(proposal) => RunEvent::SeedDone {
                         seed: seed.id.clone(),
                         strategy: proposal.strategy,

@@ -135,7 +135,7 @@ impl VerifierService {
                 return Ok(None);
             }
         };
-        store.put_verdict(attempt, &verdict).await?;
+        let verdict = store.keep_verdict(attempt, verdict).await?;
         let judged_before = logged.iter().filter(|logged| matches!(logged.event, RunEvent::Judged { .. })).count();
         let is_final = !matches!(verdict.decision, Decision::Rejected { .. }) || judged_before as u32 + 1 >= spec.attempts;
         let exemplar = if is_final { self.exemplar_for(spec, &trajectory.task, &verdict).await? } else { None };

@@ -278,7 +278,7 @@ pub enum RunCommand {
         /// The run.
         #[arg(required_unless_present = "out")]
         run: Option<String>,
-        /// Output folder of `generate` (no cluster needed; a NATS is started on its files).
+        /// Output folder of a run (no cluster needed: its events are in the folder).
         #[arg(long, value_name = "DIR", conflicts_with = "run")]
         out: Option<PathBuf>,
     },

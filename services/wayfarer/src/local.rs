@@ -19,6 +19,11 @@ const ACK_WAIT: Duration = Duration::from_secs(15);
 /// Seed of the worlds' data.
 pub const WORLD_SEED: u64 = 2026;
 
+/// The machinery's folder inside an output folder.
+const MACHINERY: &str = ".cluster";
+/// The folder of NATS inside that one.
+const NATS: &str = "nats";
+
 /// Any free port of the loopback interface.
 pub const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -32,12 +37,17 @@ pub struct Machinery {
 impl Machinery {
     /// Claims an output folder for this process.
     pub fn claim(out: &Path) -> Result<Self> {
-        let folder = out.join(".cluster");
+        let folder = out.join(MACHINERY);
         std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
         let path = folder.join("lock");
         let lock = File::create(&path).with_context(|| format!("writing {}", path.display()))?;
-        lock.try_lock().map_err(|_| anyhow::anyhow!("another process works on {}; wait for it, or give another --out", out.display()))?;
+        lock.try_lock().map_err(|_| anyhow::anyhow!("another process works on {}; wait for it, or give another folder", out.display()))?;
         Ok(Self { folder, _lock: lock })
+    }
+
+    /// Whether an output folder still has the files of the NATS that its run was made with.
+    pub fn has_nats_files(out: &Path) -> bool {
+        out.join(MACHINERY).join(NATS).is_dir()
     }
 
     /// Where the worlds keep their instances.
@@ -62,7 +72,7 @@ impl Machinery {
         let tools = Tools::locate();
         let nats = match nats_url {
             Some(_) => None,
-            None => Some(NatsServer::start(NatsOptions::found(&tools, &self.folder.join("nats"))?).await?),
+            None => Some(NatsServer::start(NatsOptions::found(&tools, &self.folder.join(NATS))?).await?),
         };
         let redis = match redis_url {
             Some(_) => None,
@@ -182,16 +192,6 @@ pub fn worker_name() -> String {
 /// Milliseconds since the epoch (UTC).
 pub fn now_unix_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-/// The day of a moment (UTC).
-pub fn day_of(unix_ms: u64) -> time::Date {
-    time::OffsetDateTime::from_unix_timestamp((unix_ms / 1000) as i64).map_or(time::Date::MIN, |at| at.date())
-}
-
-/// Today (UTC) as ISO 8601.
-pub fn today() -> String {
-    day_of(now_unix_ms()).to_string()
 }
 
 /// A run id that sorts by time.

@@ -13,6 +13,7 @@ use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
 use wayfarer_chat::Model;
 use wayfarer_children::Tools;
 use wayfarer_config::{Config, Inference};
+use wayfarer_core::Calendar;
 use wayfarer_inference::{Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
 use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
@@ -118,8 +119,8 @@ pub struct Wiring {
     pub stores: Stores,
     /// What browsers and fetches may reach.
     pub egress: EgressPolicy,
-    /// Today's date (ISO 8601).
-    pub today: String,
+    /// Which day it is for a run.
+    pub calendar: Calendar,
     /// Name of this process.
     pub worker: String,
 }
@@ -252,7 +253,7 @@ impl Running {
                     slots: config.solver.slots,
                     step_timeout: waits.order,
                     worker: wiring.worker.clone(),
-                    today: wiring.today.clone(),
+                    calendar: wiring.calendar,
                 };
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
@@ -266,7 +267,7 @@ impl Running {
                     stores: wiring.stores.clone(),
                     egress: wiring.egress.clone(),
                     slots: config.proposer.slots,
-                    today: wiring.today.clone(),
+                    calendar: wiring.calendar,
                 };
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }

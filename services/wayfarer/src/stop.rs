@@ -17,3 +17,12 @@ pub fn requested() -> impl Future<Output = ()> + Send + 'static {
         }
     }
 }
+
+/// From now on a further Ctrl-C (or SIGTERM) ends the process at once.
+pub fn exit_when_asked_again() {
+    let again = requested();
+    tokio::spawn(async {
+        again.await;
+        std::process::exit(130);
+    });
+}

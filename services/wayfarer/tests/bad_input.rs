@@ -105,24 +105,64 @@ fn a_model_that_dies_in_mid_run_is_told_and_every_seed_has_its_reason() {
 }
 
 #[test]
-fn ctrl_c_drains_and_the_same_command_resumes() {
+fn ctrl_c_drains_tells_how_far_it_came_and_the_same_command_resumes() {
     let _alone = alone();
     let factory = Factory::new("interrupted", &[support::SHOP]);
     let flags = ["--tasks", "2", "--strategies", "targeted", "--standin-fail-rate", "0"];
-    let mut running = factory.spawn_generate(&flags);
-    // written when everything runs and work begins
+    let running = factory.spawn_generate(&flags);
+    // written when everything runs and work begins; the page follows at once
     factory.wait_for_file("run.json", Duration::from_secs(60));
+    factory.wait_for_file("index.html", Duration::from_secs(60));
 
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
     let asked_at = Instant::now();
-    let status = running.wait().unwrap();
+    let output = interrupt(running);
 
-    assert_eq!(status.code(), Some(INTERRUPTED));
-    assert!(asked_at.elapsed() < Duration::from_secs(35), "draining took {:?}", asked_at.elapsed());
+    assert_ended(&output, INTERRUPTED, "this goes on where it stopped");
+    assert_ended(&output, INTERRUPTED, "--strategies targeted --standin-fail-rate 0");
+    assert!(asked_at.elapsed() < Duration::from_secs(60), "draining took {:?}", asked_at.elapsed());
     factory.assert_nothing_runs();
+    let told: Value = serde_json::from_str(String::from_utf8_lossy(&output.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!(told["complete"], false);
+    assert_eq!(told, factory.read_json("summary.json"), "what is told is what is kept");
+    for file in ["README.md", "tasks.json", "events.jsonl"] {
+        assert!(factory.out().join(file).is_file(), "{file} is missing");
+    }
+    assert!(factory.read_text("index.html").contains("not complete"));
+
     let summary = factory.generate(&flags);
     assert_eq!(summary["complete"], true);
     assert!(count(&summary, "tasks_in") >= 1, "{summary}");
+    assert!(!factory.read_text("index.html").contains("not complete"));
+}
+
+#[test]
+fn a_nats_with_an_open_run_takes_no_second_one_and_the_folder_is_audited_without_it() {
+    let _alone = alone();
+    let factory = Factory::new("shared", &[support::SHOP]);
+    let servers = factory.start_servers();
+    let flags = ["--nats-url", &servers.nats_url, "--redis-url", &servers.redis_url, "--tasks", "2", "--strategies", "targeted"];
+    let running = factory.spawn_generate(&flags);
+    factory.wait_for_file("run.json", Duration::from_secs(60));
+    factory.wait_for_file("index.html", Duration::from_secs(60));
+    let interrupted = interrupt(running);
+    assert_eq!(interrupted.status.code(), Some(INTERRUPTED));
+
+    let second = factory.generate_into(&factory.folder().join("second"), &flags);
+    let summary = factory.generate(&flags);
+    servers.stop();
+
+    assert_ended(&second, FAILED, "which is not complete");
+    assert_ended(&second, FAILED, "leave --nats-url out");
+    assert!(!factory.folder().join("second/run.json").exists());
+    assert_eq!(summary["complete"], true);
+    factory.run_ok(&["run", "audit", "--out"], &[]);
+    factory.assert_nothing_runs();
+}
+
+/// Ctrl-C, and what it said.
+fn interrupt(running: std::process::Child) -> Output {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
+    running.wait_with_output().unwrap()
 }
 
 fn alone() -> MutexGuard<'static, ()> {

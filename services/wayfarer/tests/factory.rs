@@ -1,11 +1,16 @@
 //! The factory as its users meet it: the built binary, real nats-server, redis-server and Chromium, the bundled worlds, the stand-in.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+// the other test file uses the rest
+#[allow(dead_code)]
 mod support;
 
 use serde_json::Value;
 use std::time::Duration;
-use support::{Factory, count};
+use support::{Factory, count, wait_until};
+
+/// Exit code of a check that did not pass.
+const CHECK_FAILED: i32 = 4;
 
 #[test]
 fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
@@ -30,11 +35,84 @@ fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
     factory.assert_nothing_runs();
     factory.run_ok(&["run", "audit", "--out"], &[]);
 
-    // judging again needs no browser and writes the next version
-    let verified = factory.run_ok(&["verify"], &["--standin-fail-rate", "0", "--json"]);
-    assert_eq!(count(&verified, "judged"), attempts.len() as u64 - count(&summary, "env_failed"));
-    assert!(factory.out().join("attempts").join(&attempts[0]).join("verdict-2.json").is_file());
+    the_audit_needs_no_nats_and_finds_what_was_altered(&factory);
+    verdicts_are_carried_through(&factory, &summary);
+
+    // the same command on a complete run brings back what somebody removed
+    std::fs::remove_file(factory.out().join("index.html")).unwrap();
+    factory.generate(&["--tasks", "8"]);
+    assert!(factory.out().join("index.html").is_file());
     factory.assert_nothing_runs();
+}
+
+fn the_audit_needs_no_nats_and_finds_what_was_altered(factory: &Factory) {
+    let audit = || {
+        let output = factory.command(&["run", "audit", "--out", &factory.out().display().to_string()]).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    std::fs::remove_dir_all(factory.out().join(".cluster")).unwrap();
+    assert_eq!(audit().0, Some(0), "{}", audit().1);
+    assert!(!factory.out().join(".cluster").exists(), "an audit leaves the folder as it is");
+
+    let (attempt, file) = accepted_attempt(factory);
+    let verdict = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, verdict.replace("\"decision\": \"accepted\"", "\"decision\": \"invalid_task\", \"why\": \"tampered\"")).unwrap();
+    assert!(matches!(audit(), (Some(CHECK_FAILED), told) if told.contains("FAULT") && told.contains(&attempt)));
+    std::fs::write(&file, verdict).unwrap();
+
+    let (there, elsewhere) = (factory.out().join("attempts").join(&attempt), factory.folder().join("removed"));
+    std::fs::rename(&there, &elsewhere).unwrap();
+    assert!(matches!(audit(), (Some(CHECK_FAILED), told) if told.contains("is not in the store")));
+    std::fs::rename(&elsewhere, &there).unwrap();
+    assert_eq!(audit().0, Some(0));
+}
+
+/// Judging again needs no browser, writes the next version, and figures, pages and scores follow.
+fn verdicts_are_carried_through(factory: &Factory, summary: &Value) {
+    let attempts = factory.list("attempts");
+    let (attempt, file) = accepted_attempt(factory);
+    let other = attempts.iter().find(|other| **other != attempt).unwrap();
+    // somebody has overruled a verdict; judging another attempt again is enough for the figures to follow
+    let mut overruled: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    overruled["version"] = 2.into();
+    overruled["decision"] = serde_json::json!({ "decision": "rejected", "why": "a person said no", "first_failure": null });
+    std::fs::write(file.with_file_name("verdict-2.json"), overruled.to_string()).unwrap();
+    let flags = ["--standin-fail-rate", "0", "--json"];
+
+    let told = factory.run_ok(&["verify", "--attempt", other], &flags);
+    assert_eq!(count(&told, "judged"), 1);
+    let overruled = factory.read_json("summary.json");
+    assert!(factory.read_text("index.html").contains("a person said no"));
+    let told = factory.run_ok(&["verify"], &flags);
+    let restored = factory.read_json("summary.json");
+
+    assert_conserved(&overruled);
+    assert!(count(&overruled, "rejected") > 0 && overruled["accepted"] != restored["accepted"], "{overruled}");
+    assert_eq!(count(&told, "judged"), attempts.len() as u64 - count(summary, "env_failed"));
+    let change = serde_json::json!({ "attempt": attempt, "from": "rejected", "to": "accepted" });
+    assert!(told["changes"].as_array().unwrap().contains(&change), "{told}");
+    assert_eq!(told["summary"], restored);
+    assert!(!factory.read_text("index.html").contains("a person said no"));
+    assert!(factory.read_score(&attempt).contains("\\\"verdict_version\\\":3"), "{}", factory.read_score(&attempt));
+    assert_eq!(restored["wall_s"], summary["wall_s"], "judging again is no part of the run");
+
+    // one attempt that cannot be read costs only itself
+    std::fs::write(factory.out().join("attempts").join(other).join("trajectory.json"), "{ half").unwrap();
+    let output = factory.command(&["verify", &factory.out().display().to_string(), "--json"]).output().unwrap();
+    let told: Value = serde_json::from_str(String::from_utf8_lossy(&output.stdout).lines().last().unwrap()).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!((count(&told, "failed"), count(&told, "judged")), (1, attempts.len() as u64 - count(summary, "env_failed") - 1), "{told}");
+}
+
+/// An attempt that was accepted, and the file of its verdict.
+fn accepted_attempt(factory: &Factory) -> (String, std::path::PathBuf) {
+    let verdict = |attempt: &String| factory.out().join("attempts").join(attempt).join("verdict-1.json");
+    let is_accepted = |file: &std::path::PathBuf| {
+        std::fs::read(file).is_ok_and(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap()["decision"]["decision"] == "accepted")
+    };
+    let mut attempts = factory.list("attempts").into_iter().map(|attempt| (verdict(&attempt), attempt));
+    let (file, attempt) = attempts.find(|(file, _)| is_accepted(file)).expect("an accepted attempt");
+    (attempt, file)
 }
 
 #[test]
@@ -43,10 +121,19 @@ fn a_killed_run_is_completed_by_the_same_command() {
     let flags = ["--tasks", "6", "--strategies", "targeted,exemplar"];
 
     let mut killed = factory.spawn_generate(&flags);
-    factory.wait_for_file("attempts", Duration::from_secs(120));
+    factory.wait_for_attempt(Duration::from_secs(120));
+    let meanwhile = factory.command(&["verify", &factory.out().display().to_string()]).output().unwrap();
+    assert!(String::from_utf8_lossy(&meanwhile.stderr).contains("another process works on"), "{meanwhile:?}");
     killed.kill().unwrap(); // SIGKILL
     killed.wait().unwrap();
     factory.assert_nothing_runs();
+    // without its event log it would begin anew between the attempts of its first life
+    let (machinery, aside) = (factory.out().join(".cluster"), factory.folder().join("aside"));
+    std::fs::rename(&machinery, &aside).unwrap();
+    let lost = factory.generate_into(&factory.out(), &flags);
+    assert!(String::from_utf8_lossy(&lost.stderr).contains("or another --out"), "{lost:?}");
+    std::fs::remove_dir_all(&machinery).unwrap();
+    std::fs::rename(&aside, &machinery).unwrap();
     let summary = factory.generate(&flags);
 
     assert_conserved(&summary);
@@ -109,11 +196,27 @@ fn every_role_as_its_own_process_completes_a_run() {
 
     let cluster = factory.start_cluster();
     let run = factory.cluster_run(&cluster, &["--tasks", "3", "--strategies", "targeted"]);
+    // who would take this run's work, or whose work it would take, is refused
+    let shared = ["--nats-url", &cluster.nats_url, "--redis-url", &cluster.redis_url];
+    let refused = factory.generate_into(&factory.out(), &shared);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("leave --nats-url out"), "{refused:?}");
     let summary = factory.watch(&cluster, &run);
 
     assert_conserved(&summary);
     assert_eq!(summary["complete"], true);
     assert!(count(&summary, "tasks_in") >= 1, "{summary}");
+    // the curator finishes its folder, too
+    let folder = factory.folder().join("store").join(&run);
+    let read = |name: &str| std::fs::read(folder.join(name)).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    wait_until(Duration::from_secs(60), "the run's folder to be finished", || {
+        read("summary.json").is_some_and(|summary| summary["complete"] == true)
+    });
+    assert_eq!(read("tasks.json").unwrap().as_array().unwrap().len() as u64, count(&summary, "tasks_in"));
+    for file in ["index.html", "README.md", "events.jsonl"] {
+        assert!(folder.join(file).is_file(), "{file} is missing");
+    }
+    let audit = factory.command(&["run", "audit", "--out", &folder.display().to_string()]).output().unwrap();
+    assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
     let audit = factory.command(&["run", "audit", "--gateway", &cluster.gateway, &run]).output().unwrap();
     assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
     cluster.stop();

@@ -7,7 +7,7 @@ mod support;
 
 use std::process::Output;
 use std::time::Duration;
-use support::{Cluster, Factory, ServerProcesses, free_port, support_servers};
+use support::{Cluster, Factory, free_port};
 use wayfarer_lease::{Redis, Registry};
 use wayfarer_rpc::{Endpoints, GrpcModel};
 
@@ -24,9 +24,10 @@ struct Started {
 impl Started {
     fn new(name: &str) -> Self {
         let factory = Factory::new(name, &[]);
-        let ServerProcesses { children, nats_url, redis_url } = support_servers(&factory);
-        let servers = ["--nats-url".into(), nats_url, "--redis-url".into(), redis_url.clone()];
-        Self { factory, processes: Cluster { children, gateway: String::new() }, servers, redis_url }
+        let processes = factory.start_servers();
+        let redis_url = processes.redis_url.clone();
+        let servers = ["--nats-url".into(), processes.nats_url.clone(), "--redis-url".into(), redis_url.clone()];
+        Self { factory, processes, servers, redis_url }
     }
 
     /// The base URL of a stand-in.

@@ -111,14 +111,14 @@ async fn every_order_is_carried_out_in_its_own_trace() {
         bus: bus.clone(),
         model: Arc::new(witness.clone()),
         browsers: Arc::new(witness.clone()),
-        stores: Stores::Single(store),
+        stores: Stores::Single(a_run().run, store),
         egress: EgressPolicy::default(),
         slots: 1,
     };
     let running = tokio::spawn(service.run(stop.clone()));
     let (spec, task) = (a_run(), a_task("What does the Trail Mug cost?"));
     let attempt = an_attempt(&task);
-    let open = SurfOpen { tenant: spec.tenant, run: spec.run, attempt: attempt.clone(), epoch: Epoch(1), task };
+    let open = SurfOpen { tenant: spec.tenant, run: spec.run, attempt: attempt.clone(), epoch: Epoch(1), task, today: "2026-11-21".into() };
     let order = SurfOrder {
         epoch: Epoch(1),
         step: StepIndex(1),

@@ -177,6 +177,7 @@ impl Solving {
             attempt: self.job.attempt.clone(),
             epoch: self.job.epoch,
             task: self.job.task.clone(),
+            today: self.job.today.clone(),
         };
         match self.deps.surfer.open(order).await {
             SurfOpened::Ready { observation } => {

@@ -486,6 +486,7 @@ pub async fn write(store: &Store, picture: &dyn Fn(usize) -> Bytes) {
         rejected: 1,
         invalid_task: 0,
         dead_lettered: 2,
+        open: 0,
         attempts: 3,
         env_failed: 1,
         steps: 10,

@@ -11,25 +11,25 @@ use crate::roles::{self, Role, Running, Wiring};
 use crate::stop;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wayfarer_bus::{Logged, NatsEventLog, Queue, RunFollower};
+use wayfarer_bus::{Bus, Logged, NatsEventLog, Queue, RunFollower};
 use wayfarer_chat::Scope;
 use wayfarer_config::Config;
+use wayfarer_core::Calendar;
 use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Summary};
 use wayfarer_core::seed::{SeedLine, read_seed_lines};
-use wayfarer_curator::{finish_run, run_tasks};
+use wayfarer_curator::{RunFolder, finish_run};
 use wayfarer_sandbox::Sandbox;
 use wayfarer_standin::Standin;
-use wayfarer_store::{LOW_DISK_BYTES, Store, Stores};
+use wayfarer_store::{LOW_DISK_BYTES, SUMMARY_DOCUMENT, Store, Stores};
 
 /// The model's failures are told this often at most.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How long the curator may take for what is left when the last verdict is in.
-const PAGES_WITHIN: Duration = Duration::from_secs(60);
+const CURATED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What a run is made from, and the worlds that it meets.
 pub struct Source {
@@ -55,10 +55,12 @@ pub async fn generate_from(flags: &Generate, config: Config, source: &Source) ->
     let store = Store::open(&flags.out)?;
     refuse_full_disk(&store)?;
     let spec = spec_of(flags, source, &config, &store).await?;
-    if let Ok(summary) = store.get_document::<Summary>("summary.json").await
+    if let Ok(summary) = store.get_document::<Summary>(SUMMARY_DOCUMENT).await
         && summary.complete
         && summary.run_id == spec.run
     {
+        // pages follow from what is stored: whoever removed some gets them back
+        wayfarer_viewer::write_run_pages(&store).await?;
         println!("This run is complete already; another run needs another --out.");
         return report(flags, &summary);
     }
@@ -66,17 +68,36 @@ pub async fn generate_from(flags: &Generate, config: Config, source: &Source) ->
     if let Some(warning) = budget::uncounted(&flags.budget, &config) {
         eprintln!("warning: {warning}");
     }
-    let progress = Progress::new(flags.quiet);
+    let mut progress = Progress::new(flags.quiet);
     let stopped = stop::requested();
     let mut cluster = Cluster::start(flags, config, &machinery, &store, &spec, &source.worlds).await?;
-    let ended = cluster.work(flags, &machinery, &store, &spec, progress, stopped).await;
-    cluster.stop().await;
-    match ended? {
-        Ended::Complete(summary) => report(flags, &summary),
-        Ended::Interrupted => {
-            eprintln!("Interrupted. What was done is kept; the same command resumes.");
-            Ok(Exit::Interrupted)
-        }
+    let clock = WorkClock::start(&machinery);
+    let worked = cluster.work(flags, &clock, &store, &spec, &mut progress, stopped).await;
+    progress.finish();
+    let (summary, last_reason) = cluster.finish(worked, &clock, &store, &spec).await?;
+    if let Some(reason) = last_reason.filter(|_| summary.complete && came_to_nothing(&summary)) {
+        progress.say(&format!("Nothing came of this run; the last reason: {reason}"));
+    }
+    report(flags, &summary)
+}
+
+/// Seconds that all processes together worked on the folder.
+struct WorkClock<'a> {
+    machinery: &'a Machinery,
+    earlier: f64,
+    started: Instant,
+}
+
+impl<'a> WorkClock<'a> {
+    fn start(machinery: &'a Machinery) -> Self {
+        Self { machinery, earlier: machinery.earlier_wall_s(), started: Instant::now() }
+    }
+
+    /// Reads it, and keeps the reading for the next process.
+    fn wall_s(&self) -> f64 {
+        let wall_s = self.earlier + self.started.elapsed().as_secs_f64();
+        self.machinery.keep_wall_s(wall_s);
+        wall_s
     }
 }
 
@@ -144,11 +165,6 @@ async fn spec_of(flags: &Generate, source: &Source, config: &Config, store: &Sto
     }
 }
 
-enum Ended {
-    Complete(Box<Summary>),
-    Interrupted,
-}
-
 /// Everything that runs in (or under) this process.
 struct Cluster {
     servers: Servers,
@@ -183,15 +199,22 @@ impl Cluster {
             ask_model(flags, &config, spec).await?;
         }
         let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
+        let checked = async {
+            refuse_shared_nats(&servers.bus, spec).await?;
+            refuse_lost_log(&servers.bus, store, spec).await
+        };
+        if let Err(error) = checked.await {
+            servers.stop().await;
+            return Err(error);
+        }
         // the worlds live on the day on which the run was made, also when it is resumed later
-        let day = local::day_of(spec.created_unix_ms);
-        let worlds = local::worlds(machinery.worlds(), LOOPBACK, day, setup).await?;
+        let worlds = local::worlds(machinery.worlds(), LOOPBACK, spec.day(), setup).await?;
         let wiring = Wiring {
             bus: servers.bus.clone(),
             redis: servers.redis.clone(),
-            stores: Stores::Single(store.clone()),
+            stores: Stores::Single(spec.run.clone(), store.clone()),
             egress: local::egress(&config, Some(&worlds)),
-            today: day.to_string(),
+            calendar: Calendar::RunDay,
             worker: local::worker_name(),
             config,
         };
@@ -206,90 +229,121 @@ impl Cluster {
         Ok(Self { servers, worlds, standin, running })
     }
 
+    /// Works until the run is complete or somebody stops it.
     async fn work(
         &mut self,
         flags: &Generate,
-        machinery: &Machinery,
+        clock: &WorkClock<'_>,
         store: &Store,
         spec: &RunSpec,
-        mut progress: Progress,
+        progress: &mut Progress,
         stopped: impl Future<Output = ()>,
-    ) -> Result<Ended> {
-        let log = Arc::new(NatsEventLog::new(self.servers.bus.clone()));
+    ) -> Result<()> {
+        let bus = &self.servers.bus;
         // not before everything runs: a start that failed must not bind the folder to its flags
         store.put_document("run.json", spec).await?;
-        if wayfarer_gateway::runs::create(&self.servers.bus, log.as_ref(), spec).await? {
+        if wayfarer_gateway::runs::create(bus, &NatsEventLog::new(bus.clone()), spec).await? {
             progress.say(&format!("Resuming {}.", spec.run));
         }
-        let follower = RunFollower::new(self.servers.bus.clone());
-        let earlier = machinery.earlier_wall_s();
-        let started = Instant::now();
+        progress.say(&format!("To look at it while it goes on, open {}", index_of(flags).display()));
+        let mut folder = RunFolder::new(store.clone(), spec);
         let mut teller = TroubleTeller::default();
         let mut ticks = tokio::time::interval(LOOK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         tokio::pin!(stopped);
         loop {
             tokio::select! {
                 () = &mut stopped => {
                     progress.say("Draining: attempts in flight are released (press Ctrl-C again to end at once).");
-                    tokio::spawn(async {
-                        stop::requested().await;
-                        std::process::exit(130);
-                    });
-                    progress.finish();
-                    return Ok(Ended::Interrupted);
+                    stop::exit_when_asked_again();
+                    return Ok(());
                 }
                 error = self.servers.failed() => return Err(error),
                 error = self.running.failed() => return Err(error),
                 _ = ticks.tick() => {}
             }
-            let wall_s = earlier + started.elapsed().as_secs_f64();
-            machinery.keep_wall_s(wall_s);
             refuse_full_disk(store)?;
-            teller.tell(&self.running.model_troubles(), &progress);
-            let tally = follower.tally(spec).await?;
-            progress.show(tally.stages(), &tally.summary(wall_s), u64::from(flags.tasks));
+            teller.tell(&self.running.model_troubles(), progress);
+            let wall_s = clock.wall_s();
+            let tally = folder.catch_up(bus, spec).await?;
+            let stages = wayfarer_gateway::runs::stages(bus, tally).await?;
+            progress.show(stages, &tally.summary(wall_s), u64::from(flags.tasks));
             if tally.is_complete() {
-                progress.finish();
-                let mut summary = tally.summary(wall_s);
-                self.wait_for_pages().await?;
-                summary.wall_s = earlier + started.elapsed().as_secs_f64();
-                let events = self.servers.bus.events_of(&spec.run).await?;
-                finish_run(store, &summary, &run_tasks(&events)).await?;
-                if came_to_nothing(&summary)
-                    && let Some(reason) = last_reason(&events)
-                {
-                    progress.say(&format!("Nothing came of this run; the last reason: {reason}"));
-                }
-                return Ok(Ended::Complete(Box::new(summary)));
+                return self.wait_for_curator().await;
+            }
+            if let Err(error) = folder.write_if_due(wall_s).await {
+                tracing::warn!(error = format!("{error:#}"), "the pages could not be written; they are when the run ends");
             }
         }
     }
 
-    /// The last verdicts may still be on their way to the curator.
-    async fn wait_for_pages(&self) -> Result<()> {
-        let deadline = Instant::now() + PAGES_WITHIN;
-        loop {
+    /// The last verdicts may still be on their way to the curator. What it does not come to is written when the run is finished, but
+    /// must not be left behind in a NATS that others use, too.
+    async fn wait_for_curator(&self) -> Result<()> {
+        let deadline = Instant::now() + CURATED_WITHIN;
+        while Instant::now() < deadline {
             let depth = self.servers.bus.queue_depth(Queue::Curate).await?;
             if depth.waiting + depth.in_flight == 0 {
-                return Ok(());
+                break;
             }
-            anyhow::ensure!(
-                Instant::now() < deadline,
-                "the curator did not finish within {} s; run the same command again",
-                PAGES_WITHIN.as_secs()
-            );
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        Ok(())
     }
 
-    async fn stop(self) {
-        self.running.stop().await;
-        if let Some(standin) = self.standin {
+    /// Drains the roles, brings the folder in order (of an interrupted run as well), and stops the rest. Also returns the last reason
+    /// for which something was given up.
+    async fn finish(self, worked: Result<()>, clock: &WorkClock<'_>, store: &Store, spec: &RunSpec) -> Result<(Summary, Option<String>)> {
+        let Self { servers, worlds, standin, running } = self;
+        running.stop().await;
+        let finished = match worked {
+            Ok(()) => write_out(&servers.bus, clock, store, spec).await,
+            Err(error) => Err(error),
+        };
+        if let Some(standin) = standin {
             standin.shutdown().await;
         }
-        self.worlds.shutdown().await;
-        self.servers.stop().await;
+        worlds.shutdown().await;
+        servers.stop().await;
+        finished
     }
+}
+
+async fn write_out(bus: &Bus, clock: &WorkClock<'_>, store: &Store, spec: &RunSpec) -> Result<(Summary, Option<String>)> {
+    let events = bus.events_of(&spec.run).await?;
+    let summary = finish_run(store, spec, &events, clock.wall_s()).await?;
+    Ok((summary, last_reason(&events)))
+}
+
+/// A NATS that others use, too, has the same queues for all runs: whoever is free would take the other's work, and one folder would
+/// get attempts of both.
+async fn refuse_shared_nats(bus: &Bus, spec: &RunSpec) -> Result<()> {
+    let remedy = "leave --nats-url out (a NATS is then started), or give one of its own";
+    let follower = RunFollower::new(bus.clone());
+    for other in bus.list_runs().await?.iter().filter(|other| other.run != spec.run) {
+        if !follower.tally(other).await?.is_complete() {
+            bail!("this NATS holds run {}, which is not complete, and the two would take each other's work; {remedy}", other.run);
+        }
+    }
+    for queue in Queue::ALL {
+        if bus.has_workers(queue).await? {
+            bail!("other processes take work from the queue {queue} of this NATS (`wayfarer up`?) and would take this run's; {remedy}");
+        }
+    }
+    Ok(())
+}
+
+/// A run whose event log is gone cannot be resumed: it would begin anew between the attempts of its first life.
+async fn refuse_lost_log(bus: &Bus, store: &Store, spec: &RunSpec) -> Result<()> {
+    if bus.get_run(&spec.run).await?.is_none() && !store.attempts().await?.is_empty() {
+        bail!(
+            "{} holds attempts of run {}, whose event log is not in this NATS (was .cluster removed before the run was complete, or \
+             another --nats-url given?); give the NATS that has it, or another --out",
+            store.root().display(),
+            spec.run
+        );
+    }
+    Ok(())
 }
 
 /// One word from the endpoint: a wrong key or an address that is no model ends the command here, and not task by task.
@@ -331,16 +385,39 @@ fn last_reason(events: &[Logged]) -> Option<String> {
     })
 }
 
+/// Also what an interrupted run came to is told, with the command that goes on.
 fn report(flags: &Generate, summary: &Summary) -> Result<Exit> {
     if !flags.quiet {
         println!("{}", wayfarer_viewer::print_summary(summary));
-        let index = flags.out.join("index.html");
-        println!("Open {}", index.canonicalize().unwrap_or(index).display());
+        println!("Open {}", index_of(flags).display());
+    }
+    if !summary.complete {
+        eprintln!("Interrupted. What was done is kept; this goes on where it stopped:\n  {}", this_command());
     }
     if flags.json {
         println!("{}", serde_json::to_string(summary)?);
     }
-    Ok(if came_to_nothing(summary) { Exit::Failed } else { Exit::Done })
+    Ok(match summary.complete {
+        false => Exit::Interrupted,
+        true if came_to_nothing(summary) => Exit::Failed,
+        true => Exit::Done,
+    })
+}
+
+fn index_of(flags: &Generate) -> PathBuf {
+    let out = flags.out.canonicalize().unwrap_or_else(|_| flags.out.clone());
+    out.join("index.html")
+}
+
+/// The command that started this process, as a shell takes it.
+fn this_command() -> String {
+    let words: Vec<String> = std::env::args_os().map(|word| quoted(&word.to_string_lossy())).collect();
+    words.join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// No task got as far as a verdict.

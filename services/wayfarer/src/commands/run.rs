@@ -15,6 +15,7 @@ use wayfarer_config::Config;
 use wayfarer_core::RunId;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Stages, Summary};
 use wayfarer_core::seed::read_seed_lines;
+use wayfarer_curator::stored_events;
 use wayfarer_proto::v1::runs_client::RunsClient;
 use wayfarer_proto::v1::{AuditRunRequest, CancelRunRequest, CreateRunRequest, ListRunsRequest, WatchRunRequest};
 use wayfarer_store::Store;
@@ -125,16 +126,23 @@ async fn watch(gateway: &Gateway, run: String) -> Result<Exit> {
     Ok(if summary.complete { Exit::Done } else { Exit::Interrupted })
 }
 
-/// Starts a NATS on the files of an output folder, and audits the run in it.
+/// Audits the run of an output folder by the event log of the NATS that it was made with, or by the copy in the folder.
 async fn audit_folder(out: &Path) -> Result<Exit> {
     anyhow::ensure!(out.join("run.json").is_file(), "{} holds no run; give the --out folder of `wayfarer generate`", out.display());
-    let machinery = Machinery::claim(out)?;
     let store = Store::open(out)?;
     let spec: RunSpec = store.get_document("run.json").await?;
-    let servers = machinery.servers(None, None).await?;
-    let report = wayfarer_gateway::audit(&servers.bus, &store, &spec).await;
-    servers.stop().await;
-    let report = report?;
+    let events = if Machinery::has_nats_files(out) {
+        let machinery = Machinery::claim(out)?;
+        let servers = machinery.servers(None, None).await?;
+        let events = servers.bus.events_of(&spec.run).await;
+        servers.stop().await;
+        events?
+    } else {
+        stored_events(&store).await?.with_context(|| {
+            format!("{} has neither the files of NATS nor events.jsonl; run the same `wayfarer generate` again", out.display())
+        })?
+    };
+    let report = wayfarer_gateway::audit(&events, &store, &spec).await;
     Ok(print_audit(&report.checked, &report.faults))
 }
 

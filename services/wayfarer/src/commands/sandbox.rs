@@ -17,7 +17,7 @@ pub async fn serve(listen: SocketAddr, data: Option<PathBuf>, worlds_dir: Option
     let temporary = data.is_none();
     let data = data.unwrap_or_else(|| std::env::temp_dir().join(format!("wayfarer-worlds-{}", std::process::id())));
     let setup = WorldsSetup { dir: worlds_dir, ..WorldsSetup::default() };
-    let worlds = local::worlds(data.clone(), listen, local::day_of(local::now_unix_ms()), &setup).await?;
+    let worlds = local::worlds(data.clone(), listen, time::OffsetDateTime::now_utc().date(), &setup).await?;
     let port = worlds.addr().port();
     for host in worlds.hosts() {
         println!("http://{host}:{port}/");
@@ -56,8 +56,8 @@ fn print_families(families: &[FamilyInfo], folder: &str) {
 pub fn task(wanted: &[String], count: usize, seed: u64, worlds_dir: Option<&Path>) -> Result<Exit> {
     let data = std::env::temp_dir().join(format!("wayfarer-tasks-{}", std::process::id()));
     std::fs::create_dir_all(&data)?;
-    let sampled =
-        WorldOracle::prepare(worlds_dir, &data, seed, local::day_of(local::now_unix_ms())).and_then(|oracle| oracle.sample(wanted, count));
+    let sampled = WorldOracle::prepare(worlds_dir, &data, seed, time::OffsetDateTime::now_utc().date())
+        .and_then(|oracle| oracle.sample(wanted, count));
     std::fs::remove_dir_all(&data)?;
     for task in sampled? {
         println!("{}", serde_json::json!({ "task": task.intent, "start_url": task.start_url, "category": task.category }));

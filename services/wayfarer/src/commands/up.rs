@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use wayfarer_bus::Bus;
 use wayfarer_config::Config;
+use wayfarer_core::Calendar;
 use wayfarer_lease::Redis;
 use wayfarer_store::Stores;
 
@@ -82,7 +83,7 @@ pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
         redis,
         stores: Stores::PerRun(config.cluster.store.clone()),
         egress: local::egress(&config, None),
-        today: local::today(),
+        calendar: Calendar::Clock,
         worker,
         config,
     };

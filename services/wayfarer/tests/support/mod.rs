@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -66,7 +66,17 @@ impl Factory {
     }
 
     pub fn spawn_generate(&self, flags: &[&str]) -> Child {
-        self.generate_command(flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        self.generate_command(flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The same with another output folder.
+    pub fn generate_into(&self, out: &Path, flags: &[&str]) -> Output {
+        let out = out.display().to_string();
+        self.command(&["generate", "--seeds", &self.seeds(), "--out", &out]).args(flags).output().unwrap()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs a command on the output folder; its last line as JSON, if it is.
@@ -80,6 +90,16 @@ impl Factory {
         serde_json::from_slice(&std::fs::read(self.out().join(name)).unwrap()).unwrap()
     }
 
+    pub fn read_text(&self, name: &str) -> String {
+        std::fs::read_to_string(self.out().join(name)).unwrap()
+    }
+
+    /// The score file of a task's first attempt, in the layout of the reference harness.
+    pub fn read_score(&self, attempt: &str) -> String {
+        let folder = format!("harness/traj/{}/scores", attempt.trim_end_matches("-a1"));
+        self.read_text(&format!("{folder}/{}", self.list(&folder)[0]))
+    }
+
     pub fn list(&self, name: &str) -> Vec<String> {
         let mut names: Vec<String> = std::fs::read_dir(self.out().join(name))
             .unwrap()
@@ -91,6 +111,14 @@ impl Factory {
 
     pub fn wait_for_file(&self, name: &str, within: Duration) {
         wait_until(within, &format!("{name} to appear"), || self.out().join(name).exists());
+    }
+
+    /// The first trajectory is in the folder.
+    pub fn wait_for_attempt(&self, within: Duration) {
+        let is_kept = |entry: std::fs::DirEntry| entry.path().join("trajectory.json").is_file();
+        wait_until(within, "an attempt to be kept", || {
+            std::fs::read_dir(self.out().join("attempts")).is_ok_and(|entries| entries.flatten().any(is_kept))
+        });
     }
 
     /// Nothing that carries our mark is alive; dying children get a moment.
@@ -120,14 +148,13 @@ impl Factory {
     /// NATS, Redis, worlds, the stand-in and every role, each its own process.
     pub fn start_cluster(&self) -> Cluster {
         let store = self.folder.path().join("store").display().to_string();
-        let servers = support_servers(self);
-        let mut children = servers.children;
-        let standin = self.start(&mut children, &["standin", "--listen", "127.0.0.1:0", "--standin-fail-rate", "0"], "http://");
+        let mut cluster = self.start_servers();
+        let (nats_url, redis_url) = (cluster.nats_url.clone(), cluster.redis_url.clone());
+        let standin = self.start(&mut cluster.children, &["standin", "--listen", "127.0.0.1:0", "--standin-fail-rate", "0"], "http://");
         let model = standin.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches([';', ',']).to_owned();
-        let worlds = self.start(&mut children, &["sandbox", "serve", "--listen", "127.0.0.1:0"], "http://shop.localhost:");
+        let worlds = self.start(&mut cluster.children, &["sandbox", "serve", "--listen", "127.0.0.1:0"], "http://shop.localhost:");
         let port = worlds.trim_end_matches('/').rsplit(':').next().unwrap().to_owned();
         let resolve = format!("shop.localhost=127.0.0.1:{port}");
-        let mut gateway = String::new();
         for role in ["inference", "browser-farm", "websurfer", "curator", "verifier", "orchestrator", "proposer", "gateway"] {
             let ready = if role == "gateway" { "gateway http" } else { "ready" };
             let arguments = [
@@ -135,9 +162,9 @@ impl Factory {
                 "--roles",
                 role,
                 "--nats-url",
-                &servers.nats_url,
+                &nats_url,
                 "--redis-url",
-                &servers.redis_url,
+                &redis_url,
                 "--store",
                 &store,
                 "--model",
@@ -147,12 +174,39 @@ impl Factory {
                 "--listen",
                 "127.0.0.1:0",
             ];
-            let line = self.start(&mut children, &arguments, ready);
+            let line = self.start(&mut cluster.children, &arguments, ready);
             if let Some(address) = line.strip_prefix("gateway ") {
-                gateway = address.to_owned();
+                cluster.gateway = address.to_owned();
             }
         }
-        Cluster { children, gateway }
+        cluster
+    }
+
+    /// NATS and Redis as plain processes on free ports.
+    pub fn start_servers(&self) -> Cluster {
+        let tools = wayfarer_children::Tools::locate();
+        let folder = self.folder.path();
+        let (nats_port, redis_port) = (free_port(), free_port());
+        let spawn = |command: &mut Command| command.env(MARK, &self.mark).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let nats = spawn(
+            Command::new(tools.nats_server().unwrap())
+                .args(["-js", "-a", "127.0.0.1", "-p", &nats_port.to_string(), "-sd"])
+                .arg(folder.join("js")),
+        );
+        let redis = spawn(
+            Command::new(tools.redis_server().unwrap())
+                .args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
+                .arg(folder),
+        );
+        for port in [nats_port, redis_port] {
+            wait_until(Duration::from_secs(10), "a server to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        }
+        Cluster {
+            children: vec![nats, redis],
+            gateway: String::new(),
+            nats_url: format!("nats://127.0.0.1:{nats_port}"),
+            redis_url: format!("redis://127.0.0.1:{redis_port}"),
+        }
     }
 
     /// Starts a process and waits for a line on its standard output that begins with `ready` (or holds it).
@@ -176,10 +230,12 @@ impl Factory {
     }
 }
 
-/// The processes of a cluster.
+/// The processes of a cluster, or of its servers alone.
 pub struct Cluster {
     pub children: Vec<Child>,
     pub gateway: String,
+    pub nats_url: String,
+    pub redis_url: String,
 }
 
 impl Cluster {
@@ -202,41 +258,9 @@ impl Drop for Cluster {
     }
 }
 
-pub struct ServerProcesses {
-    pub children: Vec<Child>,
-    pub nats_url: String,
-    pub redis_url: String,
-}
-
 /// A port that nobody listens on at the moment.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// NATS and Redis as plain processes on free ports.
-pub fn support_servers(factory: &Factory) -> ServerProcesses {
-    let tools = wayfarer_children::Tools::locate();
-    let folder = factory.folder.path();
-    let (nats_port, redis_port) = (free_port(), free_port());
-    let spawn = |command: &mut Command| command.env(MARK, &factory.mark).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let nats = spawn(
-        Command::new(tools.nats_server().unwrap())
-            .args(["-js", "-a", "127.0.0.1", "-p", &nats_port.to_string(), "-sd"])
-            .arg(folder.join("js")),
-    );
-    let redis = spawn(
-        Command::new(tools.redis_server().unwrap())
-            .args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(folder),
-    );
-    for port in [nats_port, redis_port] {
-        wait_until(Duration::from_secs(10), "a server to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    }
-    ServerProcesses {
-        children: vec![nats, redis],
-        nats_url: format!("nats://127.0.0.1:{nats_port}"),
-        redis_url: format!("redis://127.0.0.1:{redis_port}"),
-    }
 }
 
 fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) -> String {
@@ -265,7 +289,7 @@ fn last_json(command: &mut Command) -> Value {
 }
 
 /// Looks again and again, within a bound.
-fn wait_until(within: Duration, what: &str, mut done: impl FnMut() -> bool) {
+pub fn wait_until(within: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + within;
     while !done() {
         assert!(Instant::now() < deadline, "waited {within:?} for {what}");
