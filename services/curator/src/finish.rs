@@ -1,13 +1,14 @@
-//! What a complete run leaves in its folder: the summary, the list of tasks, the dataset card and the pages.
+//! What a complete run leaves in its folder: the summary, the list of tasks, the events of each attempt's task, the dataset card and
+//! the pages.
 
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use wayfarer_bus::Logged;
-use wayfarer_core::event::RunEvent;
+use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::run::Summary;
 use wayfarer_core::verdict::Decision;
-use wayfarer_core::{Task, TaskId};
+use wayfarer_core::{AttemptId, Task, TaskId};
 use wayfarer_store::Store;
 
 /// A task and what became of it, for `tasks.json`.
@@ -52,12 +53,32 @@ pub fn run_tasks(events: &[Logged]) -> Vec<RunTask> {
     tasks
 }
 
-/// Writes it all; the summary last, because its presence says that the folder is complete.
-pub async fn finish_run(store: &Store, summary: &Summary, tasks: &[RunTask]) -> Result<()> {
-    store.put_document("tasks.json", &tasks).await?;
+/// Events as lines of JSON, for people.
+pub(crate) fn lines_of<'a>(events: impl IntoIterator<Item = &'a Logged>) -> Vec<u8> {
+    let mut lines = String::new();
+    for logged in events {
+        let line = serde_json::json!({ "sequence": logged.sequence, "at_unix_ms": logged.at_unix_ms, "event": logged.event });
+        lines.push_str(&line.to_string());
+        lines.push('\n');
+    }
+    lines.into_bytes()
+}
+
+/// Writes it all from the events of the run; the summary last, because its presence says that the folder is complete.
+pub async fn finish_run(store: &Store, summary: &Summary, events: &[Logged]) -> Result<()> {
+    store.put_document("tasks.json", &run_tasks(events)).await?;
+    let mut by_task: BTreeMap<TaskId, Vec<&Logged>> = BTreeMap::new();
+    for logged in events {
+        if let About::Task(task) = logged.event.about() {
+            by_task.entry(task).or_default().push(logged);
+        }
+    }
     let mut models = std::collections::BTreeSet::new();
     for attempt in store.attempts().await? {
         models.extend(store.get_trajectory(&attempt).await?.models);
+        // those that the environment failed are nobody else's to write: they are never judged
+        let of_task = by_task.get(&attempt.task).into_iter().flatten().copied();
+        store.put_bytes(&events_path(&attempt), lines_of(of_task).into()).await?;
     }
     let models: Vec<String> = models.into_iter().collect();
     let card = wayfarer_actor_curator::dataset_card(summary, &models);
@@ -65,4 +86,9 @@ pub async fn finish_run(store: &Store, summary: &Summary, tasks: &[RunTask]) -> 
     store.put_document("summary.json", summary).await?;
     wayfarer_viewer::write_run_pages(store).await?;
     Ok(())
+}
+
+/// Where the events of an attempt's task are kept.
+pub(crate) fn events_path(attempt: &AttemptId) -> String {
+    format!("attempts/{attempt}/events.jsonl")
 }

@@ -88,13 +88,8 @@ impl CuratorService {
     }
 
     async fn write(&self, run: &RunId, store: &Store, attempt: &AttemptId) -> Result<()> {
-        let mut lines = String::new();
-        for logged in self.log.read(run, &About::Task(attempt.task.clone())).await? {
-            let line = serde_json::json!({ "sequence": logged.sequence, "at_unix_ms": logged.at_unix_ms, "event": logged.event });
-            lines.push_str(&line.to_string());
-            lines.push('\n');
-        }
-        store.put_bytes(&format!("attempts/{attempt}/events.jsonl"), lines.into_bytes().into()).await?;
+        let events = self.log.read(run, &About::Task(attempt.task.clone())).await?;
+        store.put_bytes(&finish::events_path(attempt), finish::lines_of(&events).into()).await?;
         curate(store, attempt).await?;
         wayfarer_viewer::write_attempt_page(store, attempt).await?;
         Ok(())

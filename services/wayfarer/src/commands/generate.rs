@@ -19,7 +19,7 @@ use wayfarer_config::Config;
 use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Summary};
 use wayfarer_core::seed::{SeedLine, read_seed_lines};
-use wayfarer_curator::{finish_run, run_tasks};
+use wayfarer_curator::finish_run;
 use wayfarer_sandbox::Sandbox;
 use wayfarer_standin::Standin;
 use wayfarer_store::{LOW_DISK_BYTES, Store, Stores};
@@ -227,7 +227,7 @@ impl Cluster {
                 self.wait_for_pages().await?;
                 summary.wall_s = earlier + started.elapsed().as_secs_f64();
                 let events = self.servers.bus.events_of(&spec.run).await?;
-                finish_run(store, &summary, &run_tasks(&events)).await?;
+                finish_run(store, &summary, &events).await?;
                 if came_to_nothing(&summary)
                     && let Some(reason) = last_reason(&events)
                 {
