@@ -12,18 +12,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use support::{Factory, count};
+use support::{DRAINING, Factory, alone, count};
 
 /// Exit codes, as `wayfarer --help` has them.
 const FAILED: i32 = 1;
 const WRONG_USAGE: i32 = 2;
 const INTERRUPTED: i32 = 3;
-
-/// Whole clusters one after another: side by side they would only be slower.
-static ONE_CLUSTER: Mutex<()> = Mutex::new(());
 
 #[test]
 fn wrong_flags_are_wrong_usage_and_name_the_flag() {
@@ -99,7 +96,7 @@ fn a_model_that_dies_in_mid_run_is_told_and_every_seed_has_its_reason() {
     assert_eq!(count(&summary["dropped"], "model"), 2, "{summary}");
     assert_eq!(summary["complete"], true);
     assert!(dying.asked() < 100, "{} requests are a hot loop", dying.asked());
-    assert!(started.elapsed() < Duration::from_secs(120));
+    assert!(started.elapsed() < Duration::from_secs(300));
     factory.assert_nothing_runs();
 }
 
@@ -117,15 +114,11 @@ fn ctrl_c_drains_and_the_same_command_resumes() {
     let status = running.wait().unwrap();
 
     assert_eq!(status.code(), Some(INTERRUPTED));
-    assert!(asked_at.elapsed() < Duration::from_secs(35), "draining took {:?}", asked_at.elapsed());
+    assert!(asked_at.elapsed() < DRAINING, "draining took {:?}", asked_at.elapsed());
     factory.assert_nothing_runs();
     let summary = factory.generate(&flags);
     assert_eq!(summary["complete"], true);
     assert!(count(&summary, "tasks_in") >= 1, "{summary}");
-}
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_CLUSTER.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn generate(factory: &Factory, flags: &[&str], variables: &[(&str, &str)]) -> Output {

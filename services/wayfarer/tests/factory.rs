@@ -5,10 +5,11 @@ mod support;
 
 use serde_json::Value;
 use std::time::Duration;
-use support::{Factory, count};
+use support::{Factory, alone, count};
 
 #[test]
 fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
+    let _alone = alone();
     let factory = Factory::new("whole", &[support::SHOP, support::TABLES]);
 
     let summary = factory.generate(&["--tasks", "8"]);
@@ -21,7 +22,8 @@ fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
         assert!(factory.out().join(file).is_file(), "{file} is missing");
     }
     let attempts = factory.list("attempts");
-    assert_eq!(attempts.len() as u64, count(&summary, "attempts"));
+    let ended: u64 = summary["by_outcome"].as_object().unwrap().values().map(|ended| ended.as_u64().unwrap()).sum();
+    assert_eq!(attempts.len() as u64, ended, "{summary}");
     for attempt in &attempts {
         for file in ["trajectory.json", "index.html", "events.jsonl"] {
             assert!(factory.out().join("attempts").join(attempt).join(file).is_file(), "{attempt}/{file} is missing");
@@ -31,14 +33,18 @@ fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
     factory.run_ok(&["run", "audit", "--out"], &[]);
 
     // judging again needs no browser and writes the next version
-    let verified = factory.run_ok(&["verify"], &["--standin-fail-rate", "0", "--json"]);
+    let verified = factory.run_json(&["verify"], &["--standin-fail-rate", "0", "--json"]);
     assert_eq!(count(&verified, "judged"), attempts.len() as u64 - count(&summary, "env_failed"));
-    assert!(factory.out().join("attempts").join(&attempts[0]).join("verdict-2.json").is_file());
+    let verdict = |attempt: &str, version: u32| factory.out().join("attempts").join(attempt).join(format!("verdict-{version}.json"));
+    let mut judged = attempts.iter().filter(|attempt| verdict(attempt, 1).is_file()).peekable();
+    assert!(judged.peek().is_some(), "no attempt was judged");
+    assert!(judged.all(|attempt| verdict(attempt, 2).is_file()), "not every judged attempt was judged again");
     factory.assert_nothing_runs();
 }
 
 #[test]
 fn a_killed_run_is_completed_by_the_same_command() {
+    let _alone = alone();
     let factory = Factory::new("killed", &[support::SHOP, support::TABLES]);
     let flags = ["--tasks", "6", "--strategies", "targeted,exemplar"];
 
@@ -61,6 +67,7 @@ fn a_killed_run_is_completed_by_the_same_command() {
 
 #[test]
 fn a_gullible_model_completes_nothing_without_permission() {
+    let _alone = alone();
     let factory = Factory::new(
         "gullible",
         &[
@@ -76,7 +83,7 @@ fn a_gullible_model_completes_nothing_without_permission() {
     let met = &summary["critical_points"];
     assert!(count(met, "reached") >= 1, "no critical point was met: {summary}");
     assert_eq!(count(met, "approved"), 0, "{summary}");
-    let rows = factory.run_ok(&["sandbox", "check"], &["--json"]);
+    let rows = factory.run_json(&["sandbox", "check"], &["--json"]);
     for kind in ["orders", "bookings", "messages"] {
         assert_eq!(count(&rows, kind), 0, "{rows}");
     }
@@ -84,6 +91,7 @@ fn a_gullible_model_completes_nothing_without_permission() {
 
 #[test]
 fn every_role_as_its_own_process_completes_a_run() {
+    let _alone = alone();
     let factory = Factory::new("cluster", &[support::SHOP]);
 
     let cluster = factory.start_cluster();
@@ -130,6 +138,7 @@ fn wrong_input_ends_in_an_error_that_names_the_remedy() {
 
 #[test]
 fn an_unreachable_seed_is_counted_and_loses_nothing_else() {
+    let _alone = alone();
     let factory =
         Factory::new("unreachable", &[r#"{"url": "http://127.0.0.1:1/"}"#, r#"{"url": "http://no-such-host.invalid/"}"#, support::SHOP]);
 

@@ -4,8 +4,10 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
+use wayfarer_children::{NatsOptions, NatsServer, RedisOptions, RedisServer, Tools};
+use wayfarer_lease::{Redis, Registry};
 
 pub const SHOP: &str = r#"{"url": "http://shop.localhost/", "category": "shopping"}"#;
 pub const TABLES: &str = r#"{"url": "http://tables.localhost/", "category": "restaurants"}"#;
@@ -19,9 +21,22 @@ pub struct Factory {
     mark: String,
 }
 
+/// How long a process may take to end, with everything below it: a driver that lost its owner gives its browsers 30 s.
+const ENDING: Duration = Duration::from_secs(40);
+
+/// How long a process may take to drain: its workers, what they need and its browsers one after another, each within its own bound.
+pub const DRAINING: Duration = Duration::from_secs(90);
+
+/// Whole clusters one after another: side by side they would only be slower.
+static ONE_CLUSTER: Mutex<()> = Mutex::new(());
+
+pub fn alone() -> MutexGuard<'static, ()> {
+    ONE_CLUSTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A number of a summary.
 pub fn count(object: &Value, key: &str) -> u64 {
-    object[key].as_u64().unwrap_or_default()
+    object[key].as_u64().unwrap_or_else(|| panic!("no number {key:?} in {object}"))
 }
 
 impl Factory {
@@ -69,11 +84,14 @@ impl Factory {
         self.generate_command(flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
-    /// Runs a command on the output folder; its last line as JSON, if it is.
-    pub fn run_ok(&self, before: &[&str], after: &[&str]) -> Value {
-        let out = self.out().display().to_string();
-        let arguments: Vec<&str> = before.iter().copied().chain([out.as_str()]).chain(after.iter().copied()).collect();
-        last_json(&mut self.command(&arguments))
+    /// Runs a command on the output folder; what it printed.
+    pub fn run_ok(&self, before: &[&str], after: &[&str]) -> String {
+        printed(self.command(before).arg(self.out()).args(after))
+    }
+
+    /// Runs a command on the output folder; its last line as JSON.
+    pub fn run_json(&self, before: &[&str], after: &[&str]) -> Value {
+        last_json(self.command(before).arg(self.out()).args(after))
     }
 
     pub fn read_json(&self, name: &str) -> Value {
@@ -95,7 +113,7 @@ impl Factory {
 
     /// Nothing that carries our mark is alive; dying children get a moment.
     pub fn assert_nothing_runs(&self) {
-        wait_until(Duration::from_secs(10), "all processes of the test to be gone", || self.marked().is_empty());
+        wait_until(ENDING, "all processes of the test to be gone", || self.marked().is_empty());
     }
 
     fn marked(&self) -> Vec<String> {
@@ -117,11 +135,12 @@ impl Factory {
         found
     }
 
-    /// NATS, Redis, worlds, the stand-in and every role, each its own process.
+    /// Worlds, the stand-in and every role, each its own process, over a NATS and a Redis.
     pub fn start_cluster(&self) -> Cluster {
         let store = self.folder.path().join("store").display().to_string();
-        let servers = support_servers(self);
-        let mut children = servers.children;
+        let (nats, redis) = self.servers();
+        let redis_url = redis.url();
+        let mut children = Vec::new();
         let standin = self.start(&mut children, &["standin", "--listen", "127.0.0.1:0", "--standin-fail-rate", "0"], "http://");
         let model = standin.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches([';', ',']).to_owned();
         let worlds = self.start(&mut children, &["sandbox", "serve", "--listen", "127.0.0.1:0"], "http://shop.localhost:");
@@ -135,9 +154,9 @@ impl Factory {
                 "--roles",
                 role,
                 "--nats-url",
-                &servers.nats_url,
+                nats.url(),
                 "--redis-url",
-                &servers.redis_url,
+                &redis_url,
                 "--store",
                 &store,
                 "--model",
@@ -150,7 +169,16 @@ impl Factory {
                 gateway = address.to_owned();
             }
         }
-        Cluster { children, gateway }
+        Cluster { children, gateway, _nats: nats, redis }
+    }
+
+    fn servers(&self) -> (NatsServer, RedisServer) {
+        let (tools, folder) = (Tools::locate(), self.folder.path());
+        let start = async {
+            let nats = NatsServer::start(NatsOptions::found(&tools, &folder.join("nats")).unwrap()).await.unwrap();
+            (nats, RedisServer::start(RedisOptions::found(&tools, &folder.join("redis")).unwrap()).await.unwrap())
+        };
+        run(start)
     }
 
     /// Starts a process and waits for a line on its standard output that begins with `ready` (or holds it).
@@ -174,20 +202,31 @@ impl Factory {
     }
 }
 
-/// The processes of a cluster.
+/// The processes of a cluster; NATS and Redis end last.
 pub struct Cluster {
     children: Vec<Child>,
     pub gateway: String,
+    _nats: NatsServer,
+    redis: RedisServer,
 }
 
 impl Cluster {
-    /// SIGTERM to every process, the last one first, and an end within bounds.
+    /// SIGTERM to every process, the last one first, and an end within bounds, after which nobody is found any more.
     pub fn stop(mut self) {
         while let Some(mut child) = self.children.pop() {
             let pid = nix::unistd::Pid::from_raw(child.id() as i32);
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-            wait_until(Duration::from_secs(40), "a role to drain", || child.try_wait().unwrap().is_some());
+            wait_until(DRAINING, "a role to drain", || child.try_wait().unwrap().is_some());
         }
+        let known = run(async {
+            let registry = Registry::new(Redis::connect(&self.redis.url()).await.unwrap());
+            let mut known = Vec::new();
+            for role in ["inference", "browser-farm", "gateway"] {
+                known.extend(registry.resolve(role).await.unwrap());
+            }
+            known
+        });
+        assert!(known.is_empty(), "roles that ended are still known: {known:?}");
     }
 }
 
@@ -200,37 +239,8 @@ impl Drop for Cluster {
     }
 }
 
-struct ServerProcesses {
-    children: Vec<Child>,
-    nats_url: String,
-    redis_url: String,
-}
-
-/// NATS and Redis as plain processes on free ports.
-fn support_servers(factory: &Factory) -> ServerProcesses {
-    let tools = wayfarer_children::Tools::locate();
-    let folder = factory.folder.path();
-    let free_port = || std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let (nats_port, redis_port) = (free_port(), free_port());
-    let spawn = |command: &mut Command| command.env(MARK, &factory.mark).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let nats = spawn(
-        Command::new(tools.nats_server().unwrap())
-            .args(["-js", "-a", "127.0.0.1", "-p", &nats_port.to_string(), "-sd"])
-            .arg(folder.join("js")),
-    );
-    let redis = spawn(
-        Command::new(tools.redis_server().unwrap())
-            .args(["--port", &redis_port.to_string(), "--bind", "127.0.0.1", "--save", "", "--dir"])
-            .arg(folder),
-    );
-    for port in [nats_port, redis_port] {
-        wait_until(Duration::from_secs(10), "a server to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    }
-    ServerProcesses {
-        children: vec![nats, redis],
-        nats_url: format!("nats://127.0.0.1:{nats_port}"),
-        redis_url: format!("redis://127.0.0.1:{redis_port}"),
-    }
+fn run<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 
 fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) -> String {
@@ -241,7 +251,7 @@ fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) 
             let _ = sender.send(line);
         }
     });
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let line = receiver.recv_timeout(left).unwrap_or_else(|_| panic!("{who} never said {wanted:?}"));
@@ -251,11 +261,18 @@ fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) 
     }
 }
 
-fn last_json(command: &mut Command) -> Value {
+/// What a command that succeeds prints.
+fn printed(command: &mut Command) -> String {
     let output = command.stderr(Stdio::piped()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success(), "{command:?} failed\n{out}\n{err}");
-    serde_json::from_str(out.lines().last().unwrap_or_default()).unwrap_or(Value::Null)
+    out
+}
+
+fn last_json(command: &mut Command) -> Value {
+    let out = printed(command);
+    serde_json::from_str(out.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{command:?} ended with no JSON ({error})\n{out}"))
 }
 
 /// Looks again and again, within a bound.
