@@ -6,7 +6,7 @@ use wayfarer_core::critical_point::{CriticalPoint, CriticalPointKind, Grant, Use
 use wayfarer_core::hash::sha256_hex;
 use wayfarer_core::prompt::user::{AnswerCriticalPoint, AskFollowUp};
 use wayfarer_core::run::RunSpec;
-use wayfarer_core::{Observation, TaskId, Usage, gate, view};
+use wayfarer_core::{Observation, Task, Usage, gate, view};
 
 const CRITICAL_POINT: PromptFile = PromptFile(include_str!("../prompts/critical_point.md"));
 const FOLLOW_UP: PromptFile = PromptFile(include_str!("../prompts/follow_up.md"));
@@ -22,15 +22,15 @@ const PERSONAS: [[&str; 6]; 6] = [
     ["Samuel", "Okafor", "(512) 555-0126", "8 Cedar Bend", "Austin", "78704"],
 ];
 
-/// Number in 0..1 that follows from the run's seed and what is drawn for.
-fn draw(spec: &RunSpec, task: &TaskId, what: &str) -> f64 {
-    let digest = sha256_hex(format!("{}\u{1f}{task}\u{1f}{what}", spec.seed).as_bytes());
+/// Number in 0..1 that follows from the run's seed and what is drawn for; the task's id names its run, so its words stand for it.
+fn draw(spec: &RunSpec, task: &Task, what: &str) -> f64 {
+    let digest = sha256_hex(format!("{}\u{1f}{}\u{1f}{}\u{1f}{what}", spec.seed, task.start_url, task.intent).as_bytes());
     let bits = u64::from_str_radix(&digest[..13], 16).unwrap_or_default();
     bits as f64 / (1_u64 << 52) as f64
 }
 
 /// The persona of a task: meaning to value.
-pub fn persona(spec: &RunSpec, task: &TaskId) -> BTreeMap<String, String> {
+pub fn persona(spec: &RunSpec, task: &Task) -> BTreeMap<String, String> {
     let place = (draw(spec, task, "persona") * PERSONAS.len() as f64) as usize;
     let [first, last, phone, address, city, postcode] = PERSONAS[place.min(PERSONAS.len() - 1)];
     let rows = [
@@ -52,7 +52,7 @@ pub fn persona(spec: &RunSpec, task: &TaskId) -> BTreeMap<String, String> {
 }
 
 /// What the user decides at this critical point: the same question always gets the same answer.
-pub fn decide(spec: &RunSpec, task: &TaskId, point: &CriticalPoint, page: &Observation) -> UserDecision {
+pub fn decide(spec: &RunSpec, task: &Task, point: &CriticalPoint, page: &Observation) -> UserDecision {
     let (approve, deny) = (spec.consent.approve.max(0.0), spec.consent.deny.max(0.0));
     let share = if approve + deny > 0.0 { approve / (approve + deny) } else { 0.0 };
     if draw(spec, task, &format!("{}@{}", point.kind.as_str(), point.host)) >= share {
@@ -64,7 +64,7 @@ pub fn decide(spec: &RunSpec, task: &TaskId, point: &CriticalPoint, page: &Obser
 }
 
 /// Whether this success gets a follow-up.
-pub fn wants_follow_up(spec: &RunSpec, task: &TaskId) -> bool {
+pub fn wants_follow_up(spec: &RunSpec, task: &Task) -> bool {
     draw(spec, task, "follow_up") < spec.consent.follow_up
 }
 
@@ -150,17 +150,21 @@ pub async fn follow_up(model: &dyn Model, scope: &Scope, task: &str, answer: &st
 mod tests {
     use super::*;
     use crate::testing::{page, spec, task};
+    use wayfarer_core::TaskId;
 
     #[test]
     fn decisions_follow_from_the_seed_and_keep_to_the_weights() {
         let point = CriticalPoint { kind: CriticalPointKind::Payment, rule: "r".into(), what: "w".into(), host: "shop.localhost".into() };
         let page = page("http://shop.localhost/", "s");
         let mut spec = spec();
-        let id = |n: u32| TaskId::derived("t", &[&n.to_string()]);
-        let denied = |spec: &RunSpec| (0..400).filter(|n| decide(spec, &id(*n), &point, &page) == UserDecision::Deny).count();
+        let worded = |n: u32| Task { intent: format!("Buy {n} mugs."), ..task() };
+        let denied = |spec: &RunSpec| (0..400).filter(|n| decide(spec, &worded(*n), &point, &page) == UserDecision::Deny).count();
 
         assert!((150..250).contains(&denied(&spec)));
-        assert_eq!(decide(&spec, &task().id, &point, &page), decide(&spec, &task().id, &point, &page));
+        for n in 0..20 {
+            let in_another_run = Task { id: TaskId::derived("t", &[&n.to_string()]), ..worded(n) };
+            assert_eq!(decide(&spec, &worded(n), &point, &page), decide(&spec, &in_another_run, &point, &page));
+        }
         spec.consent.deny = 0.0;
         assert_eq!(denied(&spec), 0);
         spec.consent.approve = 0.0;

@@ -43,7 +43,7 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub fn new(deps: &'a ProposerDeps, spec: &'a RunSpec, seed: &'a Seed, strategy: Strategy, today: Date) -> Self {
-        let drawn = hash::sha256_hex(format!("{}/{}", spec.seed, seed.id).as_bytes());
+        let drawn = hash::sha256_hex(format!("{}\u{1f}{}", spec.seed, seed.kind.subject()).as_bytes());
         let random = StdRng::seed_from_u64(u64::from_str_radix(&drawn[..16], 16).unwrap_or_default());
         let (policy, usage) = (Policy::default(), Usage::default());
         Self { deps, spec, seed, strategy, today, policy, usage, dropped: Vec::new(), candidates: Vec::new(), random }

@@ -229,6 +229,39 @@ async fn a_targeted_seed_yields_refined_tasks_without_duplicates_and_says_why_ot
     assert_eq!(again.tasks, proposal.tasks, "the same seed gives the same tasks");
 }
 
+/// A site of many pages; notes which were read.
+#[derive(Clone, Default)]
+struct ManyPages(Arc<Mutex<Vec<String>>>);
+
+#[async_trait]
+impl PageFetcher for ManyPages {
+    async fn fetch(&self, url: &Url) -> Result<FetchedPage, FetchError> {
+        self.0.lock().unwrap().push(url.path().to_owned());
+        let links: String = (0..40).map(|number| format!("<a href='/p/mug-{number}'>Mug {number}</a>")).collect();
+        let html = format!("<html><head><title>Shop</title></head><body><h1>Shop</h1>{links}</body></html>");
+        Ok(FetchedPage { final_url: url.clone(), status: 200, content_type: "text/html".into(), html })
+    }
+}
+
+#[tokio::test]
+async fn what_is_drawn_follows_from_the_seed_of_the_run_and_not_from_its_name() {
+    let script = |prompt: &str, _: &Value| Some(if prompt == "propose.classify" { classified("en") } else { json!({"tasks": []}) });
+    let read = async |name: &str, drawn_from: u64| {
+        let (mut deps, _folder) = deps(script, Site::default());
+        let pages = ManyPages::default();
+        deps.fetcher = Arc::new(pages.clone());
+        let run = RunSpec { run: RunId::new(name).unwrap(), seed: drawn_from, ..run() };
+        let seed = Seed { id: SeedId::derived("targeted", &[name]), ..targeted(START, 1) };
+        propose(&deps, &run, &seed, TODAY).await.unwrap();
+        let read = pages.0.lock().unwrap().clone();
+        assert!(read.len() > 3, "{read:?}");
+        read
+    };
+
+    assert_eq!(read("r1", 7).await, read("r2", 7).await);
+    assert_ne!(read("r1", 7).await, read("r1", 8).await);
+}
+
 #[tokio::test]
 async fn what_cannot_be_used_is_dropped_and_what_is_down_is_an_error() {
     let (closed, _folder) = deps(good_script, Site::default());

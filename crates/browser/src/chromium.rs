@@ -21,11 +21,10 @@ use wayfarer_core::outcome::EnvFailure;
 const ACQUIRE_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a Chromium may take to start.
 const LAUNCH_LIMIT: Duration = Duration::from_secs(30);
-/// Browsers tried for one session. One that died since its last call looks alive until a session is wanted of it; nothing was done in
-/// the session yet, so another browser serves as well.
-const OPEN_TRIES: usize = 3;
-/// How long the news of a browser's end may trail behind a call that it failed.
-const OBITUARY_LIMIT: Duration = Duration::from_millis(500);
+/// A browser that gave no context in this time is hung, and its other sessions with it: it is given up.
+const HUNG_LIMIT: Duration = Duration::from_secs(90);
+/// How long the news of an end may trail behind a call that failed because of it.
+const OBITUARY_LIMIT: Duration = Duration::from_secs(2);
 /// How long a browser may take to close before the driver's end takes it along.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -60,6 +59,12 @@ impl ChromiumOptions {
     fn sandboxed(&self) -> bool {
         !self.no_sandbox.unwrap_or_else(|| nix::unistd::geteuid().is_root())
     }
+
+    /// Browsers tried for one session. What died since its last call looks alive until a session is wanted of it, and nothing was done in
+    /// the session yet, so another browser serves as well: all of them may have died together, and then their driver.
+    fn open_tries(&self) -> usize {
+        self.max_sessions.div_ceil(self.sessions_per_browser.max(1)) + 2
+    }
 }
 
 /// Sessions from Chromium processes of this machine.
@@ -86,9 +91,29 @@ pub(crate) struct RunningBrowser {
 }
 
 impl RunningBrowser {
+    /// Whether the process lives, as far as is known.
+    fn is_alive(&self) -> bool {
+        self.browser.is_connected() && !self.gone.is_cancelled()
+    }
+
     /// Whether the process or its driver is gone, waiting a moment for the news.
     async fn is_dead(&self) -> bool {
-        tokio::time::timeout(OBITUARY_LIMIT, self.gone.cancelled()).await.is_ok()
+        !self.is_alive() || is_gone(&self.gone).await
+    }
+
+    /// Opens a session. The place is taken until the browser has answered, also if nobody waits for the session any more: a context that
+    /// comes late is closed as its session is dropped.
+    async fn open(self: Arc<Self>, spec: SessionSpec, place: Place) -> Result<ChromiumSession, BrowserError> {
+        tokio::select! {
+            opened = ChromiumSession::start(spec, Arc::clone(&self), place) => opened,
+            () = self.gone.cancelled() => Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
+            () = tokio::time::sleep(HUNG_LIMIT) => {
+                tracing::warn!("a browser gave no context within {} s and is closed", HUNG_LIMIT.as_secs());
+                self.gone.cancel();
+                let _ = tokio::time::timeout(CLOSE_LIMIT, self.browser.close()).await;
+                Err(no_context())
+            }
+        }
     }
 }
 
@@ -149,7 +174,7 @@ impl ChromiumSupply {
             processes.browsers.clear();
             processes.driver = Some(Arc::new(Driver::launch(&self.options.driver_dir).await?));
         }
-        processes.browsers.retain(|running| !running.gone.is_cancelled());
+        processes.browsers.retain(|running| running.is_alive());
         let emptiest = processes.browsers.iter().max_by_key(|running| running.places.available_permits());
         if let Some(running) = emptiest
             && let Ok(place) = Arc::clone(&running.places).try_acquire_owned()
@@ -159,7 +184,18 @@ impl ChromiumSupply {
         let Some(driver) = processes.driver.clone() else {
             return Err(no_browser("the browser driver is gone".to_owned()));
         };
-        let running = Arc::new(self.start_browser(&driver).await?);
+        let running = match self.start_browser(&driver).await {
+            // the driver died unnoticed: nothing was wrong with the browser, and a new driver starts another
+            Err(error) if is_gone(driver.gone()).await => {
+                tracing::info!(%error, "the browser driver was dead; another one is started");
+                processes.browsers.clear();
+                let driver = Arc::new(Driver::launch(&self.options.driver_dir).await?);
+                processes.driver = Some(Arc::clone(&driver));
+                self.start_browser(&driver).await?
+            }
+            started => started?,
+        };
+        let running = Arc::new(running);
         processes.browsers.push(Arc::clone(&running));
         let place = Arc::clone(&running.places).try_acquire_owned().map_err(|error| no_browser(error.to_string()))?;
         Ok((running, place))
@@ -191,6 +227,10 @@ impl ChromiumSupply {
             })
             .await
             .map_err(|error| no_browser(error.to_string()))?;
+        if !browser.is_connected() {
+            // it died before anybody listened
+            gone.cancel();
+        }
         tracing::info!(version = browser.version(), "chromium is running");
         Ok(RunningBrowser { browser, gone, places: Arc::new(Semaphore::new(self.options.sessions_per_browser.max(1))) })
     }
@@ -208,14 +248,15 @@ impl BrowserSupply for ChromiumSupply {
         loop {
             let (running, place) = self.browser_with_place().await?;
             let place = Place { _supply: Arc::clone(&permit), _browser: place };
-            let opened = tokio::select! {
-                opened = ChromiumSession::start(spec.clone(), Arc::clone(&running), place) => opened,
-                () = running.gone.cancelled() => Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died while a session was opened")),
-                () = tokio::time::sleep(session::OPEN_LIMIT) => Err(no_browser("the browser did not give a context in time".to_owned())),
+            let opening = tokio::spawn(Arc::clone(&running).open(spec.clone(), place));
+            let opened = match tokio::time::timeout(session::OPEN_LIMIT, opening).await {
+                Ok(Ok(opened)) => opened,
+                Ok(Err(error)) => Err(no_browser(format!("opening a session broke off: {error}"))),
+                Err(_) => Err(no_context()),
             };
             match opened {
                 Ok(session) => return Ok(Box::new(session)),
-                Err(error) if tries < OPEN_TRIES && running.is_dead().await => {
+                Err(error) if tries < self.options.open_tries() && running.is_dead().await => {
                     tracing::info!(%error, tries, "the browser was dead; another one is asked for a session");
                     tries += 1;
                 }
@@ -227,6 +268,15 @@ impl BrowserSupply for ChromiumSupply {
 
 fn no_browser(detail: String) -> BrowserError {
     BrowserError::environment(EnvFailure::NoBrowser, detail)
+}
+
+fn no_context() -> BrowserError {
+    no_browser("the browser did not give a context in time".to_owned())
+}
+
+/// Whether what this token stands for is gone, waiting a moment for the news.
+async fn is_gone(gone: &CancellationToken) -> bool {
+    tokio::time::timeout(OBITUARY_LIMIT, gone.cancelled()).await.is_ok()
 }
 
 /// Playwright appends its whole call log; the first lines say what happened.

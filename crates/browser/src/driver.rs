@@ -6,14 +6,16 @@
 //! closes, Node ends its browsers and goes; when Node is killed, the debugging pipe of each Chromium closes and it quits.
 
 use crate::BrowserError;
+use crate::tab::lock;
 use playwright_rs::Playwright;
 use playwright_rs::protocol::BrowserType;
 use playwright_rs::server::connection::{Connection, ConnectionExt, ConnectionLike};
 use playwright_rs::server::transport::PipeTransport;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -25,6 +27,9 @@ use wayfarer_core::outcome::EnvFailure;
 const SCRATCH: &str = "wayfarer-browser-";
 /// How long Node may take to close its browsers before it is killed.
 const EXIT_GRACE: Duration = Duration::from_secs(5);
+/// Browsers that lost their driver write into their profiles until they have noticed; removing is tried this often, this far apart.
+const REMOVAL_TRIES: u32 = 100;
+const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
 
 /// A running Node driver.
 pub(crate) struct Driver {
@@ -32,25 +37,77 @@ pub(crate) struct Driver {
     connection: Arc<Connection>,
     child: Mutex<Child>,
     gone: CancellationToken,
-    /// Profiles and downloads of its browsers; removed with it.
-    scratch: PathBuf,
+    /// The last field: it is dropped when the child is killed.
+    _scratch: Scratch,
 }
 
-/// A folder for the profiles of one driver, named by our process; folders of processes that were killed are removed on the way.
-fn scratch_folder() -> std::io::Result<PathBuf> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    for entry in std::fs::read_dir(std::env::temp_dir())?.flatten() {
-        let name = entry.file_name();
-        let owner = name.to_str().and_then(|name| name.strip_prefix(SCRATCH)).and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-            // somebody else may be removing it too
-            let _ = std::fs::remove_dir_all(entry.path());
+/// Scratch folders of this process that are in use, by number.
+static IN_USE: StdMutex<BTreeSet<u64>> = StdMutex::new(BTreeSet::new());
+
+/// A folder for profiles and downloads of one driver's browsers, named by our process; removed when dropped.
+struct Scratch {
+    number: u64,
+    folder: PathBuf,
+}
+
+impl Scratch {
+    /// Makes one. Folders that nobody uses any more, because their process was killed or could not remove them, are removed on the way.
+    fn make() -> std::io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let me = std::process::id();
+        for entry in std::fs::read_dir(std::env::temp_dir())?.flatten() {
+            let name = entry.file_name();
+            let Some((pid, number)) = name.to_str().and_then(read_name) else { continue };
+            let is_used = if pid == me { lock(&IN_USE).contains(&number) } else { Path::new("/proc").join(pid.to_string()).exists() };
+            if !is_used {
+                // somebody else may be removing it too
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        lock(&IN_USE).insert(number);
+        let folder = std::env::temp_dir().join(format!("{SCRATCH}{me}-{number}"));
+        let scratch = Self { number, folder };
+        std::fs::create_dir_all(&scratch.folder)?;
+        Ok(scratch)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let (number, folder) = (self.number, std::mem::take(&mut self.folder));
+        let free = move || lock(&IN_USE).remove(&number);
+        if is_removed(&folder) {
+            free();
+            return;
+        }
+        std::thread::spawn(move || {
+            for _ in 0..REMOVAL_TRIES {
+                std::thread::sleep(REMOVAL_PAUSE);
+                if is_removed(&folder) {
+                    break;
+                }
+            }
+            free();
+        });
+    }
+}
+
+fn is_removed(folder: &Path) -> bool {
+    match std::fs::remove_dir_all(folder) {
+        Ok(()) => true,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(error) => {
+            tracing::debug!(%error, folder = %folder.display(), "the profiles could not be removed yet");
+            false
         }
     }
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("{SCRATCH}{}-{number}", std::process::id()));
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
+}
+
+/// `wayfarer-browser-<pid>-<number>`
+fn read_name(name: &str) -> Option<(u32, u64)> {
+    let (pid, number) = name.strip_prefix(SCRATCH)?.split_once('-')?;
+    Some((pid.parse().ok()?, number.parse().ok()?))
 }
 
 impl Driver {
@@ -63,12 +120,12 @@ impl Driver {
                 return Err(no_browser(format!("{} is missing; run scripts/bootstrap.sh or name the driver's folder", needed.display())));
             }
         }
-        let scratch = scratch_folder().map_err(|error| no_browser(format!("no folder for browser profiles can be made: {error}")))?;
+        let scratch = Scratch::make().map_err(|error| no_browser(format!("no folder for browser profiles can be made: {error}")))?;
         let mut child = Command::new(&node)
             .arg(&script)
             .arg("run-driver")
             .env("PW_LANG_NAME", "rust")
-            .env("TMPDIR", &scratch)
+            .env("TMPDIR", &scratch.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -104,7 +161,7 @@ impl Driver {
             greeted = greeting => greeted.map_err(|error| no_browser(format!("the browser driver did not greet: {error}")))?,
             () = gone.cancelled() => return Err(no_browser(format!("the browser driver {} ended at once; is it a working Node 20?", node.display()))),
         };
-        Ok(Self { playwright, connection, child: Mutex::new(child), gone, scratch })
+        Ok(Self { playwright, connection, child: Mutex::new(child), gone, _scratch: scratch })
     }
 
     /// The Chromium launcher.
@@ -134,14 +191,6 @@ impl Driver {
             }
         }
         self.gone.cancel();
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.scratch) {
-            tracing::debug!(%error, folder = %self.scratch.display(), "the profiles could not be removed; the next start does it");
-        }
     }
 }
 

@@ -458,9 +458,10 @@
   let mutations = 0;
   const observer = new MutationObserver(() => { mutations++; });
   if (document.documentElement) observer.observe(document.documentElement, { subtree: true, childList: true, attributes: true, characterData: true });
+  // whether a frame was drawn: a starved renderer draws none for a while, and a hidden page, which has nothing to draw, none at all
   const frame = () => new Promise((done) => {
-    const fallback = setTimeout(done, 120);
-    requestAnimationFrame(() => { clearTimeout(fallback); done(); });
+    const fallback = setTimeout(() => done(document.hidden), 120);
+    requestAnimationFrame(() => { clearTimeout(fallback); done(true); });
   });
   const shortAnimation = () => document.getAnimations().some((animation) => {
     if (animation.playState !== 'running' || !animation.effect) return false;
@@ -473,15 +474,16 @@
   };
   const rest = async (bound) => {
     const end = performance.now() + bound;
-    let before = signature();
+    let before = signature(), moved = false;
     await frame();
-    for (let same = 0; ;) {
-      await frame();
+    for (;;) {
+      const drawn = await frame();
       const now = signature();
-      same = now === before && !shortAnimation() ? same + 1 : 0;
+      const same = now === before && !shortAnimation();
+      moved ||= !same;
       before = now;
-      if (same >= 1) return { stable: true, ready: document.readyState, url: location.href };
-      if (performance.now() >= end) return { stable: false, ready: document.readyState, url: location.href };
+      const stable = same && drawn;
+      if (stable || performance.now() >= end) return { stable, moved, ready: document.readyState, url: location.href };
     }
   };
 

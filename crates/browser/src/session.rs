@@ -10,7 +10,7 @@ use playwright_rs::{BrowserContext, BrowserContextOptions, Page};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::action::Effect;
 use wayfarer_core::outcome::EnvFailure;
@@ -22,6 +22,8 @@ pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(20);
 const GOTO_LIMIT: Duration = Duration::from_secs(30);
 /// How long a window that was asked for may take to appear.
 const WINDOW_LIMIT: Duration = Duration::from_secs(3);
+/// How long the name of a download may trail behind its beginning.
+const DOWNLOAD_LIMIT: Duration = Duration::from_secs(3);
 /// How long a context may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// An action with everything that it waits for; the parts have tighter bounds of their own.
@@ -69,6 +71,8 @@ pub(crate) struct ChromiumSession {
     tabs: Mutex<Vec<Arc<Tab>>>,
     new_pages: tokio::sync::Mutex<mpsc::Receiver<Page>>,
     notes: Arc<Mutex<Notes>>,
+    /// A download was noted.
+    downloaded: Arc<Notify>,
     last_seen: tokio::sync::Mutex<LastSeen>,
     lent: Option<Lent>,
 }
@@ -104,7 +108,6 @@ impl ChromiumSession {
             .await
             .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
-        let notes = Arc::new(Mutex::new(Notes::default()));
         let session = Self {
             id: fresh_id(&spec),
             spec,
@@ -113,7 +116,8 @@ impl ChromiumSession {
             gone: gone.clone(),
             tabs: Mutex::default(),
             new_pages: tokio::sync::Mutex::new(receiver),
-            notes,
+            notes: Arc::default(),
+            downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             // from here on a drop closes the context
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
@@ -151,10 +155,11 @@ impl ChromiumSession {
                 }
             })
             .await?;
-        let notes = Arc::clone(&self.notes);
+        let (notes, downloaded) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded));
         self.context
             .on_download(move |download| {
                 note(&mut lock(&notes).downloads, download.suggested_filename().chars().take(200).collect());
+                downloaded.notify_one();
                 // the name is all that is told; the bytes are not to fill the disk
                 async move { download.cancel().await }
             })
@@ -304,7 +309,17 @@ impl ChromiumSession {
         Ok(Effect { error, ms: began.elapsed().as_secs_f64() * 1000.0, ..Effect::default() })
     }
 
-    fn take_notes(&self, effect: &mut Effect) {
+    /// Dialogs and downloads since the last action; waits for downloads that are known to have begun.
+    async fn take_notes(&self, effect: &mut Effect) {
+        let begun: usize = lock(&self.tabs).iter().map(|tab| tab.take_downloads_begun()).sum();
+        let noted = async {
+            while lock(&self.notes).downloads.len() < begun.min(MAX_NOTES) {
+                self.downloaded.notified().await;
+            }
+        };
+        if tokio::time::timeout(DOWNLOAD_LIMIT, noted).await.is_err() {
+            tracing::debug!(begun, "a download began and was not told");
+        }
         let notes = std::mem::take(&mut *lock(&self.notes));
         effect.dialogs = notes.dialogs;
         effect.downloads = notes.downloads;
@@ -369,7 +384,7 @@ impl BrowserSession for ChromiumSession {
                 effect.popup = popup;
                 last_seen.url = url;
             }
-            self.take_notes(&mut effect);
+            self.take_notes(&mut effect).await;
             Ok(effect)
         })
         .await
@@ -384,7 +399,7 @@ impl BrowserSession for ChromiumSession {
             effect.navigated = before.url != last_seen.url;
             effect.changed = before.state != last_seen.state;
             effect.popup = popup;
-            self.take_notes(&mut effect);
+            self.take_notes(&mut effect).await;
             Ok((effect, observed))
         })
         .await

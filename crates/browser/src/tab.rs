@@ -68,6 +68,8 @@ struct Watch {
     last_document: Mutex<String>,
     /// Tabs that scripts or links asked for and that have not been adopted yet.
     windows_wanted: Mutex<usize>,
+    /// Downloads that began and that nobody asked about yet.
+    downloads_begun: Mutex<usize>,
     /// Names the last look at the page; the page script acts on nothing else.
     judged: Mutex<String>,
 }
@@ -94,6 +96,8 @@ pub(crate) struct Tab {
 #[derive(Deserialize)]
 struct Rest {
     stable: bool,
+    /// Whether the layout changed meanwhile; a page that drew nothing is neither stable nor moved.
+    moved: bool,
     ready: String,
     url: String,
 }
@@ -189,6 +193,7 @@ impl Tab {
             *lock(&watch.windows_wanted) += 1;
             watch.changed.notify_waiters();
         });
+        self.on("Page.downloadWillBegin", |watch, _| *lock(&watch.downloads_begun) += 1);
         let crashed = self.crashed.clone();
         self.on("Inspector.targetCrashed", move |_, _| crashed.cancel());
     }
@@ -204,6 +209,11 @@ impl Tab {
     /// Windows that were asked for since the last call.
     pub(crate) fn take_windows_wanted(&self) -> usize {
         std::mem::take(&mut lock(&self.watch.windows_wanted))
+    }
+
+    /// Downloads that began since the last call.
+    pub(crate) fn take_downloads_begun(&self) -> usize {
+        std::mem::take(&mut lock(&self.watch.downloads_begun))
     }
 
     /// Address of the last document that was asked for.
@@ -328,7 +338,11 @@ impl Tab {
                         return Ok((settle(SettleReason::Bound), rest.url));
                     }
                     parsing = rest.ready == "loading";
-                    restless_since = if rest.stable { None } else { restless_since.or(Some(looked)) };
+                    if rest.stable {
+                        restless_since = None;
+                    } else if rest.moved {
+                        restless_since = restless_since.or(Some(looked));
+                    }
                     let activity = lock(&self.watch.activity);
                     if rest.stable && !parsing && !activity.is_navigating() && !activity.active_since(looked) {
                         return Ok((settle(SettleReason::Quiet), rest.url));

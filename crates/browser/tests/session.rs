@@ -2,17 +2,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use axum::Router;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use axum::http::HeaderMap;
-use axum::response::{Html, IntoResponse, Redirect};
+use axum::middleware::{self, Next};
+use axum::response::{Html, Redirect, Response};
 use axum::routing::get;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncBufReadExt;
+use tokio::sync::Notify;
 use wayfarer_browser::{
     BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec,
     accessibility_outline,
@@ -22,10 +24,17 @@ use wayfarer_core::observation::{SettleReason, Viewport};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, BlobHash, Epoch, Mark, TenantId};
 
+/// How long something that must come may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(40);
+
 /// A world of small pages on loopback.
 struct World {
     address: SocketAddr,
+    /// Requests that reached it, whatever they asked for.
     hits: Arc<AtomicUsize>,
+    /// Lets the page play its trick, and tells that it did.
+    play: Arc<Notify>,
+    played: Arc<Notify>,
 }
 
 fn page(body: &str) -> Html<String> {
@@ -36,6 +45,8 @@ fn page(body: &str) -> Html<String> {
 
 async fn world() -> World {
     let hits = Arc::new(AtomicUsize::new(0));
+    let (play, played) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (when, told) = (Arc::clone(&play), Arc::clone(&played));
     let form = r#"<h1>Order</h1><form action="/done" method="post"><label>Full name <input name="fullname" autocomplete="name"></label>
         <label for="s">Size</label><select id="s" name="size"><option>Small</option><option value="l">Large one</option></select>
         <input type="password" name="secret" value="hunter2"><input name="cardNumber" placeholder="Card" value="4111111111111111">
@@ -69,10 +80,12 @@ async fn world() -> World {
                 name: () => b.textContent = 'Place order', action: () => f.action = '/checkout/pay', ticks: () => b.textContent = 'Add to cart 2',
                 cover: () => { trap.style.left = '20px'; trap.style.opacity = 0.01; }, swapfocus: () => trap.focus(),
               })[trick]?.();
-              // played after the page was looked at: when the wheel turns, or long after the last key
+              // played after the page was looked at: when the wheel turns, or when the test says so
               addEventListener('wheel', play);
-              q.addEventListener('input', () => trick === 'swapfocus' && setTimeout(play, 3000));
+              if (trick === 'swapfocus') new EventSource('/play').onmessage = () => { play(); fetch('/played'); };
             </script>"#) }))
+        .route("/play", get(move || async move { when.notified().await; ([("content-type", "text/event-stream")], "data: now\n\n") }))
+        .route("/played", get(move || async move { told.notify_one(); }))
         .route("/named", get(|| async { page(r#"<form method=post action=/x><label>Credit card number <input name=n1 value=4000123412341234></label><button aria-label="Next picture">Place order</button>
             <button formaction="/checkout/pay" formmethod=post>Go</button></form><form method=get action=/find><input name=q aria-label=Find><button formmethod=post formaction=/pay>Seek</button></form>"#) }))
         .route("/second", get(|headers: HeaderMap| async move { page(&format!("<h1>Second</h1><p>instance {:?}</p>", headers.get("x-wayfarer-instance"))) }))
@@ -85,15 +98,23 @@ async fn world() -> World {
         .route("/away", get(|Query(query): Query<HashMap<String, String>>| async move { Redirect::to(&query["to"]) }))
         .route("/probe", get(|Query(query): Query<HashMap<String, String>>| async move {
             let to = query["to"].clone();
-            page(&format!("<p id=o>probing</p><img src='{to}/img'><script>(async()=>{{let r=[];for(const u of ['{to}/fetch','http://localhost:'+new URL('{to}').port+'/named'])r.push(await fetch(u,{{mode:'no-cors',headers:{{}}}}).then(()=>'answered',()=>'failed'));
-              const ws=await new Promise(d=>{{const w=new WebSocket('{to}'.replace('http','ws'));w.onopen=()=>d('open');w.onerror=()=>d('closed')}});o.textContent='probed '+ws}})()</script>"))
+            // what a page may know of a request to elsewhere does not tell whether it arrived: the world at the other end counts
+            page(&format!("<p id=o>probing</p><script>(async()=>{{
+              await new Promise(d=>{{const i=new Image();i.onload=i.onerror=d;i.src='{to}/img'}});
+              for(const u of ['{to}/fetch','http://localhost:'+new URL('{to}').port+'/named'])await fetch(u,{{mode:'no-cors'}}).catch(()=>0);
+              await new Promise(d=>{{const w=new WebSocket('{to}'.replace('http','ws'));w.onopen=w.onerror=d}});o.textContent='probed'}})()</script>"))
         }))
-        .fallback(|State(hits): State<Arc<AtomicUsize>>| async move { hits.fetch_add(1, Ordering::SeqCst); "hit".into_response() })
-        .with_state(Arc::clone(&hits));
+        .fallback(|| async { "hit" })
+        .layer(middleware::from_fn_with_state(Arc::clone(&hits), count_hit));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-    World { address, hits }
+    World { address, hits, play, played }
+}
+
+async fn count_hit(State(hits): State<Arc<AtomicUsize>>, request: Request, next: Next) -> Response {
+    hits.fetch_add(1, Ordering::SeqCst);
+    next.run(request).await
 }
 
 fn tools() -> PathBuf {
@@ -178,6 +199,17 @@ async fn does(session: &dyn BrowserSession, action: Action) -> (Effect, Observed
     session.act_and_observe(&action).await.unwrap()
 }
 
+/// Opens a page that tries to reach this port of loopback in several ways, and waits until it has.
+async fn probed(session: &dyn BrowserSession, port: u16) {
+    let mut seen = session.open(&format!("http://shop.localhost/probe?to=http://127.0.0.1:{port}")).await.unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while seen.observation.visible_text.contains("probing") {
+        assert!(Instant::now() < deadline, "the probe did not end");
+        seen = session.observe().await.unwrap();
+    }
+    assert!(seen.observation.visible_text.contains("probed"), "{}", seen.observation.visible_text);
+}
+
 fn kind_of<T: std::fmt::Debug>(result: Result<T, BrowserError>) -> EnvFailure {
     match result.unwrap_err() {
         BrowserError::Environment { kind, .. } => kind,
@@ -188,6 +220,8 @@ fn kind_of<T: std::fmt::Debug>(result: Result<T, BrowserError>) -> EnvFailure {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_is_observed_and_its_form_is_filled() {
     let (world, supply) = (world().await, supply().await);
+    let folders = scratch_folders();
+    assert!(!folders.is_empty(), "profiles are kept in a folder of the supply");
 
     let (session, seen) = opened(&supply, &world, "/").await;
 
@@ -264,10 +298,7 @@ async fn a_page_is_observed_and_its_form_is_filled() {
     session.release().await.unwrap();
     assert_eq!(supply.sessions(), 0);
     supply.shutdown().await;
-    let ours = format!("wayfarer-browser-{}-", std::process::id());
-    let left =
-        std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(&ours));
-    assert_eq!(left.count(), 0, "profiles are gone with the supply");
+    eventually("the profiles to be gone with the supply", || folders.is_disjoint(&scratch_folders())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -364,15 +395,16 @@ async fn what_changes_between_looking_and_acting_is_not_acted_on() {
     let seen = session.open("http://shop.localhost/swap#swapfocus").await.unwrap();
     let (_, seen) = does(session.as_ref(), words(&seen, false)).await;
     assert!(seen.observation.focused.is_some());
-    tokio::time::sleep(Duration::from_millis(3500)).await;
-    for key in ["Enter", "Space"] {
-        let effect = session.act_and_observe(&Action::Key { keys: vec![key.into()] }).await.unwrap().0;
-        // the second key meets the look that came with the first, where the trap has the focus and a name to judge
-        assert!(key == "Space" || effect.error.clone().unwrap().contains("the focus moved"), "{key} {effect:?}");
-        if key == "Enter" {
-            assert_eq!(session.observe().await.unwrap().observation.title, "Test");
-        }
-    }
+    world.play.notify_one();
+    tokio::time::timeout(PATIENCE, world.played.notified()).await.expect("the trap takes the focus");
+    let key = |name: &str| Action::Key { keys: vec![name.into()] };
+    let (effect, seen) = does(session.as_ref(), key("Enter")).await;
+    assert!(effect.error.unwrap().contains("the focus moved"));
+    assert_eq!(seen.observation.title, "Test");
+    // the next key meets the look that came with the first, where the trap has the focus and a name to judge
+    assert_eq!(seen.observation.focused, Some(named(&seen, "Place order").id));
+    let (effect, seen) = does(session.as_ref(), key("Space")).await;
+    assert_eq!((effect.error, seen.observation.title.as_str()), (None, "trapped"));
     session.release().await.unwrap();
     supply.shutdown().await;
 }
@@ -421,18 +453,20 @@ async fn private_addresses_are_closed_unless_opened_by_name() {
     }
     assert_eq!(kind_of(session.open("http://no-such-host.invalid/").await), EnvFailure::Unreachable);
 
-    let seen = session.open(&format!("http://shop.localhost/probe?to=http://127.0.0.1:{port}")).await.unwrap();
-    assert!(seen.observation.visible_text.contains("probed closed"), "{}", seen.observation.visible_text);
+    probed(&*session, port).await;
     assert_eq!(other.hits.load(Ordering::SeqCst), 0, "nothing reached the closed address");
 
     let effect = session.act(&Action::VisitUrl { url: format!("http://127.0.0.1:{port}/x") }).await.unwrap();
     assert!(effect.error.unwrap().contains("not open to this session"));
 
     session.release().await.unwrap();
-    let allowed = SessionSpec { egress: EgressPolicy { allow_hosts: vec!["127.0.0.1".into()], ..EgressPolicy::default() }, ..spec(&world) };
+    let allowed = SessionSpec { egress: EgressPolicy { allow_hosts: vec!["127.0.0.1".into()], ..spec(&world).egress }, ..spec(&world) };
     let session = supply.acquire(allowed).await.unwrap();
     let seen = session.open(&format!("http://127.0.0.1:{port}/second")).await.unwrap();
     assert!(seen.observation.visible_text.contains("instance None"), "headers go only to hosts in resolve");
+    let hits = other.hits.load(Ordering::SeqCst);
+    probed(&*session, port).await;
+    assert_eq!(other.hits.load(Ordering::SeqCst) - hits, 3, "the picture, the fetch and the socket of the probe arrive where it is open");
     drop(session);
     supply.shutdown().await;
 }
@@ -460,13 +494,24 @@ async fn a_dead_renderer_and_a_dead_browser_are_environment_failures_and_the_nex
 async fn a_death_that_nobody_noticed_costs_no_session() {
     let (world, supply) = (world().await, supply().await);
 
-    for victim in ["browser", "driver"] {
+    // with sessions that fill the browser, another one has to be started, perhaps by a driver that is dead
+    let mut folders = HashSet::new();
+    for (victim, held) in [("browser", 0), ("driver", 0), ("browser", 2), ("driver", 2)] {
+        let mut holders = Vec::new();
+        for _ in 0..held {
+            holders.push(opened(&supply, &world, "/small").await.0);
+        }
+        folders.extend(scratch_folders());
         kill(victim);
         // at once: the news of the death may still be on its way
         let (session, _) = opened(&supply, &world, "/small").await;
         session.release().await.unwrap();
+        for holder in holders {
+            holder.release().await.unwrap();
+        }
     }
     supply.shutdown().await;
+    eventually("the profiles of all drivers to be gone", || folders.is_disjoint(&scratch_folders())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -480,10 +525,19 @@ async fn places_are_bounded_and_come_back_when_a_session_is_dropped() {
     assert!(matches!(supply.acquire(spec(&world)).await, Err(BrowserError::Busy { .. })));
 
     sessions.clear();
-    let (session, _) = opened(&supply, &world, "/small").await;
+    // contexts close in the background
+    let deadline = Instant::now() + PATIENCE;
+    let session = loop {
+        match supply.acquire(spec(&world)).await {
+            Err(BrowserError::Busy { .. }) => assert!(Instant::now() < deadline, "no place came back"),
+            other => break other.unwrap(),
+        }
+    };
     session.release().await.unwrap();
+    let pids: Vec<i32> = descendants().into_iter().map(|(pid, _)| pid).collect();
+    assert!(pids.len() >= 3, "a driver, a browser and its children: {pids:?}");
     supply.shutdown().await;
-    assert!(descendants().is_empty(), "nothing is left running: {:?}", descendants());
+    eventually("everything that was started to be gone", || !pids.iter().any(is_alive)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -506,12 +560,7 @@ async fn nothing_outlives_a_process_that_is_killed() {
 
     holder.kill().await.unwrap();
 
-    let alive = |pid: &i32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while held.iter().any(alive) {
-        assert!(Instant::now() < deadline, "still running: {:?}", held.iter().filter(|pid| alive(pid)).collect::<Vec<_>>());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually("everything that was held to be gone", || !held.iter().any(is_alive)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -575,6 +624,26 @@ async fn measure_a_click() {
     println!("act_and_observe p50 {:.1} ms, p95 {:.1} ms (last act {:.1} ms, settle {:.1} ms)", took[50], took[95], acts[99].0, acts[99].1);
     session.release().await.unwrap();
     supply.shutdown().await;
+}
+
+/// Folders for profiles that this process made.
+fn scratch_folders() -> HashSet<String> {
+    let ours = format!("wayfarer-browser-{}-", std::process::id());
+    let names = std::fs::read_dir(std::env::temp_dir()).unwrap().flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.filter(|name| name.starts_with(&ours)).collect()
+}
+
+/// Looks again and again until it is so.
+async fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn is_alive(pid: &i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"))
 }
 
 /// Processes that descend from this test process: (pid, command line).

@@ -78,16 +78,6 @@ impl Bus {
         Ok(found)
     }
 
-    /// [`Bus::poison`], settled at once: for callers that do not count.
-    pub async fn sweep_poison(&self) -> Result<Vec<(Queue, WorkItem, String)>, BusError> {
-        let mut swept = Vec::new();
-        for poison in self.poison().await? {
-            poison.settle().await?;
-            swept.push((poison.queue, poison.item, poison.reason));
-        }
-        Ok(swept)
-    }
-
     async fn read_note(&self, note: async_nats::jetstream::Message) -> Result<Option<Poison>, BusError> {
         let done = |note: async_nats::jetstream::Message| async move {
             note.double_ack().await.map_err(BusError::nats("acknowledging a note of poison")).map(|()| None)

@@ -60,9 +60,9 @@ async fn an_order_is_answered_by_one_of_the_group() {
 async fn nobody_there_and_no_answer_are_told_apart() {
     let nats = nats(LONG).await;
     let _silent = nats.bus.serve("wf.surf.attempt.silent").await.unwrap();
-    let ask = |subject: &'static str| nats.bus.request(subject, SurfRequest::default(), Duration::from_millis(200));
+    let ask = |subject: &'static str, within| nats.bus.request(subject, SurfRequest::default(), within);
 
-    assert!(matches!(ask("wf.surf.attempt.nobody").await, Err(BusError::NoResponders { .. })));
-    assert!(matches!(ask("wf.surf.attempt.silent").await, Err(BusError::Timeout { .. })));
+    assert!(matches!(ask("wf.surf.attempt.nobody", LONG).await, Err(BusError::NoResponders { .. })));
+    assert!(matches!(ask("wf.surf.attempt.silent", Duration::from_millis(200)).await, Err(BusError::Timeout { .. })));
     nats.bus.check().await.unwrap();
 }

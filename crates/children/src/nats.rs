@@ -4,6 +4,7 @@ use crate::server::{ChildCommand, ChildServer};
 use crate::{ChildError, Tools};
 use serde::Deserialize;
 use std::fs::{File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,7 +17,7 @@ const OLDEST: (u32, u32) = (2, 12);
 const READY_BOUND: Duration = Duration::from_secs(30);
 /// The ports file appears 10 to 30 ms after the start; there is no event to wait for that needs no further dependency.
 const READY_POLL: Duration = Duration::from_millis(5);
-const VERSION_BOUND: Duration = Duration::from_secs(5);
+const VERSION_BOUND: Duration = Duration::from_secs(10);
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
 /// How to start it.
@@ -147,7 +148,16 @@ async fn check_version(executable: &Path) -> Result<(), ChildError> {
     let failed = |why: String| ChildError::Start { executable: executable.to_owned(), why };
     let mut command = tokio::process::Command::new(executable);
     command.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(VERSION_BOUND, command.output())
+    let answer = async {
+        loop {
+            match command.output().await {
+                // whoever has just installed it has not closed it yet
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => tokio::time::sleep(READY_POLL).await,
+                output => return output,
+            }
+        }
+    };
+    let output = tokio::time::timeout(VERSION_BOUND, answer)
         .await
         .map_err(|_| failed(format!("`--version` did not answer within {VERSION_BOUND:?}")))?
         .map_err(|error| failed(error.to_string()))?;

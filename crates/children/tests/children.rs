@@ -1,10 +1,9 @@
 //! Real servers, started and ended.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-use std::io::{BufRead, BufReader};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use wayfarer_children::tools::Places;
 use wayfarer_children::{ChildCommand, ChildError, ChildServer, NatsOptions, NatsServer, RedisOptions, RedisServer, Tools};
@@ -17,15 +16,18 @@ fn is_running(pid: u32) -> bool {
 fn wait_until_gone(pid: u32) {
     let begin = Instant::now();
     while is_running(pid) {
-        assert!(begin.elapsed() < Duration::from_secs(10), "process {pid} is still there");
+        assert!(begin.elapsed() < Duration::from_secs(40), "process {pid} is still there");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
 fn a_script(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
     let path = folder.join(name);
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // Another process writes it: what is open for writing here is open in every child that another test forks meanwhile, and cannot be
+    // run until that child has closed it.
+    let mut writer = Command::new("sh").args(["-c", "cat > \"$0\" && chmod 755 \"$0\""]).arg(&path).stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(format!("#!/bin/sh\n{text}\n").as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
     path
 }
 
@@ -98,6 +100,7 @@ async fn a_child_that_ignores_the_request_to_end_is_killed() {
     let command = ChildCommand { name: "stubborn", executable, arguments: vec![], log: folder.path().join("log") };
     let child = ChildServer::start(command).await.unwrap();
     while !ready.exists() {
+        assert_eq!(child.end(), None);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
@@ -112,7 +115,7 @@ fn a_child_dies_with_its_killed_parent() {
     let folder = tempfile::tempdir().unwrap();
     let tests = std::env::current_exe().unwrap();
     let program = tests.parent().unwrap().parent().unwrap().join("examples/start_and_wait");
-    let mut parent = std::process::Command::new(program).arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut parent = Command::new(program).arg(folder.path()).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let child: u32 = line.trim().parse().unwrap();

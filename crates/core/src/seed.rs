@@ -50,6 +50,18 @@ pub enum SeedKind {
     },
 }
 
+impl SeedKind {
+    /// What it asks for, the same in every run: what is drawn for a seed follows from this, and not from ids, which name the run.
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Targeted { url, count, .. } => format!("targeted\u{1f}{url}\u{1f}{count}"),
+            Self::Exploration { url, count, .. } => format!("exploration\u{1f}{url}\u{1f}{count}"),
+            Self::Given { task } => format!("given\u{1f}{}\u{1f}{}", task.start_url, task.intent),
+            Self::Exemplar { task, count } => format!("exemplar\u{1f}{}\u{1f}{}\u{1f}{count}", task.start_url, task.intent),
+        }
+    }
+}
+
 /// A line of the seed file as people write it: `{"url": "...", "category": "shopping"}`,
 /// `{"intent": "...", "start_url": "...", "category": "..."}` for an exemplar, or the same with `task` in place of `intent` for a task that
 /// is taken as it is.

@@ -5,6 +5,7 @@ use crate::{LeaseError, Redis, names};
 use redis::Script;
 use std::sync::LazyLock;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long an address is believed without a heartbeat; a heartbeat comes every third of it.
@@ -44,7 +45,8 @@ pub struct Registration {
     redis: Redis,
     role: String,
     address: String,
-    _heartbeat: DropGuard,
+    stop: DropGuard,
+    heartbeat: JoinHandle<()>,
 }
 
 impl Registry {
@@ -60,7 +62,7 @@ impl Registry {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let (redis, to_tell, at) = (self.redis.clone(), role.to_owned(), address.to_owned());
-        tokio::spawn(async move {
+        let heartbeat = tokio::spawn(async move {
             let mut ticks = tokio::time::interval(ttl / 3);
             loop {
                 tokio::select! {
@@ -72,7 +74,8 @@ impl Registry {
                 }
             }
         });
-        Ok(Registration { redis: self.redis.clone(), role: role.to_owned(), address: address.to_owned(), _heartbeat: stop.drop_guard() })
+        let (role, address) = (role.to_owned(), address.to_owned());
+        Ok(Registration { redis: self.redis.clone(), role, address, stop: stop.drop_guard(), heartbeat })
     }
 
     /// The addresses of a role, sorted by how long they will be believed.
@@ -86,8 +89,10 @@ impl Registry {
 impl Registration {
     /// Makes the service unknown at once: first thing of a drain.
     pub async fn leave(self) -> Result<(), LeaseError> {
-        let Self { redis, role, address, _heartbeat } = self;
-        drop(_heartbeat);
+        let Self { redis, role, address, stop, heartbeat } = self;
+        drop(stop);
+        // one that is on its way would make the service known again
+        let _ = heartbeat.await;
         let mut command = redis::cmd("ZREM");
         command.arg(names::service(&role)).arg(&address);
         command.query_async::<()>(&mut redis.manager.clone()).await.map_err(LeaseError::redis(format!("leaving {role}")))

@@ -206,13 +206,19 @@ async fn a_full_farm_is_busy_until_a_session_is_given_back_or_dropped() {
 
 #[tokio::test]
 async fn a_lease_lives_as_long_as_it_is_renewed_and_no_longer() {
-    let farm = farm(FarmOptions { lease: Duration::from_millis(900), ..FarmOptions::default() }).await;
+    let farm = farm(FarmOptions { lease: Duration::from_secs(3), ..FarmOptions::default() }).await;
     let renewed = farm.supply.acquire(spec("renewed-a1", 1)).await.unwrap();
     let mut raw = client(farm.address).await;
     let request = v1::AcquireRequest { spec: Some(document(&spec("silent-a1", 1)).unwrap()), wait_ms: 0 };
     let silent = raw.acquire(request).await.unwrap().into_inner();
 
-    tokio::time::sleep(Duration::from_millis(1800)).await;
+    // the renewed one began earlier: without renewal it would be the first to end
+    let ended = async {
+        while farm.behind.open.load(Ordering::SeqCst) == 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), ended).await.expect("a lease that nobody renews ends");
 
     renewed.observe().await.unwrap();
     assert_eq!(farm.behind.open.load(Ordering::SeqCst), 1);
@@ -267,7 +273,7 @@ async fn a_wrong_token_neither_acts_nor_releases() {
 
 #[tokio::test]
 async fn a_draining_farm_lets_owners_finish_and_then_ends_what_is_left() {
-    let farm = farm(FarmOptions { drain: Duration::from_millis(300), ..FarmOptions::default() }).await;
+    let farm = farm(FarmOptions { drain: Duration::from_secs(5), ..FarmOptions::default() }).await;
     let polite = farm.supply.acquire(spec("polite-a1", 1)).await.unwrap();
     let stuck = farm.supply.acquire(spec("stuck-a1", 1)).await.unwrap();
 

@@ -346,7 +346,11 @@ impl Running {
         self.stop_workers.cancel();
         finish(self.workers).await;
         // nobody finds us any more before our faces close
-        drop(self.registrations);
+        for registration in self.registrations {
+            if let Err(error) = registration.leave().await {
+                tracing::debug!(%error, "an address stays known until it is no longer believed");
+            }
+        }
         self.stop_foundations.cancel();
         finish(self.foundations).await;
         if let Some(chromium) = self.chromium {

@@ -12,18 +12,15 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use support::{Factory, count};
+use support::{DRAINING, Factory, alone, count};
 
 /// Exit codes, as `wayfarer --help` has them.
 const FAILED: i32 = 1;
 const WRONG_USAGE: i32 = 2;
 const INTERRUPTED: i32 = 3;
-
-/// Whole clusters one after another: side by side they would only be slower.
-static ONE_CLUSTER: Mutex<()> = Mutex::new(());
 
 #[test]
 fn wrong_flags_are_wrong_usage_and_name_the_flag() {
@@ -100,7 +97,7 @@ fn a_model_that_dies_in_mid_run_is_told_and_every_seed_has_its_reason() {
     assert_eq!(count(&summary["dropped"], "model"), 2, "{summary}");
     assert_eq!(summary["complete"], true);
     assert!(dying.asked() < 100, "{} requests are a hot loop", dying.asked());
-    assert!(started.elapsed() < Duration::from_secs(120));
+    assert!(started.elapsed() < Duration::from_secs(300));
     factory.assert_nothing_runs();
 }
 
@@ -119,7 +116,7 @@ fn ctrl_c_drains_tells_how_far_it_came_and_the_same_command_resumes() {
 
     assert_ended(&output, INTERRUPTED, "this goes on where it stopped");
     assert_ended(&output, INTERRUPTED, "--strategies targeted --standin-fail-rate 0");
-    assert!(asked_at.elapsed() < Duration::from_secs(60), "draining took {:?}", asked_at.elapsed());
+    assert!(asked_at.elapsed() < DRAINING, "draining took {:?}", asked_at.elapsed());
     factory.assert_nothing_runs();
     let told: Value = serde_json::from_str(String::from_utf8_lossy(&output.stdout).lines().last().unwrap()).unwrap();
     assert_eq!(told["complete"], false);
@@ -163,10 +160,6 @@ fn a_nats_with_an_open_run_takes_no_second_one_and_the_folder_is_audited_without
 fn interrupt(running: std::process::Child) -> Output {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
     running.wait_with_output().unwrap()
-}
-
-fn alone() -> MutexGuard<'static, ()> {
-    ONE_CLUSTER.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 fn generate(factory: &Factory, flags: &[&str], variables: &[(&str, &str)]) -> Output {

@@ -7,13 +7,14 @@ mod support;
 
 use serde_json::Value;
 use std::time::Duration;
-use support::{Factory, count, wait_until};
+use support::{Factory, alone, count, wait_until};
 
 /// Exit code of a check that did not pass.
 const CHECK_FAILED: i32 = 4;
 
 #[test]
 fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
+    let _alone = alone();
     let factory = Factory::new("whole", &[support::SHOP, support::TABLES]);
 
     let summary = factory.generate(&["--tasks", "8"]);
@@ -26,7 +27,8 @@ fn seeds_become_judged_trajectories_and_nothing_is_left_running() {
         assert!(factory.out().join(file).is_file(), "{file} is missing");
     }
     let attempts = factory.list("attempts");
-    assert_eq!(attempts.len() as u64, count(&summary, "attempts"));
+    let ended: u64 = summary["by_outcome"].as_object().unwrap().values().map(|ended| ended.as_u64().unwrap()).sum();
+    assert_eq!(attempts.len() as u64, ended, "{summary}");
     for attempt in &attempts {
         for file in ["trajectory.json", "index.html", "events.jsonl"] {
             assert!(factory.out().join("attempts").join(attempt).join(file).is_file(), "{attempt}/{file} is missing");
@@ -79,11 +81,11 @@ fn verdicts_are_carried_through(factory: &Factory, summary: &Value) {
     std::fs::write(file.with_file_name("verdict-2.json"), overruled.to_string()).unwrap();
     let flags = ["--standin-fail-rate", "0", "--json"];
 
-    let told = factory.run_ok(&["verify", "--attempt", other], &flags);
+    let told = factory.run_json(&["verify", "--attempt", other], &flags);
     assert_eq!(count(&told, "judged"), 1);
     let overruled = factory.read_json("summary.json");
     assert!(factory.read_text("index.html").contains("a person said no"));
-    let told = factory.run_ok(&["verify"], &flags);
+    let told = factory.run_json(&["verify"], &flags);
     let restored = factory.read_json("summary.json");
 
     assert_conserved(&overruled);
@@ -117,6 +119,7 @@ fn accepted_attempt(factory: &Factory) -> (String, std::path::PathBuf) {
 
 #[test]
 fn a_killed_run_is_completed_by_the_same_command() {
+    let _alone = alone();
     let factory = Factory::new("killed", &[support::SHOP, support::TABLES]);
     let flags = ["--tasks", "6", "--strategies", "targeted,exemplar"];
 
@@ -148,6 +151,7 @@ fn a_killed_run_is_completed_by_the_same_command() {
 
 #[test]
 fn a_gullible_model_completes_nothing_without_permission() {
+    let _alone = alone();
     let factory = Factory::new(
         "gullible",
         &[
@@ -163,7 +167,7 @@ fn a_gullible_model_completes_nothing_without_permission() {
     let met = &summary["critical_points"];
     assert!(count(met, "reached") >= 1, "no critical point was met: {summary}");
     assert_eq!(count(met, "approved"), 0, "{summary}");
-    let rows = factory.run_ok(&["sandbox", "check"], &["--json"]);
+    let rows = factory.run_json(&["sandbox", "check"], &["--json"]);
     for kind in ["orders", "bookings", "messages"] {
         assert_eq!(count(&rows, kind), 0, "{rows}");
     }
@@ -192,6 +196,7 @@ fn an_attempt_is_bounded_as_flags_and_configuration_say() {
 
 #[test]
 fn every_role_as_its_own_process_completes_a_run() {
+    let _alone = alone();
     let factory = Factory::new("cluster", &[support::SHOP]);
 
     let cluster = factory.start_cluster();
@@ -254,6 +259,7 @@ fn wrong_input_ends_in_an_error_that_names_the_remedy() {
 
 #[test]
 fn an_unreachable_seed_is_counted_and_loses_nothing_else() {
+    let _alone = alone();
     let factory =
         Factory::new("unreachable", &[r#"{"url": "http://127.0.0.1:1/"}"#, r#"{"url": "http://no-such-host.invalid/"}"#, support::SHOP]);
 

@@ -56,8 +56,8 @@ impl Solving {
     /// Asks the user; true if the surfer may go on.
     pub(super) async fn ask_user(&mut self) -> bool {
         let (Some(point), Some(page)) = (self.point_at_hand(), self.history.current().cloned()) else { return false };
-        let decision = user::decide(&self.job.spec, &self.job.task.id, &point, &page);
-        let persona = if decision == UserDecision::Supply { user::persona(&self.job.spec, &self.job.task.id) } else { Default::default() };
+        let decision = user::decide(&self.job.spec, &self.job.task, &point, &page);
+        let persona = if decision == UserDecision::Supply { user::persona(&self.job.spec, &self.job.task) } else { Default::default() };
         let scope = self.scope();
         let answer = user::answer(self.deps.model.as_ref(), &scope, self.intent(), &point, &page, decision, persona).await;
         self.charge(answer.usage);

@@ -354,7 +354,7 @@ impl Solving {
             None => self.answer = answer,
         }
         let may_follow = *outcome == Outcome::Answered && signals.satisfied && signals.exceeded.is_none() && self.follow_ups.is_empty();
-        if !may_follow || !user::wants_follow_up(&self.job.spec, &self.job.task.id) {
+        if !may_follow || !user::wants_follow_up(&self.job.spec, &self.job.task) {
             return Ok(None);
         }
         let (Some(answer), Some(page)) = (self.answer.clone(), self.history.current().cloned()) else { return Ok(None) };

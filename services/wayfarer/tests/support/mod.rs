@@ -4,8 +4,9 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
+use wayfarer_lease::{Redis, Registry};
 
 pub const SHOP: &str = r#"{"url": "http://shop.localhost/", "category": "shopping"}"#;
 pub const TABLES: &str = r#"{"url": "http://tables.localhost/", "category": "restaurants"}"#;
@@ -19,9 +20,22 @@ pub struct Factory {
     mark: String,
 }
 
+/// How long a process may take to end, with everything below it: a driver that lost its owner gives its browsers 30 s.
+const ENDING: Duration = Duration::from_secs(40);
+
+/// How long a process may take to drain: its workers, what they need and its browsers one after another, each within its own bound.
+pub const DRAINING: Duration = Duration::from_secs(90);
+
+/// Whole clusters one after another: side by side they would only be slower.
+static ONE_CLUSTER: Mutex<()> = Mutex::new(());
+
+pub fn alone() -> MutexGuard<'static, ()> {
+    ONE_CLUSTER.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A number of a summary.
 pub fn count(object: &Value, key: &str) -> u64 {
-    object[key].as_u64().unwrap_or_default()
+    object[key].as_u64().unwrap_or_else(|| panic!("no number {key:?} in {object}"))
 }
 
 impl Factory {
@@ -79,11 +93,14 @@ impl Factory {
         self.folder.path()
     }
 
-    /// Runs a command on the output folder; its last line as JSON, if it is.
-    pub fn run_ok(&self, before: &[&str], after: &[&str]) -> Value {
-        let out = self.out().display().to_string();
-        let arguments: Vec<&str> = before.iter().copied().chain([out.as_str()]).chain(after.iter().copied()).collect();
-        last_json(&mut self.command(&arguments))
+    /// Runs a command on the output folder; what it printed.
+    pub fn run_ok(&self, before: &[&str], after: &[&str]) -> String {
+        printed(self.command(before).arg(self.out()).args(after))
+    }
+
+    /// Runs a command on the output folder; its last line as JSON.
+    pub fn run_json(&self, before: &[&str], after: &[&str]) -> Value {
+        last_json(self.command(before).arg(self.out()).args(after))
     }
 
     pub fn read_json(&self, name: &str) -> Value {
@@ -123,7 +140,7 @@ impl Factory {
 
     /// Nothing that carries our mark is alive; dying children get a moment.
     pub fn assert_nothing_runs(&self) {
-        wait_until(Duration::from_secs(10), "all processes of the test to be gone", || self.marked().is_empty());
+        wait_until(ENDING, "all processes of the test to be gone", || self.marked().is_empty());
     }
 
     fn marked(&self) -> Vec<String> {
@@ -145,7 +162,7 @@ impl Factory {
         found
     }
 
-    /// NATS, Redis, worlds, the stand-in and every role, each its own process.
+    /// Worlds, the stand-in and every role, each its own process, over a NATS and a Redis.
     pub fn start_cluster(&self) -> Cluster {
         let store = self.folder.path().join("store").display().to_string();
         let mut cluster = self.start_servers();
@@ -230,6 +247,9 @@ impl Factory {
     }
 }
 
+/// NATS and Redis, the first two processes of a cluster.
+const SERVERS: usize = 2;
+
 /// The processes of a cluster, or of its servers alone.
 pub struct Cluster {
     pub children: Vec<Child>,
@@ -239,12 +259,28 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// SIGTERM to every process, the last one first, and an end within bounds.
+    /// SIGTERM to every process, the last one first, and an end within bounds, after which nobody is found any more.
     pub fn stop(mut self) {
-        while let Some(mut child) = self.children.pop() {
+        self.stop_all_but(SERVERS);
+        let known = tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let registry = Registry::new(Redis::connect(&self.redis_url).await.unwrap());
+            let mut known = Vec::new();
+            for role in ["inference", "browser-farm", "gateway"] {
+                known.extend(registry.resolve(role).await.unwrap());
+            }
+            known
+        });
+        assert!(known.is_empty(), "roles that ended are still known: {known:?}");
+        self.stop_all_but(0);
+    }
+
+    fn stop_all_but(&mut self, left: usize) {
+        while self.children.len() > left
+            && let Some(mut child) = self.children.pop()
+        {
             let pid = nix::unistd::Pid::from_raw(child.id() as i32);
             nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-            wait_until(Duration::from_secs(40), "a role to drain", || child.try_wait().unwrap().is_some());
+            wait_until(DRAINING, "a process to end", || child.try_wait().unwrap().is_some());
         }
     }
 }
@@ -271,7 +307,7 @@ fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) 
             let _ = sender.send(line);
         }
     });
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         let line = receiver.recv_timeout(left).unwrap_or_else(|_| panic!("{who} never said {wanted:?}"));
@@ -281,11 +317,18 @@ fn first_line_with(output: impl Read + Send + 'static, wanted: &str, who: &str) 
     }
 }
 
-fn last_json(command: &mut Command) -> Value {
+/// What a command that succeeds prints.
+fn printed(command: &mut Command) -> String {
     let output = command.stderr(Stdio::piped()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout).into_owned(), String::from_utf8_lossy(&output.stderr).into_owned());
     assert!(output.status.success(), "{command:?} failed\n{out}\n{err}");
-    serde_json::from_str(out.lines().last().unwrap_or_default()).unwrap_or(Value::Null)
+    out
+}
+
+fn last_json(command: &mut Command) -> Value {
+    let out = printed(command);
+    serde_json::from_str(out.lines().last().unwrap_or_default())
+        .unwrap_or_else(|error| panic!("{command:?} ended with no JSON ({error})\n{out}"))
 }
 
 /// Looks again and again, within a bound.
