@@ -46,7 +46,7 @@ impl Secrets {
         let mut shown = BTreeMap::new();
         for grant in grants {
             for (name, value) in &grant.data {
-                let secret = gate::field_meaning(&name.replace('_', " ")).is_some_and(is_secret);
+                let secret = gate::field_meaning(&name.replace('_', " ")).is_some_and(Meaning::is_secret);
                 let handle = format!("[[{name}]]");
                 if secret {
                     self.add(&grant.host, value, &handle);
@@ -148,12 +148,8 @@ impl Secrets {
     }
 }
 
-fn is_secret(meaning: Meaning) -> bool {
-    matches!(meaning, Meaning::Card | Meaning::Password | Meaning::Identity)
-}
-
 fn asks_for_secret(field: &Mark) -> bool {
-    gate::mark_meaning(field).is_some_and(is_secret)
+    gate::mark_meaning(field).is_some_and(Meaning::is_secret)
 }
 
 /// The value however it is grouped: numbers with spaces, dashes or their encodings between the digits.

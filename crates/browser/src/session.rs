@@ -2,6 +2,7 @@
 
 use crate::chromium::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
+use crate::mask::Secrets;
 use crate::tab::{Tab, TabError, lock};
 use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, address, observe};
 use async_trait::async_trait;
@@ -70,6 +71,8 @@ pub(crate) struct ChromiumSession {
     new_pages: tokio::sync::Mutex<mpsc::Receiver<Page>>,
     notes: Arc<Mutex<Notes>>,
     last_seen: tokio::sync::Mutex<LastSeen>,
+    /// Never on a picture, whatever page shows them.
+    pub(crate) secrets: Secrets,
     lent: Option<Lent>,
 }
 
@@ -115,6 +118,7 @@ impl ChromiumSession {
             new_pages: tokio::sync::Mutex::new(receiver),
             notes,
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
+            secrets: Secrets::default(),
             // from here on a drop closes the context
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
         };
@@ -250,7 +254,7 @@ impl ChromiumSession {
                 popup = true;
                 continue;
             }
-            match observe::observe(&tab, self.spec.viewport).await {
+            match observe::observe(&tab, self.spec.viewport, &self.secrets).await {
                 Ok(observed) => {
                     if self.adopt(&tab).await? {
                         popup = true;
