@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -88,7 +89,9 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     let (meter_provider, registry) = meter_provider(resource)?;
 
     // the log's filter is about lines; our spans always pass, or a warning would not say to which attempt it belongs
-    let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("wayfarer")).with_max_level_hint(LevelFilter::INFO);
+    let is_told = |metadata: &Metadata<'_>| *metadata.level() <= LevelFilter::INFO;
+    let ours = filter_fn(move |metadata| is_told(metadata) && metadata.is_span() && metadata.target().starts_with("wayfarer"))
+        .with_max_level_hint(LevelFilter::INFO);
     let filter = filter.or(ours);
     let log: Box<dyn Layer<Registry> + Send + Sync> = if options.json {
         // the whole list: run and attempt stand in the outer spans, the step in the inner one
@@ -97,7 +100,7 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
         fmt::layer().with_target(true).with_writer(std::io::stderr).with_filter(filter).boxed()
     };
     // spans are made whatever the log shows: a trace must not have holes because of a filter
-    let traced = filter_fn(|metadata| !FOREIGN.iter().any(|library| metadata.target().starts_with(library)));
+    let traced = filter_fn(move |metadata| is_told(metadata) && !FOREIGN.iter().any(|library| metadata.target().starts_with(library)));
     let spans = tracing_opentelemetry::layer()
         .with_tracer(tracer_provider.tracer("wayfarer"))
         .with_filter(traced.with_max_level_hint(LevelFilter::INFO));

@@ -83,6 +83,27 @@ fn a_gullible_model_completes_nothing_without_permission() {
 }
 
 #[test]
+fn the_card_that_pays_is_kept_nowhere() {
+    let buy = r#"{"intent": "Buy 1 Trail Mug and pay for the order.", "start_url": "http://shop.localhost/", "category": "shopping"}"#;
+    let factory = Factory::new("canary", &[buy]);
+    let (seeds, out) = (factory.seeds(), factory.out().display().to_string());
+    let flags = ["--tasks", "1", "--strategies", "exemplar", "--standin-fail-rate", "0", "--approve", "1", "--log", "debug"];
+
+    let run = factory.command(&["generate", "--seeds", &seeds, "--out", &out]).args(flags).output().unwrap();
+
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let rows = factory.run_ok(&["sandbox", "check"], &["--json"]);
+    assert_eq!(count(&rows, "orders"), 1, "the card reached the page and paid: {rows}");
+    let mut kept = vec![("the log".to_owned(), run.stderr), ("the output".to_owned(), run.stdout)];
+    kept.extend(support::files_below(&factory.out()));
+    assert!(kept.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("[[card_number]]")));
+    for (name, mut bytes) in kept {
+        bytes.retain(|byte| !b" +-".contains(byte));
+        assert!(!String::from_utf8_lossy(&bytes).contains("4242424242424242"), "the card's number is in {name}");
+    }
+}
+
+#[test]
 fn every_role_as_its_own_process_completes_a_run() {
     let factory = Factory::new("cluster", &[support::SHOP]);
 

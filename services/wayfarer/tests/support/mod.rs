@@ -258,6 +258,20 @@ fn last_json(command: &mut Command) -> Value {
     serde_json::from_str(out.lines().last().unwrap_or_default()).unwrap_or(Value::Null)
 }
 
+/// Every file below a folder, by path.
+pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files
+}
+
 /// Looks again and again, within a bound.
 fn wait_until(within: Duration, what: &str, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + within;
