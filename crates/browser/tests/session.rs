@@ -514,11 +514,15 @@ async fn a_death_that_nobody_noticed_costs_no_session() {
 
     for victim in ["browser", "driver"] {
         kill(victim);
+        supply.check().await.unwrap_or_else(|error| panic!("a {victim} that died can be replaced: {error}"));
+        kill(victim);
         // at once: the news of the death may still be on its way
         let (session, _) = opened(&supply, &world, "/small").await;
         session.release().await.unwrap();
     }
+    supply.check().await.unwrap();
     supply.shutdown().await;
+    assert_eq!(kind_of(supply.check().await), EnvFailure::NoBrowser);
 }
 
 #[tokio::test(flavor = "multi_thread")]

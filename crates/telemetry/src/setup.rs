@@ -1,6 +1,6 @@
 //! Sets logs, traces and metrics up, once a process.
 
-use crate::serve;
+use crate::{ReadyRoles, serve};
 use opentelemetry::global;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::WithExportConfig;
@@ -31,7 +31,7 @@ pub struct TelemetryOptions {
     pub service: String,
     /// gRPC address of an OTLP collector.
     pub otlp_endpoint: Option<String>,
-    /// Address of `/metrics` and `/livez`; port 0 takes a free one.
+    /// Address of `/metrics`, `/livez` and `/readyz`; port 0 takes a free one.
     pub metrics_listen: Option<SocketAddr>,
     /// Filter of the log.
     pub filter: String,
@@ -77,6 +77,7 @@ pub struct Telemetry {
     tracer_provider: SdkTracerProvider,
     meter_provider: SdkMeterProvider,
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
+    roles: ReadyRoles,
     stop: CancellationToken,
 }
 
@@ -109,15 +110,21 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     global::set_tracer_provider(tracer_provider.clone());
     global::set_meter_provider(meter_provider.clone());
 
-    let stop = CancellationToken::new();
-    let metrics = listener.map(|(address, listener)| (address, tokio::spawn(serve::serve(listener, registry, stop.clone()))));
-    Ok(Telemetry { tracer_provider, meter_provider, metrics, stop })
+    let (roles, stop) = (ReadyRoles::default(), CancellationToken::new());
+    let metrics =
+        listener.map(|(address, listener)| (address, tokio::spawn(serve::serve(listener, registry, roles.clone(), stop.clone()))));
+    Ok(Telemetry { tracer_provider, meter_provider, metrics, roles, stop })
 }
 
 impl Telemetry {
     /// Where `/metrics` is served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// The roles of which `/readyz` tells: whoever starts some adds them.
+    pub fn roles(&self) -> ReadyRoles {
+        self.roles.clone()
     }
 
     /// Sends the spans that are left and ends the metrics server.

@@ -57,14 +57,14 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Generate(flags) => {
             let config = config(json!({}))?;
             let telemetry = telemetry(&config, "generate")?;
-            let exit = commands::generate::generate(flags, config).await;
+            let exit = commands::generate::generate(flags, config, telemetry.roles()).await;
             telemetry.shutdown().await;
             exit
         }
         Command::Up(flags) => {
             let config = config(commands::up::overrides(&flags)?)?;
             let telemetry = telemetry(&config, &flags.roles.join("+"))?;
-            let exit = commands::up::up(flags, config).await;
+            let exit = commands::up::up(flags, config, telemetry.roles()).await;
             telemetry.shutdown().await;
             exit
         }

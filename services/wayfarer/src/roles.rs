@@ -18,6 +18,7 @@ use wayfarer_lease::registry::SERVICE_TTL;
 use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
+use wayfarer_telemetry::{Need, Readiness, ReadyRoles};
 
 /// An order may take a model call with all its retries, an action and an observation.
 const STEP_TIMEOUT: Duration = Duration::from_secs(240);
@@ -116,6 +117,8 @@ pub struct Wiring {
     pub worker: String,
     /// Interface on which gRPC faces listen (each on a free port unless the configuration says otherwise).
     pub listen: IpAddr,
+    /// Where the roles tell whether they can do their job.
+    pub ready: ReadyRoles,
 }
 
 type RoleTask = (Role, JoinHandle<Result<()>>);
@@ -130,6 +133,7 @@ pub struct Running {
     stop_foundations: CancellationToken,
     chromium: Option<Arc<ChromiumSupply>>,
     registrations: Vec<Registration>,
+    ready: Vec<Readiness>,
     /// The models, if they are called from this process.
     pool: Option<Pool>,
     /// Addresses of the gRPC faces.
@@ -145,6 +149,7 @@ pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
         stop_foundations: CancellationToken::new(),
         chromium: None,
         registrations: Vec::new(),
+        ready: Vec::new(),
         pool: None,
         faces: Vec::new(),
     };
@@ -155,6 +160,7 @@ pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
         }
         tracing::info!(role = role.as_str(), "started");
     }
+    wiring.ready.add(running.ready.iter().cloned());
     Ok(running)
 }
 
@@ -171,25 +177,30 @@ impl Running {
             Role::Inference => {
                 let pool = inference_pool(config, Some(&wiring.redis))?;
                 self.pool = Some(pool.clone());
+                let models = pool.clone();
+                let ready = self.needs(role, wiring, Some(Need::new("model", move || reach(models.clone()))));
                 let listen = SocketAddr::new(wiring.listen, config.inference.listen.port());
-                let (addr, task) = wayfarer_inference::serve(pool, listen, self.stop_foundations.clone()).await?;
+                let (addr, task) = wayfarer_inference::serve(pool, listen, ready, self.stop_foundations.clone()).await?;
                 self.face(role, addr, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::BrowserFarm => {
                 let supply = Arc::new(ChromiumSupply::launch(chromium_options(config)?).await.context("starting Chromium")?);
                 self.chromium = Some(supply.clone());
+                let browsers = supply.clone();
+                let ready = self.needs(role, wiring, Some(Need::new("browser", move || check(browsers.clone()))));
                 let options = wayfarer_browser_farm::FarmOptions {
                     max_sessions: config.farm.max_sessions,
                     lease: Duration::from_secs(config.farm.lease_seconds),
                     ..Default::default()
                 };
                 let listen = SocketAddr::new(wiring.listen, config.farm.listen.port());
-                let (addr, task) = wayfarer_browser_farm::serve(supply, options, listen, self.stop_foundations.clone()).await?;
+                let (addr, task) = wayfarer_browser_farm::serve(supply, options, listen, ready, self.stop_foundations.clone()).await?;
                 self.face(role, addr, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::Websurfer => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_websurfer::WebSurferService {
                     bus: wiring.bus.clone(),
                     model,
@@ -202,10 +213,12 @@ impl Running {
                 self.foundations.push((role, tokio::spawn(service.run(self.stop_foundations.clone()))));
             }
             Role::Curator => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_curator::CuratorService { bus: wiring.bus.clone(), log, stores: wiring.stores.clone(), slots: 2 };
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Verifier => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_verifier::VerifierService {
                     bus: wiring.bus.clone(),
                     log,
@@ -217,6 +230,7 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Orchestrator => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_orchestrator::OrchestratorService {
                     bus: wiring.bus.clone(),
                     log,
@@ -230,10 +244,12 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Proposer => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_proposer::ProposerService {
                     bus: wiring.bus.clone(),
                     log,
                     follower,
+                    redis: wiring.redis.clone(),
                     model,
                     browsers,
                     stores: wiring.stores.clone(),
@@ -244,10 +260,10 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Gateway => {
+                let ready = self.needs(role, wiring, None);
+                let (bus, stores) = (wiring.bus.clone(), wiring.stores.clone());
                 let listen = SocketAddr::new(wiring.listen, config.gateway.listen.port());
-                let (addr, task) =
-                    wayfarer_gateway::serve(wiring.bus.clone(), log.clone(), wiring.stores.clone(), listen, self.stop_foundations.clone())
-                        .await?;
+                let (addr, task) = wayfarer_gateway::serve(bus, log.clone(), stores, listen, ready, self.stop_foundations.clone()).await?;
                 self.face(role, addr, &registry).await?;
                 self.foundations.push((role, served(task)));
                 let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop.clone());
@@ -262,6 +278,22 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Readiness by what every role needs, and by what this one needs of its own.
+    fn needs(&mut self, role: Role, wiring: &Wiring, own: Option<Need>) -> Readiness {
+        let (bus, redis) = (wiring.bus.clone(), wiring.redis.clone());
+        let nats = Need::new("nats", move || {
+            let bus = bus.clone();
+            async move { bus.check().await }
+        });
+        let redis = Need::new("redis", move || {
+            let redis = redis.clone();
+            async move { redis.check().await }
+        });
+        let ready = Readiness::new(role.as_str(), [nats, redis].into_iter().chain(own).collect());
+        self.ready.push(ready.clone());
+        ready
     }
 
     /// The addresses of a role, as Redis knows them: read once now, and again every second while this process works.
@@ -317,6 +349,7 @@ impl Running {
 
     /// Drains the workers, then stops what they need; bounded.
     pub async fn stop(self) {
+        self.ready.iter().for_each(Readiness::drain);
         self.stop_workers.cancel();
         finish(self.workers).await;
         // nobody finds us any more before our faces close
@@ -342,6 +375,14 @@ async fn finish(tasks: Vec<RoleTask>) {
             }
         }
     }
+}
+
+async fn reach(models: Pool) -> Result<(), wayfarer_chat::ModelError> {
+    models.reach().await
+}
+
+async fn check(browsers: Arc<ChromiumSupply>) -> Result<(), wayfarer_browser::BrowserError> {
+    browsers.check().await
 }
 
 fn served(task: JoinHandle<()>) -> JoinHandle<Result<()>> {

@@ -121,6 +121,23 @@ fn every_role_as_its_own_process_completes_a_run() {
 }
 
 #[test]
+fn a_role_without_what_it_needs_is_alive_and_not_ready() {
+    let factory = Factory::new("ready", &[support::SHOP]);
+    let mut role = factory.start_inference();
+
+    assert_eq!(role.get("/readyz"), (200, "ready\n".to_owned()));
+    role.kill("redis-server");
+    let lines = role.wait_for_readiness(503);
+    assert!(lines.contains("inference is not ready: redis: "), "{lines}");
+    role.kill("standin");
+    support::wait_until(Duration::from_secs(30), "the endpoint to be missed", || role.get("/readyz").1.contains("not ready: model: "));
+    assert_eq!(role.get("/livez").0, 200);
+
+    drop(role);
+    factory.assert_nothing_runs();
+}
+
+#[test]
 fn wrong_input_ends_in_an_error_that_names_the_remedy() {
     let factory = Factory::new("wrong", &[support::SHOP]);
     let empty = factory.file("empty.jsonl", "\n# nothing\n");

@@ -23,6 +23,7 @@ use wayfarer_curator::{finish_run, run_tasks};
 use wayfarer_sandbox::Sandbox;
 use wayfarer_standin::Standin;
 use wayfarer_store::{LOW_DISK_BYTES, Store, Stores};
+use wayfarer_telemetry::ReadyRoles;
 
 /// The model's failures are told this often at most.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -31,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const PAGES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Runs to the end, or until somebody stops it.
-pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
+pub async fn generate(flags: Generate, config: Config, ready: ReadyRoles) -> Result<Exit> {
     let lines = read_seeds(&flags)?;
     check_flags(&flags)?;
     make_output_folder(&flags.out)?;
@@ -49,7 +50,7 @@ pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
 
     let progress = Progress::new(flags.quiet);
     let stopped = stop::requested();
-    let mut cluster = Cluster::start(&flags, config, &machinery, &store, &spec).await?;
+    let mut cluster = Cluster::start(&flags, config, &machinery, &store, &spec, ready).await?;
     let ended = cluster.work(&flags, &machinery, &store, &spec, progress, stopped).await;
     cluster.stop().await;
     match ended? {
@@ -138,7 +139,14 @@ struct Cluster {
 }
 
 impl Cluster {
-    async fn start(flags: &Generate, mut config: Config, machinery: &Machinery, store: &Store, spec: &RunSpec) -> Result<Self> {
+    async fn start(
+        flags: &Generate,
+        mut config: Config,
+        machinery: &Machinery,
+        store: &Store,
+        spec: &RunSpec,
+        ready: ReadyRoles,
+    ) -> Result<Self> {
         if let Some(slots) = flags.slots {
             config.solver.slots = slots;
             config.farm.max_sessions = slots + config.proposer.slots;
@@ -166,6 +174,7 @@ impl Cluster {
             today: day.to_string(),
             worker: local::worker_name(),
             listen: LOOPBACK.ip(),
+            ready,
             config,
         };
         let running = match roles::start(&Role::ALL, &wiring).await {

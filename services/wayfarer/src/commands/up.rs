@@ -13,6 +13,7 @@ use wayfarer_bus::Bus;
 use wayfarer_config::Config;
 use wayfarer_lease::Redis;
 use wayfarer_store::Stores;
+use wayfarer_telemetry::ReadyRoles;
 
 /// Work that no heart-beat holds any more is somebody else's after this long (cluster measurements: well above a broker's election).
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -49,7 +50,7 @@ pub fn overrides(flags: &Up) -> Result<Value> {
 }
 
 /// Runs until it is told to stop.
-pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
+pub async fn up(flags: Up, mut config: Config, ready: ReadyRoles) -> Result<Exit> {
     let roles = Role::parse_list(&flags.roles)?;
     if roles.contains(&Role::Inference) {
         anyhow::ensure!(
@@ -80,6 +81,7 @@ pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
         today: local::today(),
         worker,
         listen: flags.listen.ip(),
+        ready,
         config,
     };
     let mut running = roles::start(&roles, &wiring).await?;
