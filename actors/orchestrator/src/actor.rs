@@ -1,6 +1,7 @@
-//! The actor of one attempt. It dies with its attempt: retrying is the queue's job, not the actor tree's.
+//! The actor of one attempt, with the UserSimulator as its child. It dies with its attempt: retrying is the queue's job, not the actor tree's.
 
 use crate::attempt::{AttemptEnd, AttemptJob, OrchestratorDeps};
+use crate::simulator::User;
 use crate::solve::Solving;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
@@ -25,8 +26,9 @@ impl Actor for Orchestrator {
         if let Some(attempt) = state.take() {
             let (deps, job) = *attempt;
             let (cancel, surfer) = (job.cancel.clone(), deps.surfer.clone());
+            let user = User::spawn(deps.model.clone(), job.spec.clone(), job.task.clone(), myself.get_cell()).await?;
             let end = tokio::select! {
-                end = Solving::run(deps, job) => end,
+                end = Solving::run(deps, job, user) => end,
                 () = cancel.cancelled() => AttemptEnd::Cancelled,
             };
             surfer.close().await;

@@ -1,4 +1,5 @@
-//! The UserSimulator: what it decides is drawn from the run's seed, so that a run can be repeated; the model only finds the words.
+//! What the UserSimulator decides is drawn from the run's seed, so that a run can be repeated; the model only finds the words, and
+//! neither it nor its words hold the persona's secrets.
 
 use std::collections::BTreeMap;
 use wayfarer_chat::{Model, PromptFile, Scope, ask};
@@ -6,6 +7,7 @@ use wayfarer_core::critical_point::{CriticalPoint, CriticalPointKind, Grant, Use
 use wayfarer_core::hash::sha256_hex;
 use wayfarer_core::prompt::user::{AnswerCriticalPoint, AskFollowUp};
 use wayfarer_core::run::RunSpec;
+use wayfarer_core::secrets::Secrets;
 use wayfarer_core::{Observation, Task, Usage, gate, view};
 
 const CRITICAL_POINT: PromptFile = PromptFile(include_str!("../prompts/critical_point.md"));
@@ -79,7 +81,7 @@ pub fn grant(point: &CriticalPoint, decision: UserDecision, data: BTreeMap<Strin
 
 /// The user's answer in words, with the data it supplies.
 pub struct UserAnswer {
-    /// The words.
+    /// The words, without any secret.
     pub message: String,
     /// Data: meaning to value.
     pub data: BTreeMap<String, String>,
@@ -95,15 +97,17 @@ pub async fn answer(
     point: &CriticalPoint,
     page: &Observation,
     decision: UserDecision,
-    persona: BTreeMap<String, String>,
+    persona: &BTreeMap<String, String>,
 ) -> UserAnswer {
+    let mut secrets = Secrets::default();
+    let shown = secrets.learn_data(&point.host, persona);
     let input = AnswerCriticalPoint {
         task: task.to_owned(),
         kind: point.kind,
         what: point.what.clone(),
         page: view::page_text(page),
         decision,
-        persona: persona.clone(),
+        persona: if decision == UserDecision::Supply { shown } else { BTreeMap::new() },
     };
     // card data goes out only where money moves, or where the user names it
     let supplied = |named: &[String]| -> BTreeMap<String, String> {
@@ -116,7 +120,7 @@ pub async fn answer(
     };
     match ask(model, scope, CRITICAL_POINT, &input, &[]).await {
         Ok(answer) if !answer.reply.message.trim().is_empty() => {
-            UserAnswer { data: supplied(&answer.reply.supply), message: answer.reply.message, usage: answer.usage }
+            UserAnswer { data: supplied(&answer.reply.supply), message: secrets.hide(&answer.reply.message), usage: answer.usage }
         }
         Ok(answer) => UserAnswer { data: supplied(&[]), message: fixed_words(decision).into(), usage: answer.usage },
         Err(error) => {

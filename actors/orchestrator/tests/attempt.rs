@@ -18,7 +18,7 @@ use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::task::Lineage;
 use wayfarer_core::{
-    AttemptId, BlobHash, Category, Epoch, Observation, Outcome, RunId, SeedId, Strategy, Task, TaskId, TenantId, Trajectory, Usage,
+    AttemptId, BlobHash, Category, Epoch, Mark, Observation, Outcome, RunId, SeedId, Strategy, Task, TaskId, TenantId, Trajectory, Usage,
 };
 use wayfarer_store::Store;
 
@@ -26,6 +26,7 @@ use wayfarer_store::Store;
 struct ScriptedModel {
     ledgers: Mutex<VecDeque<serde_json::Value>>,
     asked: Mutex<Vec<String>>,
+    prompts: Mutex<Vec<String>>,
 }
 
 fn ledger(satisfied: bool, looping: bool) -> serde_json::Value {
@@ -57,11 +58,13 @@ impl Model for ScriptedModel {
             "orchestrate.targets" => {
                 json!({ "targets": [{ "url": "http://shop.localhost/1", "why": "w" }, { "url": "http://never.seen/", "why": "w" }] })
             }
-            "user.critical_point" => json!({ "message": "as you say", "supply": [] }),
+            // gives away all that it knows, and a card that it cannot know from the prompt
+            "user.critical_point" => json!({ "message": format!("as you say, take 4242-4242-4242-4242; I was told {text}"), "supply": [] }),
             "user.follow_up" => json!({ "follow_up": "And in blue?" }),
             other => panic!("unexpected prompt {other}"),
         };
         self.asked.lock().unwrap().push(prompt);
+        self.prompts.lock().unwrap().push(text);
         let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0 };
         Ok(ChatReply { text: reply.to_string(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
     }
@@ -96,7 +99,7 @@ fn page(n: usize) -> Observation {
         title: "Shop".into(),
         viewport: Viewport::default(),
         scroll: Scroll::default(),
-        marks: vec![],
+        marks: vec![Mark { role: "textbox".into(), tag: "input".into(), name: "Card number".into(), ..Mark::default() }],
         forms: vec![],
         focused: None,
         visible_text: "Trail Mug".into(),
@@ -192,6 +195,7 @@ struct Played {
     orders: Vec<SurfOrder>,
     events: Vec<RunEvent>,
     asked: Vec<String>,
+    prompts: Vec<String>,
     closed: u32,
 }
 
@@ -238,7 +242,7 @@ async fn play(play: Play) -> Played {
         created_unix_ms: 0,
     };
     let attempt = AttemptId { task: task.id.clone(), number: 1 };
-    let model = Arc::new(ScriptedModel { ledgers: Mutex::new(play.ledgers.into()), asked: Mutex::default() });
+    let model = Arc::new(ScriptedModel { ledgers: Mutex::new(play.ledgers.into()), asked: Mutex::default(), prompts: Mutex::default() });
     let surfer = Arc::new(ScriptedSurfer { moves: Mutex::new(play.moves.into()), orders: Mutex::default(), closed: Mutex::new(0) });
     let log = Arc::new(MemoryLog::default());
     let started = RunEvent::AttemptStarted { attempt: attempt.clone(), worker: "w".into() };
@@ -258,8 +262,9 @@ async fn play(play: Play) -> Played {
     let orders = surfer.orders.lock().unwrap().clone();
     let events = log.events.lock().unwrap().iter().map(|logged| logged.event.clone()).collect();
     let asked = model.asked.lock().unwrap().clone();
+    let prompts = model.prompts.lock().unwrap().clone();
     let closed = *surfer.closed.lock().unwrap();
-    Played { end, trajectory: store.get_trajectory(&attempt).await.ok(), orders, events, asked, closed }
+    Played { end, trajectory: store.get_trajectory(&attempt).await.ok(), orders, events, asked, prompts, closed }
 }
 
 fn outcome(played: &Played) -> &Outcome {
@@ -318,7 +323,7 @@ async fn a_held_step_asks_the_user_who_says_no() {
     assert_eq!(trajectory.critical_points.len(), 1);
     assert_eq!(trajectory.critical_points[0].decision, Some(UserDecision::Deny));
     assert!(played.orders[1].stop_only);
-    assert_eq!(played.orders[1].user_messages, ["as you say"]);
+    assert!(played.orders[1].user_messages[0].starts_with("as you say"));
     let met =
         played.events.iter().find_map(|e| if let RunEvent::Stepped { critical_points, .. } = e { critical_points.first() } else { None });
     assert_eq!(met.unwrap().decision, Some(UserDecision::Deny), "the event holds the answer");
@@ -340,6 +345,35 @@ async fn a_held_step_goes_on_once_it_is_approved() {
     assert_eq!(rules(&played), ["go_on", "critical_point", "go_on", "go_on"]);
     assert_eq!(played.orders[1].grants[0].host, "shop.localhost");
     assert_eq!(played.orders[2].grants.iter().map(|grant| grant.uses).sum::<u32>(), 0, "the permission is used up");
+}
+
+#[tokio::test]
+async fn the_card_of_the_user_goes_to_the_surfer_and_nowhere_else() {
+    let played = play(Play {
+        ledgers: vec![ledger(false, false), ledger(false, false), ledger(false, false), ledger(true, false)],
+        moves: vec![Move::Order, Move::Order, Move::Stop("success")],
+        consent: ConsentPolicy { approve: 1.0, deny: 0.0, follow_up: 1.0 },
+        ..Play::default()
+    })
+    .await;
+
+    let order = &played.orders[1];
+    assert_eq!(order.grants[0].data["card_number"], "4242 4242 4242 4242", "the page needs the value");
+    let message = &order.user_messages[0];
+    assert!(message.starts_with("as you say, take [[card_number]];"), "{message}");
+    assert!(
+        message.contains("\"card_cvc\": \"[[card_cvc]]\"") && message.contains("@example.org"),
+        "no secret is shown as it is: {message}"
+    );
+    let kept = serde_json::to_string(&(
+        &played.trajectory,
+        &played.events,
+        &played.orders.iter().map(|order| &order.user_messages).collect::<Vec<_>>(),
+    ));
+    for text in played.prompts.iter().chain([&kept.unwrap()]) {
+        assert!(!text.replace([' ', '-'], "").contains("4242424242424242"), "{text}");
+    }
+    assert!(played.asked.iter().any(|prompt| prompt == "user.follow_up"));
 }
 
 #[tokio::test]

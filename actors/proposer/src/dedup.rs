@@ -4,7 +4,7 @@
 //! banding (gaoya) finds the few candidates among all intents of a run; the decision on a candidate is exact (`same_task`).
 
 use gaoya::minhash::{MinHashIndex, MinHasher, MinHasher64V1};
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 /// Bands of two hashes: a pair with half its words in common is missed less than once in ten million.
 const BANDS: usize = 64;
@@ -186,12 +186,18 @@ fn same(one: &Wording, other: &Wording) -> bool {
     share >= if only_added { SAME_IF_ADDED } else { SAME_IF_CHANGED }
 }
 
-/// The intents of one run.
+/// The intents of one run, each with its owner: whoever works one seed off twice may propose the same twice.
 pub struct IntentIndex {
     hasher: MinHasher64V1<WordHasher>,
     candidates: MinHashIndex<u64, usize>,
-    intents: Vec<(String, Wording)>,
-    exact: HashSet<String>,
+    intents: Vec<Taken>,
+    exact: HashMap<String, usize>,
+}
+
+struct Taken {
+    intent: String,
+    wording: Wording,
+    owner: String,
 }
 
 /// Hashes single words; the same in every process.
@@ -203,32 +209,52 @@ impl Default for IntentIndex {
             hasher: MinHasher64V1::new_with_hasher(BANDS * BAND_WIDTH, WordHasher::default()),
             candidates: MinHashIndex::new(BANDS, BAND_WIDTH, CANDIDATE),
             intents: Vec::new(),
-            exact: HashSet::new(),
+            exact: HashMap::new(),
         }
     }
 }
 
 impl IntentIndex {
-    /// Takes an intent; `false` if it, or another wording of it, is there already.
-    pub fn insert(&mut self, intent: &str) -> bool {
-        if self.exact.contains(intent) {
+    /// Takes an intent for an owner; `false` if it, or another wording of it, is somebody else's already.
+    pub fn take(&mut self, intent: &str, owner: &str) -> bool {
+        if let Some(at) = self.exact.get(intent) {
+            return self.intents[*at].owner == owner;
+        }
+        let (wording, signature) = self.read(intent);
+        if self.is_known(&wording, &signature, owner) {
             return false;
         }
+        self.exact.insert(intent.to_owned(), self.intents.len());
+        self.candidates.insert(self.intents.len(), signature);
+        self.intents.push(Taken { intent: intent.to_owned(), wording, owner: owner.to_owned() });
+        true
+    }
+
+    /// Whether the owner could take the intent.
+    pub fn is_free(&self, intent: &str, owner: &str) -> bool {
+        match self.exact.get(intent) {
+            Some(at) => self.intents[*at].owner == owner,
+            None => {
+                let (wording, signature) = self.read(intent);
+                !self.is_known(&wording, &signature, owner)
+            }
+        }
+    }
+
+    fn read(&self, intent: &str) -> (Wording, Vec<u64>) {
         let wording = Wording::of(intent);
         let signature = self.hasher.create_signature(wording.features());
-        let known = self.candidates.query_owned(&signature).into_iter().any(|at| same(&self.intents[at].1, &wording));
-        if known {
-            return false;
-        }
-        self.candidates.insert(self.intents.len(), signature);
-        self.intents.push((intent.to_owned(), wording));
-        self.exact.insert(intent.to_owned());
-        true
+        (wording, signature)
+    }
+
+    fn is_known(&self, wording: &Wording, signature: &Vec<u64>, owner: &str) -> bool {
+        let candidates = self.candidates.query_owned(signature);
+        candidates.into_iter().map(|at| &self.intents[at]).any(|taken| taken.owner != owner && same(&taken.wording, wording))
     }
 
     /// All intents, in the order in which they came.
     pub fn intents(&self) -> Vec<String> {
-        self.intents.iter().map(|(intent, _)| intent.clone()).collect()
+        self.intents.iter().map(|taken| taken.intent.clone()).collect()
     }
 }
 
@@ -254,8 +280,9 @@ mod tests {
         for (one, other) in pairs {
             assert!(same_task(one, other), "{one:?} and {other:?}: {:?} {:?}", Wording::of(one), Wording::of(other));
             let mut index = IntentIndex::default();
-            assert!(index.insert(one));
-            assert!(!index.insert(other), "{other:?} was not found");
+            assert!(index.take(one, "a"));
+            assert!(!index.is_free(other, "b") && !index.take(other, "b"), "{other:?} was not found");
+            assert!(index.take(other, "a"), "what is one's own may be said anew");
         }
     }
 
@@ -292,11 +319,11 @@ mod tests {
         let mut index = IntentIndex::default();
 
         for intent in different {
-            assert!(index.insert(intent), "{intent:?} was taken for a duplicate");
+            assert!(index.take(intent, intent), "{intent:?} was taken for a duplicate");
         }
         assert_eq!(index.intents().len(), different.len());
         for intent in different {
-            assert!(!index.insert(intent), "{intent:?} was taken twice");
+            assert!(!index.take(intent, "another"), "{intent:?} was taken twice");
         }
     }
 }

@@ -20,6 +20,7 @@ mod targeted;
 pub mod template;
 mod work;
 
+pub use dedup::IntentIndex;
 pub use ports::{FetchError, FetchedPage, PageFetcher, ProposerDeps, SeenIntents};
 pub use proposal::{Proposal, ProposeError, propose};
 pub use seen::MemorySeen;

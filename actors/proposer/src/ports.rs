@@ -6,7 +6,7 @@ use std::sync::Arc;
 use url::Url;
 use wayfarer_browser::{BrowserSupply, EgressPolicy};
 use wayfarer_chat::Model;
-use wayfarer_core::RunId;
+use wayfarer_core::{RunId, SeedId};
 use wayfarer_store::Store;
 
 /// A page as it came over the wire, no script run.
@@ -55,8 +55,9 @@ pub trait PageFetcher: Send + Sync {
 /// The intents that a run has already, over all proposers.
 #[async_trait]
 pub trait SeenIntents: Send + Sync {
-    /// Takes the intent for the run. `false`: it, or a near-duplicate of it, is taken already.
-    async fn claim(&self, run: &RunId, intent: &str) -> Result<bool, String>;
+    /// Takes the intent for a seed of the run. `false`: it, or a near-duplicate of it, is another seed's already. A seed that is worked
+    /// off again, after a crash, takes its own anew.
+    async fn claim(&self, run: &RunId, seed: &SeedId, intent: &str) -> Result<bool, String>;
 
     /// The intents of the run so far; a model is shown them so that it proposes others.
     async fn known(&self, run: &RunId) -> Vec<String>;

@@ -1,11 +1,11 @@
-//! The intents of runs in memory: for one process alone, and as the index behind a shared one.
+//! The intents of runs in memory, for one process alone.
 
 use crate::dedup::IntentIndex;
 use crate::ports::SeenIntents;
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use wayfarer_core::RunId;
+use wayfarer_core::{RunId, SeedId};
 
 /// Near-duplicate removal in memory.
 #[derive(Default)]
@@ -21,8 +21,8 @@ impl MemorySeen {
 
 #[async_trait]
 impl SeenIntents for MemorySeen {
-    async fn claim(&self, run: &RunId, intent: &str) -> Result<bool, String> {
-        Ok(self.runs().entry(run.clone()).or_default().insert(intent))
+    async fn claim(&self, run: &RunId, seed: &SeedId, intent: &str) -> Result<bool, String> {
+        Ok(self.runs().entry(run.clone()).or_default().take(intent, seed.as_str()))
     }
 
     async fn known(&self, run: &RunId) -> Vec<String> {

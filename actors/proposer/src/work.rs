@@ -1,5 +1,6 @@
 //! The work on one seed: what it costs, what was dropped and what may become a task. Shared by the strategies.
 
+use crate::dedup::IntentIndex;
 use crate::gates::{self, IntentFacts, PageFacts, Policy, SiteFacts};
 use crate::page::{self, Page};
 use crate::ports::ProposerDeps;
@@ -187,15 +188,17 @@ impl<'a> Work<'a> {
     }
 
     /// Turns candidates into tasks: no more than `count`, and none that the run has already. This comes last, when nothing can fail any
-    /// more: a claim of a proposal that never comes would drop the same intent when the seed is tried again.
+    /// more: a claim of a proposal that never comes keeps other seeds from the same intent.
     pub async fn finish(mut self, count: u32) -> Result<Proposal, ProposeError> {
         let mut tasks: Vec<Task> = Vec::new();
+        let mut own = IntentIndex::default();
         for mut task in std::mem::take(&mut self.candidates) {
             if tasks.len() >= count as usize {
                 self.drop(&task.intent, gates::QUOTA, format!("{count} tasks were wanted of this seed"));
                 continue;
             }
-            if !self.deps.seen.claim(&self.spec.run, &task.intent).await.map_err(ProposeError::Seen)? {
+            let is_new = own.take(&task.intent, &tasks.len().to_string());
+            if !is_new || !self.deps.seen.claim(&self.spec.run, &self.seed.id, &task.intent).await.map_err(ProposeError::Seen)? {
                 self.drop(&task.intent, gates::DUPLICATE, "the run has this task already, in these or other words");
                 continue;
             }

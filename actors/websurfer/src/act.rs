@@ -7,7 +7,6 @@
 //! ```
 
 use crate::actor::SurferDeps;
-use crate::secrets::{Secrets, Split};
 use crate::{som, tools, translate};
 use std::time::Instant;
 use wayfarer_browser::{BrowserError, BrowserSession, Observed};
@@ -17,6 +16,7 @@ use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::prompt::StepText;
 use wayfarer_core::prompt::surf::{Act, ToolCall};
+use wayfarer_core::secrets::{Secrets, Split};
 use wayfarer_core::surf::{SurfOpen, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{Action, BlobHash, Epoch, Usage, gate, view};
 

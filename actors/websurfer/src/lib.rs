@@ -6,7 +6,6 @@
 
 mod act;
 mod actor;
-pub mod secrets;
 mod som;
 #[cfg(test)]
 mod testing;

@@ -46,6 +46,9 @@ struct Field {
     error: Option<String>,
     #[serde(default)]
     kind: String,
+    /// What is typed there is a secret.
+    #[serde(default)]
+    secret: bool,
     #[serde(default)]
     clear: bool,
     #[serde(default)]
@@ -160,6 +163,10 @@ impl ChromiumSession {
         };
         if let Some(error) = field.error {
             return Ok(Some(error));
+        }
+        if field.secret {
+            // now: Enter may lead to a page that shows it again
+            self.secrets.learn(std::slice::from_ref(&text));
         }
         if field.kind == "keys" {
             // no field has the focus: a space or Enter would press whatever has it

@@ -25,6 +25,8 @@ const LAUNCH_LIMIT: Duration = Duration::from_secs(30);
 const HUNG_LIMIT: Duration = Duration::from_secs(90);
 /// How long the news of an end may trail behind a call that failed because of it.
 const OBITUARY_LIMIT: Duration = Duration::from_secs(2);
+/// How long a browser may take to say its version.
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// How long a browser may take to close before the driver's end takes it along.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -96,6 +98,22 @@ impl RunningBrowser {
         self.browser.is_connected() && !self.gone.is_cancelled()
     }
 
+    /// Whether the process answers; one that was stopped in its tracks looks alive otherwise.
+    async fn answers(&self) -> Result<(), BrowserError> {
+        let asked = async {
+            let session = self.browser.new_browser_cdp_session().await?;
+            session.send("Browser.getVersion", None).await?;
+            session.detach().await
+        };
+        match tokio::time::timeout(ANSWER_LIMIT, asked).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                Err(no_browser(format!("a browser does not answer: {}", error.to_string().lines().next().unwrap_or_default())))
+            }
+            Err(_) => Err(no_browser(format!("a browser gave no answer within {} s", ANSWER_LIMIT.as_secs()))),
+        }
+    }
+
     /// Whether the process or its driver is gone, waiting a moment for the news.
     async fn is_dead(&self) -> bool {
         !self.is_alive() || is_gone(&self.gone).await
@@ -146,6 +164,26 @@ impl ChromiumSupply {
     /// Sessions that are open now.
     pub fn sessions(&self) -> usize {
         self.options.max_sessions.max(1) - self.places.available_permits()
+    }
+
+    /// Whether a session could be had: a browser answers, or one can be started.
+    pub async fn check(&self) -> Result<(), BrowserError> {
+        let mut living = self.processes.lock().await.browsers.clone();
+        living.retain(|running| !running.gone.is_cancelled());
+        if !living.is_empty() {
+            let mut answers = Vec::new();
+            for running in &living {
+                answers.push(Box::pin(running.answers()));
+            }
+            let Err(error) = futures::future::select_ok(answers).await else { return Ok(()) };
+            // one that is there and does not answer would be given sessions
+            for running in &living {
+                if !running.is_dead().await {
+                    return Err(error);
+                }
+            }
+        }
+        self.browser_with_place().await.map(drop)
     }
 
     /// Ends every session, browser and the driver. Nothing that this supply started runs after it.

@@ -1,20 +1,25 @@
 //! From what the page script saw to an [`Observation`].
 
 use crate::Observed;
+use crate::mask::{self, Secrets};
 use crate::tab::{Tab, TabError};
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::json;
+use wayfarer_core::gate::{self, Meaning};
 use wayfarer_core::hash::sha256_hex;
-use wayfarer_core::observation::{Form, Scroll, Settle, Viewport};
+use wayfarer_core::observation::{Form, Rect, Scroll, Settle, Viewport};
 use wayfarer_core::{BlobHash, Mark, Observation};
 
 /// How often an observation starts again because the page moved on meanwhile.
 const TRIES: usize = 4;
 
-/// The answer of `__wayfarer.snapshot()`.
-#[derive(Debug, Deserialize)]
+/// The answer of `__wayfarer.snapshot()`. Holds secrets, so it is never shown: no `Debug`.
+#[derive(Deserialize)]
 struct Snapshot {
     token: String,
+    /// The address as it is, to tell documents apart; `url` is what may be kept of it.
+    at: String,
     url: String,
     title: String,
     top: f64,
@@ -23,24 +28,77 @@ struct Snapshot {
     forms: Vec<Form>,
     focused: Option<u32>,
     text: String,
+    /// Values of secret fields.
+    secrets: Vec<String>,
+    /// Marks whose values are masked.
+    secret_marks: Vec<u32>,
+    /// Where secrets can be read on the screen.
+    covers: Vec<Rect>,
+}
+
+impl Snapshot {
+    /// Fields that the gate calls secret and the page script does not know as such.
+    fn unguarded(&self) -> Vec<u32> {
+        let is_secret = |mark: &&Mark| mark.tag != "select" && gate::mark_meaning(mark).is_some_and(Meaning::is_secret);
+        self.marks.iter().filter(is_secret).map(|mark| mark.id).filter(|id| !self.secret_marks.contains(id)).collect()
+    }
 }
 
 /// Settles the page and observes it: one evaluation and one screenshot, side by side.
-pub(crate) async fn observe(tab: &Tab, viewport: Viewport) -> Result<Observed, TabError> {
+pub(crate) async fn observe(tab: &Tab, viewport: Viewport, secrets: &Secrets) -> Result<Observed, TabError> {
     for _ in 0..TRIES {
         let (settle, url) = tab.settle().await?;
-        let (snapshot, screenshot) = tokio::join!(tab.script::<Snapshot>("__wayfarer.snapshot()"), tab.screenshot());
+        let look = format!("__wayfarer.snapshot({})", secrets.literal());
+        let (snapshot, screenshot) = tokio::join!(tab.script::<Snapshot>(&look), tab.screenshot());
         match (snapshot, screenshot) {
             // the two belong to one moment only if the page did not go elsewhere between them
-            (Ok(snapshot), Ok(screenshot)) if snapshot.url == url => {
-                tab.set_judged(snapshot.token.clone());
-                return Ok(observed(snapshot, screenshot, viewport, settle, &tab.last_document()));
-            }
+            (Ok(snapshot), Ok(screenshot)) if snapshot.at == url => match covered(tab, snapshot, screenshot, viewport, secrets).await {
+                Ok((snapshot, screenshot)) => {
+                    tab.set_judged(snapshot.token.clone());
+                    return Ok(observed(snapshot, screenshot, viewport, settle, &tab.last_document()));
+                }
+                Err(TabError::Navigated) => {}
+                Err(error) => return Err(error),
+            },
             (Ok(_), Ok(_)) | (Err(TabError::Navigated), _) | (_, Err(TabError::Navigated)) => {}
             (Err(error), _) | (_, Err(error)) => return Err(error),
         }
     }
     Err(TabError::Navigated)
+}
+
+/// Nothing secret is left on the picture. Where there is something, the page is asked again after the picture was taken: a field that
+/// moved meanwhile is covered in both places.
+async fn covered(
+    tab: &Tab,
+    mut snapshot: Snapshot,
+    screenshot: Bytes,
+    viewport: Viewport,
+    secrets: &Secrets,
+) -> Result<(Snapshot, Bytes), TabError> {
+    let unguarded = snapshot.unguarded();
+    if !unguarded.is_empty() {
+        let again = format!("(__wayfarer.guard({}), __wayfarer.snapshot({}))", json!(unguarded), secrets.literal());
+        let guarded: Snapshot = tab.script(&again).await?;
+        if guarded.at != snapshot.at {
+            return Err(TabError::Navigated);
+        }
+        snapshot = guarded;
+    }
+    secrets.learn(&snapshot.secrets);
+    if snapshot.secrets.is_empty() && snapshot.covers.is_empty() {
+        return Ok((snapshot, screenshot));
+    }
+    let after: Vec<Rect> = tab.script("__wayfarer.covers()").await?;
+    let boxes: Vec<Rect> = snapshot.covers.iter().copied().chain(after).collect();
+    if boxes.is_empty() {
+        return Ok((snapshot, screenshot));
+    }
+    let painted = tokio::task::spawn_blocking(move || mask::cover(&screenshot, &boxes, viewport)).await;
+    // a picture that may show a secret is no picture
+    let failed = |why: String| TabError::Refused(format!("the screenshot could not be masked: {why}"));
+    let picture = painted.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
+    Ok((snapshot, picture))
 }
 
 fn observed(snapshot: Snapshot, screenshot: Bytes, viewport: Viewport, settle: Settle, last_document: &str) -> Observed {

@@ -13,8 +13,11 @@
 
   const ids = new WeakMap(), elements = new Map();
   let next = FIRST_ID;
-  // values of secret fields seen in this document: they are masked wherever the page shows them again
+  // values of secret fields, of this document and (told by `snapshot`) of earlier ones: they are masked wherever the page shows them again
   const secrets = new Set();
+  const MAX_SECRETS = 50, LEAST_SECRET = 4;
+  // fields that the gate calls secret, beyond those that `isSecret` knows by itself
+  const guarded = new WeakSet();
 
   const idOf = (element) => {
     let id = ids.get(element);
@@ -125,13 +128,16 @@
     }
   };
   const isField = (element) => ['input', 'select', 'textarea'].includes(tagOf(element));
+  const NO_TEXT = ['button', 'submit', 'reset', 'image', 'checkbox', 'radio', 'file', 'range', 'color'];
   const isSecret = (element) => {
-    if (!['input', 'textarea'].includes(tagOf(element))) return false;
+    if (guarded.has(element)) return true;
+    if (!['input', 'textarea'].includes(tagOf(element)) || NO_TEXT.includes(element.type)) return false;
     if (element.type === 'password') return true;
     if (/(^|\s)cc-/.test(attribute(element, 'autocomplete').toLowerCase())) return true;
     if (SECRET.test([attribute(element, 'name'), element.id].join(' ').replace(/([a-z])([A-Z])/g, '$1-$2'))) return true;
     return SECRET_LABEL.test([nameOf(element), attribute(element, 'placeholder')].join(' '));
   };
+  const contentOf = (element) => (typeof element.value === 'string' ? element.value : element.innerText || '').trim();
   const valueOf = (element) => {
     const tag = tagOf(element), type = (element.type || '').toLowerCase();
     if (tag === 'select') return clean([...element.selectedOptions].map((o) => o.label).join(', '), 200);
@@ -139,7 +145,7 @@
       return isSecret(element) ? '•'.repeat(Math.min(element.value.length, 8)) : clean(element.value, 200);
     }
     if (tag === 'input' && type === 'file') return clean([...element.files].map((f) => f.name).join(', '), 200);
-    if (element.isContentEditable && (roleOf(element) === 'textbox')) return clean(element.innerText, 200);
+    if (element.isContentEditable && (roleOf(element) === 'textbox')) return isSecret(element) ? '•'.repeat(Math.min(contentOf(element).length, 8)) : clean(element.innerText, 200);
     const drawn = otherText(element);
     if (drawn) return drawn;
     return clean(attribute(element, 'aria-valuetext') || attribute(element, 'aria-valuenow'), 200);
@@ -208,9 +214,10 @@
   const describe = (element) => { const name = nameOf(element); return `${roleOf(element)}${name ? ` "${clean(name, 60)}"` : ` <${tagOf(element)}>`}`; };
 
   // ---- one walk over document, open shadow roots and same-origin frames, in document order
-  const walk = (visit) => {
+  const walk = (visit, enter) => {
     let budget = MAX_NODES;
     const descend = (root, offset) => {
+      if (enter) enter(root, offset);
       for (const element of root.querySelectorAll('*')) {
         if (budget-- <= 0) return;
         visit(element, offset);
@@ -351,12 +358,52 @@
     return active && active !== document.body && active !== document.documentElement ? active : null;
   };
 
+  // ---- secrets: masked in texts, covered in pictures
+  const learn = (value) => { const secret = whole(value.trim()); if (secret.length >= LEAST_SECRET && secrets.size < MAX_SECRETS) secrets.add(secret); };
+  const guard = (marks) => { for (const id of marks) if (elements.has(id)) guarded.add(elements.get(id)); };
+  // a value however it is grouped: numbers with spaces, dashes or their encodings between the digits
+  const shapeOf = (secret) => {
+    const escape = (text) => text.replace(/[.*+?^${}()|[\]\\\/]/g, '\\$&'), plain = secret.replace(/[\s-]/g, '');
+    return /^\d{6,}$/.test(plain) ? [...plain].join('(?:[\\s.+-]|%20)*') : secret.trim().split(/\s+/).map(escape).join('\\s+');
+  };
+  const secretPattern = () => (secrets.size ? new RegExp([...secrets].sort((a, b) => b.length - a.length).map(shapeOf).filter(Boolean).join('|'), 'g') : null);
+  // boxes of the viewport in which a secret can be read: fields that hold one, and text that shows one again
+  const covers = () => {
+    const pattern = secretPattern(), boxes = [];
+    const holds = (text) => text.search(pattern) >= 0;
+    const add = (rect, offset) => {
+      const box = shift(rect, offset);
+      if (box.w > 0 && box.h > 0 && box.x < innerWidth && box.y < innerHeight && box.x + box.w > 0 && box.y + box.h > 0 && boxes.length < MAX_MARKS) boxes.push(box);
+    };
+    walk((element, offset) => {
+      const shows = isSecret(element) ? contentOf(element) : pattern && isField(element) && (holds(contentOf(element)) || holds(valueOf(element)));
+      if (shows) add(element.getBoundingClientRect(), offset);
+    }, (root, offset) => {
+      if (!pattern) return;
+      // a number may stand in several nodes, so the text of all of them is searched
+      const texts = (root.ownerDocument || root).createTreeWalker(root, NodeFilter.SHOW_TEXT), nodes = [];
+      let all = '';
+      while (texts.nextNode() && nodes.length < MAX_NODES) {
+        if (['script', 'style', 'noscript'].includes(tagOf(texts.currentNode.parentNode || texts.currentNode))) continue;
+        nodes.push({ node: texts.currentNode, start: all.length });
+        all += texts.currentNode.data;
+      }
+      const pointIn = (at) => { let low = 0, high = nodes.length - 1; while (low < high) { const middle = (low + high + 1) >> 1; if (nodes[middle].start <= at) low = middle; else high = middle - 1; } return [nodes[low].node, at - nodes[low].start]; };
+      for (const found of all.matchAll(pattern)) {
+        const range = (root.ownerDocument || root).createRange(), [last, end] = pointIn(found.index + found[0].length - 1);
+        range.setStart(...pointIn(found.index));
+        range.setEnd(last, end + 1);
+        for (const rect of range.getClientRects()) add(rect, offset);
+      }
+    });
+    return boxes;
+  };
   // the same object with every secret value masked in every text
-  const masked = (value) => {
-    if (!secrets.size) return value;
-    if (typeof value === 'string') { for (const secret of secrets) value = value.replaceAll(secret, '••••'); return value; }
-    if (Array.isArray(value)) return value.map(masked);
-    if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner)]));
+  const masked = (value, pattern = secretPattern()) => {
+    if (!pattern) return value;
+    if (typeof value === 'string') return value.replace(pattern, '••••');
+    if (Array.isArray(value)) return value.map((inner) => masked(inner, pattern));
+    if (value && typeof value === 'object') return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, masked(inner, pattern)]));
     return value;
   };
 
@@ -407,13 +454,15 @@
     return 'the focus left the field while it was typed into; Enter was not pressed';
   };
 
-  // one settled moment of the page
-  const snapshot = () => {
+  // one settled moment of the page; `known` are the secrets of earlier documents
+  const snapshot = (known) => {
+    known.forEach(learn);
+    let holdsSecret = false;
     for (const [id, element] of elements) if (!element.isConnected) elements.delete(id);
     const visible = [], hidden = [], forms = [];
     walk((element, offset) => {
       if (tagOf(element) === 'form' && forms.length < 40) forms.push(element);
-      if (isSecret(element) && element.value.length >= 4 && secrets.size < 50) { secrets.add(whole(element.value)); secrets.add(clean(element.value, 200)); }
+      if (isSecret(element) && contentOf(element)) { holdsSecret = true; learn(contentOf(element)); }
       if (!isInteractive(element)) return;
       if (!shown(element)) return;
       const rect = shift(boxOf(element), offset);
@@ -448,7 +497,8 @@
       boxes: marks.filter((mark) => mark.visible).map((mark) => ({ id: mark.id, ...mark.rect })),
       prints: new Map(marks.map((mark) => [mark.id, printOf(elements.get(mark.id))])),
     };
-    return { token: judged.token, ...masked({
+    const secretMarks = marks.filter((mark) => isSecret(elements.get(mark.id))).map((mark) => mark.id);
+    return { token: judged.token, at: location.href, secrets: [...secrets], secret_marks: secretMarks, covers: holdsSecret || secrets.size ? covers() : [], ...masked({
       url: location.href, title: clean(document.title, 300), top: scrolling ? scrolling.scrollTop : 0, height: scrolling ? scrolling.scrollHeight : 0,
       marks, forms: readForms(forms), focused, text: visibleText(),
     }) };
@@ -558,19 +608,21 @@
       if (id === null) return { kind: 'keys' };
       return { error: wanted ? `mark ${id} (${describe(wanted)}) does not take text` : `mark ${id} is gone after it was clicked` };
     }
+    const secret = isSecret(field);
+    if (secret) learn(text);
     if (field.readOnly && !TYPED_BY_VALUE.includes(field.type)) return { error: `the field ${describe(field)} is read-only` };
     if (tagOf(field) === 'input' && TYPED_BY_VALUE.includes(field.type)) {
       typedInto = field;
       setValue(field, text);
       announce(field);
       if (text && !field.value) return { error: `the field ${describe(field)} takes ${HINTS[field.type]}, not ${JSON.stringify(clean(text, 40))}` };
-      return { kind: 'done' };
+      return { kind: 'done', secret };
     }
     typedInto = field;
     const full = field.isContentEditable ? !!field.innerText.trim() : !!field.value;
     if (clear && full && !field.isContentEditable) field.select();
     if (!clear && full && !field.isContentEditable) { try { field.setSelectionRange(field.value.length, field.value.length); } catch { /* fields without a selection */ } }
-    return { kind: 'text', clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
+    return { kind: 'text', secret, clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
   };
   const select = (id, x, y, wanted, token) => {
     let element = id === null ? deepest(x, y) : byId(id);
@@ -590,5 +642,5 @@
     return { kind: 'done' };
   };
 
-  globalThis.__wayfarer = { snapshot, rest, locate, at, prepare, select, focusMoved, leftField };
+  globalThis.__wayfarer = { snapshot, guard, covers, rest, locate, at, prepare, select, focusMoved, leftField };
 })();

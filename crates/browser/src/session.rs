@@ -2,6 +2,7 @@
 
 use crate::chromium::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
+use crate::mask::Secrets;
 use crate::tab::{Tab, TabError, lock};
 use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, address, observe};
 use async_trait::async_trait;
@@ -74,6 +75,8 @@ pub(crate) struct ChromiumSession {
     /// A download was noted.
     downloaded: Arc<Notify>,
     last_seen: tokio::sync::Mutex<LastSeen>,
+    /// Never on a picture, whatever page shows them.
+    pub(crate) secrets: Secrets,
     lent: Option<Lent>,
 }
 
@@ -119,6 +122,7 @@ impl ChromiumSession {
             notes: Arc::default(),
             downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
+            secrets: Secrets::default(),
             // from here on a drop closes the context
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
         };
@@ -255,7 +259,7 @@ impl ChromiumSession {
                 popup = true;
                 continue;
             }
-            match observe::observe(&tab, self.spec.viewport).await {
+            match observe::observe(&tab, self.spec.viewport, &self.secrets).await {
                 Ok(observed) => {
                     if self.adopt(&tab).await? {
                         popup = true;

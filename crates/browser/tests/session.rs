@@ -88,6 +88,19 @@ async fn world() -> World {
         .route("/played", get(move || async move { told.notify_one(); }))
         .route("/named", get(|| async { page(r#"<form method=post action=/x><label>Credit card number <input name=n1 value=4000123412341234></label><button aria-label="Next picture">Place order</button>
             <button formaction="/checkout/pay" formmethod=post>Go</button></form><form method=get action=/find><input name=q aria-label=Find><button formmethod=post formaction=/pay>Seek</button></form>"#) }))
+        .route("/pay", get(|Query(query): Query<HashMap<String, String>>| async move {
+            let (plain, holder) = (query["n"].clone(), query.get("holder").cloned().unwrap_or_default());
+            let grouped: Vec<&str> = (0..plain.len() / 4).map(|at| &plain[at * 4..at * 4 + 4]).collect();
+            let (spaced, pieces) = (grouped.join(" "), grouped.join("</b> <b>"));
+            page(&format!(r#"<style>*{{font-family:monospace!important}}</style><form action="/paid"><label>Card number <input name=n autocomplete=cc-number value="{spaced}"></label>
+                <label>Holder <input name=holder value="{holder}"></label><label>Passport <input name=p value="PX819203"></label><button>Pay</button></form>
+                <p>{plain}</p><p>You pay with <b>{pieces}</b> today</p><input aria-label=Summary readonly size=40 value="by {spaced}">
+                <iframe srcdoc="<p style='font-family:monospace'>again {spaced}</p>"></iframe><div id=host></div>
+                <script>host.attachShadow({{mode:'open'}}).innerHTML='<p>in the shade {plain}</p>'</script>"#))
+        }))
+        .route("/paid", get(|Query(query): Query<HashMap<String, String>>| async move {
+            page(&format!("<h1 style='font-family:monospace'>Paid with {}</h1><p>Thank you, {}</p>", query["n"], query["holder"]))
+        }))
         .route("/second", get(|headers: HeaderMap| async move { page(&format!("<h1>Second</h1><p>instance {:?}</p>", headers.get("x-wayfarer-instance"))) }))
         .route("/tall", get(move || async move { page(tall) }))
         .route("/tricks", get(move || async move { page(tricks) }))
@@ -426,6 +439,45 @@ async fn the_gate_is_told_what_a_person_reads_and_where_a_button_sends() {
     supply.shutdown().await;
 }
 
+/// Two payments that differ in nothing but the digits of the card look the same on every picture.
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_and_texts_do_not_tell_one_card_from_another() {
+    let (world, supply) = (world().await, supply().await);
+    let mut told: Vec<Vec<Observed>> = Vec::new();
+    for number in ["4111111111111111", "5500005555555559"] {
+        let (session, shown) = opened(&supply, &world, &format!("/pay?n={number}&holder=Ada")).await;
+        let (_, empty) = does(&*session, typed(named(&shown, "Card number"), "", false, true)).await;
+        let (_, typed_in) = does(&*session, typed(named(&empty, "Card number"), number, false, false)).await;
+        // the page that Enter leads to has a document of its own and never saw the field
+        let (_, paid) = does(&*session, typed(named(&typed_in, "Card number"), number, true, true)).await;
+        assert!(paid.observation.visible_text.contains("Thank you, Ada"), "{}", paid.observation.visible_text);
+        for seen in [&shown, &typed_in, &paid] {
+            let texts = serde_json::to_string(&seen.observation).unwrap().replace([' ', '+'], "");
+            assert!(!texts.contains(number), "{texts}");
+        }
+        told.push(vec![shown, empty, typed_in, paid]);
+        session.release().await.unwrap();
+    }
+    for (at, (one, other)) in told[0].iter().zip(&told[1]).enumerate() {
+        let (one, other) = (picture(&one.screenshot), picture(&other.screenshot));
+        let differs = one.enumerate_pixels().find(|(x, y, pixel)| other.get_pixel(*x, *y) != *pixel);
+        assert_eq!(differs, None, "picture {at} tells the cards apart");
+    }
+    let [shown, empty, ..] = &told[0][..] else { panic!("four pictures") };
+    let centre = |seen: &Observed, name: &str| {
+        let (x, y) = named(seen, name).rect.centre();
+        *picture(&seen.screenshot).get_pixel(x as u32, y as u32)
+    };
+    assert_eq!(centre(shown, "Card number"), centre(shown, "Passport"), "what only the gate knows as secret is covered too");
+    assert_ne!(centre(empty, "Card number"), centre(shown, "Card number"), "an empty field is not covered");
+    assert_ne!(centre(shown, "Holder"), centre(shown, "Card number"), "nor is what is no secret");
+    supply.shutdown().await;
+}
+
+fn picture(png: &[u8]) -> image::RgbImage {
+    image::load_from_memory(png).unwrap().to_rgb8()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn private_addresses_are_closed_unless_opened_by_name() {
     let (world, other, supply) = (world().await, world().await, supply().await);
@@ -503,6 +555,8 @@ async fn a_death_that_nobody_noticed_costs_no_session() {
         }
         folders.extend(scratch_folders());
         kill(victim);
+        supply.check().await.unwrap_or_else(|error| panic!("a {victim} that died can be replaced: {error}"));
+        kill(victim);
         // at once: the news of the death may still be on its way
         let (session, _) = opened(&supply, &world, "/small").await;
         session.release().await.unwrap();
@@ -510,8 +564,10 @@ async fn a_death_that_nobody_noticed_costs_no_session() {
             holder.release().await.unwrap();
         }
     }
+    supply.check().await.unwrap();
     supply.shutdown().await;
     eventually("the profiles of all drivers to be gone", || folders.is_disjoint(&scratch_folders())).await;
+    assert_eq!(kind_of(supply.check().await), EnvFailure::NoBrowser);
 }
 
 #[tokio::test(flavor = "multi_thread")]

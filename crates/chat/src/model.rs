@@ -136,4 +136,9 @@ pub enum ModelError {
 pub trait Model: Send + Sync {
     /// One reply to one conversation.
     async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError>;
+
+    /// Whether it can be reached now, as cheaply as can be found out: for readiness. What has no cheap question is taken to be there.
+    async fn reach(&self) -> Result<(), ModelError> {
+        Ok(())
+    }
 }

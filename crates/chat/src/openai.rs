@@ -28,6 +28,8 @@ const TOLD_CHARACTERS: usize = 300;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// Longest pause that we choose ourselves.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Longest wait for the list of models, by which an endpoint shows that it is there.
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a TCP and TLS connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -73,6 +75,7 @@ impl Default for HttpModelOptions {
 pub struct HttpModel {
     options: HttpModelOptions,
     completions: reqwest::Url,
+    models: reqwest::Url,
     /// The base URL as errors may show it: without user, password and query.
     endpoint: String,
     client: reqwest::Client,
@@ -99,7 +102,7 @@ enum Tried {
 impl HttpModel {
     /// A client for the endpoint; nothing is sent yet.
     pub fn new(options: HttpModelOptions) -> Result<Self, ModelError> {
-        let (completions, endpoint) = addresses(&options.base_url)?;
+        let (completions, models, endpoint) = addresses(&options.base_url)?;
         let client = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             // a redirect would carry key and conversation to another host
@@ -107,7 +110,7 @@ impl HttpModel {
             .build()
             .map_err(|error| ModelError::Down { endpoint: endpoint.clone(), why: chain(&error) })?;
         let dialect = Arc::new(Mutex::new(Dialect::new(options.json_schema)));
-        Ok(Self { options, completions, endpoint, client, dialect })
+        Ok(Self { options, completions, models, endpoint, client, dialect })
     }
 
     /// How it was configured.
@@ -120,11 +123,15 @@ impl HttpModel {
         &self.endpoint
     }
 
-    async fn try_once(&self, body: &serde_json::Value) -> Tried {
-        let mut request = self.client.post(self.completions.clone()).json(body);
-        if let Some(key) = &self.options.api_key {
-            request = request.bearer_auth(key.reveal());
+    fn with_key(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
+        match &self.options.api_key {
+            Some(key) => request.bearer_auth(key.reveal()),
+            None => request,
         }
+    }
+
+    async fn try_once(&self, body: &serde_json::Value) -> Tried {
+        let request = self.with_key(self.client.post(self.completions.clone()).json(body));
         let response = match request.send().await {
             Ok(response) => response,
             Err(error) => return Tried::MayPass { why: self.told(&chain(&error)), pause: None },
@@ -239,25 +246,41 @@ impl Model for HttpModel {
             }
         }
     }
+
+    /// `GET {base_url}/models`. A server that does not list its models is there, too.
+    async fn reach(&self) -> Result<(), ModelError> {
+        let down = |why: String| ModelError::Down { endpoint: self.endpoint.clone(), why };
+        let request = self.with_key(self.client.get(self.models.clone())).timeout(REACH_TIMEOUT);
+        let status = request.send().await.map_err(|error| down(self.told(&chain(&error))))?.status();
+        match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(self.nonsense(format!("HTTP {status}"))),
+            status if status.is_server_error() => Err(down(format!("HTTP {status}"))),
+            _ => Ok(()),
+        }
+    }
 }
 
-/// The address that is posted to, and the base URL as it may be shown.
-fn addresses(base_url: &str) -> Result<(reqwest::Url, String), ModelError> {
+/// The addresses of completions and of the list of models, and the base URL as it may be shown.
+fn addresses(base_url: &str) -> Result<(reqwest::Url, reqwest::Url, String), ModelError> {
     let wrong =
         |why: String| ModelError::Nonsense { endpoint: "(unset)".into(), what: format!("nothing, as its base URL is wrong ({why})") };
     let base = reqwest::Url::parse(base_url).map_err(|error| wrong(error.to_string()))?;
     if !matches!(base.scheme(), "http" | "https") || base.host_str().is_none() {
         return Err(wrong("it must begin with http:// or https://".into()));
     }
-    let mut completions = base.clone();
-    completions.set_path(&format!("{}/chat/completions", base.path().trim_end_matches('/')));
+    let below = |path: &str| {
+        let mut url = base.clone();
+        url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+        url
+    };
+    let (completions, models) = (below("chat/completions"), below("models"));
     let mut shown = base;
     // both calls fail only for URLs without a host
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     shown.set_query(None);
     shown.set_fragment(None);
-    Ok((completions, shown.to_string()))
+    Ok((completions, models, shown.to_string()))
 }
 
 fn may_pass(status: StatusCode) -> bool {
@@ -319,7 +342,8 @@ mod tests {
 
     #[test]
     fn addresses_keep_paths_and_show_no_secrets() {
-        let (completions, shown) = addresses("https://user:pw@host.test/openai/v1/?key=k").unwrap();
+        let (completions, models, shown) = addresses("https://user:pw@host.test/openai/v1/?key=k").unwrap();
+        assert_eq!(models.path(), "/openai/v1/models");
         assert_eq!(completions.as_str(), "https://user:pw@host.test/openai/v1/chat/completions?key=k");
         assert_eq!(shown, "https://host.test/openai/v1/");
         assert!(addresses("ftp://host").is_err());

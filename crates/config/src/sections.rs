@@ -336,7 +336,7 @@ pub struct Telemetry {
     /// gRPC address of an OTLP collector; absent means that spans are made but not sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub otlp_endpoint: Option<String>,
-    /// Address of `/metrics` and `/livez`; absent means that they are not served.
+    /// Address of `/metrics`, `/livez` and `/readyz`; absent means that they are not served.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics_listen: Option<SocketAddr>,
     /// Filter of the log: `info`, `wayfarer_browser=debug,info`.

@@ -15,6 +15,7 @@ pub mod observation;
 pub mod outcome;
 pub mod prompt;
 pub mod run;
+pub mod secrets;
 pub mod seed;
 pub mod surf;
 pub mod task;

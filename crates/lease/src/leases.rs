@@ -2,6 +2,9 @@
 //!
 //! A holder that was stopped for longer than its lease does not know that it lost it. So every lease carries a number that is larger
 //! than any before it on the same resource; whoever guards the resource refuses a smaller number than the largest it has seen.
+//!
+//! Nobody holds one yet: attempts are fenced by the event log, and the sessions of a farm by that farm, in its memory. A second farm
+//! knows nothing of them; the attempt's lease here is what fences its older owner there.
 
 use crate::connection::millis;
 use crate::{LeaseError, Redis, names};

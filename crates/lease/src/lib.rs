@@ -16,4 +16,4 @@ pub use budget::{Budget, Ceilings, Left};
 pub use connection::{LeaseError, Redis};
 pub use leases::{LeaseToken, Leases};
 pub use registry::{Registration, Registry};
-pub use seen::Seen;
+pub use seen::{Claimed, Seen};

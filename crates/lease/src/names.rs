@@ -16,6 +16,6 @@ pub(crate) fn budget(key: &str) -> String {
     format!("wf:budget:{key}")
 }
 
-pub(crate) fn seen(run: &str, key: &str) -> String {
-    format!("wf:seen:{run}:{}", wayfarer_core::hash::sha256_hex(key.as_bytes()))
+pub(crate) fn seen(run: &str) -> String {
+    format!("wf:seen:{run}")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use wayfarer_children::{RedisOptions, RedisServer, Tools};
 use wayfarer_core::RunId;
-use wayfarer_lease::{Budget, Ceilings, LeaseError, Leases, Left, Redis, Registry, Seen};
+use wayfarer_lease::{Budget, Ceilings, Claimed, LeaseError, Leases, Left, Redis, Registry, Seen};
 
 const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(60);
@@ -115,14 +115,16 @@ async fn a_budget_is_never_overdrawn_by_those_who_ask_first() {
 }
 
 #[tokio::test]
-async fn a_proposal_is_claimed_once_in_its_run() {
+async fn a_proposal_is_claimed_only_by_who_knows_all_others_of_its_run() {
     let server = a_server().await;
     let seen = Seen::new(server.redis.clone());
     let [one, two] = ["run-1", "run-2"].map(|name| RunId::new(name).unwrap());
 
-    assert!(seen.claim(&one, "buy a mug").await.unwrap());
-    assert!(!seen.claim(&one, "buy a mug").await.unwrap());
-    assert!(seen.claim(&two, "buy a mug").await.unwrap());
+    assert_eq!(seen.claim(&one, 0, "buy a mug").await.unwrap(), Claimed::Yes);
+    assert_eq!(seen.claim(&one, 0, "get a mug").await.unwrap(), Claimed::Behind(vec!["buy a mug".into()]));
+    assert_eq!(seen.claim(&one, 1, "buy a lamp").await.unwrap(), Claimed::Yes);
+    assert_eq!(seen.claim(&two, 0, "buy a mug").await.unwrap(), Claimed::Yes);
+    assert_eq!(seen.claim(&two, 7, "buy a tent").await.unwrap(), Claimed::Forgotten);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ pub mod channel;
 pub mod chat;
 pub mod document;
 pub mod error;
+mod health;
 mod model;
 pub mod server;
 pub mod trace;

@@ -1,5 +1,6 @@
 //! What every gRPC server of ours does: bind, report health, serve, drain within a bound.
 
+use crate::health::ServiceHealth;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic::transport::server::TcpIncoming;
-use tonic_health::server::HealthReporter;
+use tonic_health::pb::health_server::HealthServer;
+use wayfarer_telemetry::Readiness;
 
 /// Longest wait for calls in flight once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(20);
@@ -24,13 +26,11 @@ pub struct Serving {
     pub address: SocketAddr,
     /// Ends when the server has drained.
     pub task: JoinHandle<()>,
-    /// Changes what `grpc.health.v1` says.
-    pub health: HealthReporter,
 }
 
-/// Serves one service, with `grpc.health.v1` beside it, until `stop` is cancelled. From that moment it reports itself as not serving;
-/// calls in flight may finish within a bound.
-pub async fn serve<S>(service: S, listen: SocketAddr, stop: CancellationToken) -> io::Result<Serving>
+/// Serves one service, with `grpc.health.v1` by its readiness beside it, until `stop` is cancelled. From that moment it reports itself as
+/// not serving; calls in flight may finish within a bound.
+pub async fn serve<S>(service: S, listen: SocketAddr, ready: Readiness, stop: CancellationToken) -> io::Result<Serving>
 where
     S: tower_bound::GrpcService + NamedService,
 {
@@ -43,10 +43,8 @@ where
     let address = listener.local_addr()?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
 
-    let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_service_status(S::NAME, tonic_health::ServingStatus::Serving).await;
-    let routes = Routes::new(health_service).add_service(service);
-    let reporter = health.clone();
+    let health = HealthServer::new(ServiceHealth::new(S::NAME, ready, stop.clone()));
+    let routes = Routes::new(health).add_service(service);
     let task = tokio::spawn(async move {
         let begin_drain = stop.clone();
         let server = tonic::transport::Server::builder()
@@ -54,10 +52,7 @@ where
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW)
             .add_routes(routes)
-            .serve_with_incoming_shutdown(incoming, async move {
-                begin_drain.cancelled().await;
-                reporter.set_service_status(S::NAME, tonic_health::ServingStatus::NotServing).await;
-            });
+            .serve_with_incoming_shutdown(incoming, begin_drain.cancelled_owned());
         let too_late = async {
             stop.cancelled().await;
             tokio::time::sleep(DRAIN).await;
@@ -70,7 +65,7 @@ where
         }
     });
     tracing::info!(service = S::NAME, %address, "serving");
-    Ok(Serving { address, task, health })
+    Ok(Serving { address, task })
 }
 
 /// The bound that tonic's router asks of a service, under one name.

@@ -1,6 +1,6 @@
 //! Sets logs, traces and metrics up, once a process.
 
-use crate::serve;
+use crate::{ReadyRoles, serve};
 use opentelemetry::global;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::WithExportConfig;
@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -30,7 +31,7 @@ pub struct TelemetryOptions {
     pub service: String,
     /// gRPC address of an OTLP collector.
     pub otlp_endpoint: Option<String>,
-    /// Address of `/metrics` and `/livez`; port 0 takes a free one.
+    /// Address of `/metrics`, `/livez` and `/readyz`; port 0 takes a free one.
     pub metrics_listen: Option<SocketAddr>,
     /// Filter of the log.
     pub filter: String,
@@ -76,6 +77,7 @@ pub struct Telemetry {
     tracer_provider: SdkTracerProvider,
     meter_provider: SdkMeterProvider,
     metrics: Option<(SocketAddr, JoinHandle<()>)>,
+    roles: ReadyRoles,
     stop: CancellationToken,
 }
 
@@ -88,7 +90,9 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     let (meter_provider, registry) = meter_provider(resource)?;
 
     // the log's filter is about lines; our spans always pass, or a warning would not say to which attempt it belongs
-    let ours = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("wayfarer")).with_max_level_hint(LevelFilter::INFO);
+    let is_told = |metadata: &Metadata<'_>| *metadata.level() <= LevelFilter::INFO;
+    let ours = filter_fn(move |metadata| is_told(metadata) && metadata.is_span() && metadata.target().starts_with("wayfarer"))
+        .with_max_level_hint(LevelFilter::INFO);
     let filter = filter.or(ours);
     let log: Box<dyn Layer<Registry> + Send + Sync> = if options.json {
         // the whole list: run and attempt stand in the outer spans, the step in the inner one
@@ -97,7 +101,7 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
         fmt::layer().with_target(true).with_writer(std::io::stderr).with_filter(filter).boxed()
     };
     // spans are made whatever the log shows: a trace must not have holes because of a filter
-    let traced = filter_fn(|metadata| !FOREIGN.iter().any(|library| metadata.target().starts_with(library)));
+    let traced = filter_fn(move |metadata| is_told(metadata) && !FOREIGN.iter().any(|library| metadata.target().starts_with(library)));
     let spans = tracing_opentelemetry::layer()
         .with_tracer(tracer_provider.tracer("wayfarer"))
         .with_filter(traced.with_max_level_hint(LevelFilter::INFO));
@@ -106,15 +110,21 @@ pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     global::set_tracer_provider(tracer_provider.clone());
     global::set_meter_provider(meter_provider.clone());
 
-    let stop = CancellationToken::new();
-    let metrics = listener.map(|(address, listener)| (address, tokio::spawn(serve::serve(listener, registry, stop.clone()))));
-    Ok(Telemetry { tracer_provider, meter_provider, metrics, stop })
+    let (roles, stop) = (ReadyRoles::default(), CancellationToken::new());
+    let metrics =
+        listener.map(|(address, listener)| (address, tokio::spawn(serve::serve(listener, registry, roles.clone(), stop.clone()))));
+    Ok(Telemetry { tracer_provider, meter_provider, metrics, roles, stop })
 }
 
 impl Telemetry {
     /// Where `/metrics` is served.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(|(address, _)| *address)
+    }
+
+    /// The roles of which `/readyz` tells: whoever starts some adds them.
+    pub fn roles(&self) -> ReadyRoles {
+        self.roles.clone()
     }
 
     /// Sends the spans that are left and ends the metrics server.

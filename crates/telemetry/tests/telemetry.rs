@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 use tracing::info_span;
-use wayfarer_telemetry::{ModelUsage, TelemetryOptions, current_traceparent, init, metrics, names, propagate, set_parent, trace_id_of};
+use wayfarer_telemetry::{
+    ModelUsage, Need, Readiness, TelemetryOptions, current_traceparent, init, metrics, names, propagate, set_parent, trace_id_of,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn metrics_are_served_and_one_trace_survives_every_wire() {
@@ -75,6 +77,19 @@ async fn metrics_are_served_and_one_trace_survives_every_wire() {
     assert_eq!(value(names::CRITICAL_POINTS_HELD, &[]), 1.0);
     assert_eq!(value(names::MODEL_WAITING, &[]), 0.0);
     assert_eq!(reqwest::get(format!("{base}/livez")).await.unwrap().status(), 200);
+
+    // alive from the start, ready once its roles are
+    let readiness = async || {
+        let answer = reqwest::get(format!("{base}/readyz")).await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    };
+    assert_eq!(readiness().await.0, 503);
+    let (able, unable) = (Readiness::new("curator", vec![]), Need::new("redis", || async { Err("gone") }));
+    telemetry.roles().add([able.clone()]);
+    assert_eq!(readiness().await, (200, "ready\n".to_owned()));
+    telemetry.roles().add([Readiness::new("verifier", vec![unable])]);
+    able.drain();
+    assert_eq!(readiness().await, (503, "curator is not ready: it drains\nverifier is not ready: redis: gone\n".to_owned()));
 
     telemetry.shutdown().await;
     assert!(reqwest::get(format!("{base}/livez")).await.is_err());

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tonic::server::NamedService;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 use wayfarer_browser::{BrowserError, BrowserSupply, Observed, SessionSpec};
@@ -17,6 +16,7 @@ use wayfarer_proto::v1::browser_farm_server::{BrowserFarm, BrowserFarmServer};
 use wayfarer_rpc::document::{document, read_document};
 use wayfarer_rpc::error::browser_status;
 use wayfarer_rpc::{MAX_MESSAGE_BYTES, server, trace};
+use wayfarer_telemetry::Readiness;
 
 #[derive(Clone)]
 struct Face(Arc<Farm>);
@@ -109,6 +109,7 @@ pub async fn serve(
     supply: Arc<dyn BrowserSupply>,
     options: FarmOptions,
     listen: SocketAddr,
+    ready: Readiness,
     stop: CancellationToken,
 ) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
     let farm = Farm::new(supply, options);
@@ -116,13 +117,12 @@ pub async fn serve(
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_MESSAGE_BYTES);
     let stop_server = CancellationToken::new();
-    let serving = server::serve(service, listen, stop_server.clone()).await?;
+    let serving = server::serve(service, listen, ready.clone(), stop_server.clone()).await?;
     let address = serving.address;
     let task = tokio::spawn(async move {
         stop.cancelled().await;
         // owners still act and release while the farm drains: the server goes last
-        let not_serving = tonic_health::ServingStatus::NotServing;
-        serving.health.set_service_status(BrowserFarmServer::<Face>::NAME, not_serving).await;
+        ready.drain();
         farm.drain().await;
         stop_server.cancel();
         if let Err(error) = serving.task.await {

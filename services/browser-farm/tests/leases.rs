@@ -21,6 +21,7 @@ use wayfarer_proto::v1;
 use wayfarer_proto::v1::browser_farm_client::BrowserFarmClient;
 use wayfarer_rpc::document::document;
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, SupplyOptions};
+use wayfarer_telemetry::Readiness;
 
 const PICTURE: &[u8] = b"not really a picture";
 
@@ -124,7 +125,7 @@ async fn farm(options: FarmOptions) -> Running {
     let behind = Arc::new(Behind::default());
     let stop = CancellationToken::new();
     let fake = Arc::new(FakeSupply(Arc::clone(&behind)));
-    let (address, task) = serve(fake, options, "127.0.0.1:0".parse().unwrap(), stop.clone()).await.unwrap();
+    let (address, task) = serve(fake, options, "127.0.0.1:0".parse().unwrap(), Readiness::default(), stop.clone()).await.unwrap();
     let options = SupplyOptions { acquire_wait: Duration::from_millis(50), call_timeout: Duration::from_secs(20) };
     Running { supply: GrpcBrowserSupply::new(Endpoints::fixed([address.to_string()]), options), behind, address, stop, task }
 }

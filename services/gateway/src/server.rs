@@ -20,6 +20,7 @@ use wayfarer_proto::v1::{
     RunProgress, WatchRunRequest,
 };
 use wayfarer_store::Stores;
+use wayfarer_telemetry::Readiness;
 
 const WATCH_EVERY: Duration = Duration::from_millis(500);
 
@@ -36,10 +37,12 @@ pub async fn serve(
     log: Arc<dyn EventLog>,
     stores: Stores,
     listen: SocketAddr,
+    ready: Readiness,
     token: CancellationToken,
 ) -> Result<(SocketAddr, JoinHandle<()>)> {
     let follower = Arc::new(RunFollower::new(bus.clone()));
-    let serving = wayfarer_rpc::server::serve(RunsServer::new(Gateway { bus, log, follower, stores }), listen, token).await?;
+    let service = RunsServer::new(Gateway { bus, log, follower, stores });
+    let serving = wayfarer_rpc::server::serve(service, listen, ready, token).await?;
     Ok((serving.address, serving.task))
 }
 

@@ -24,6 +24,7 @@ pub(crate) struct Health(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     trouble: Option<String>,
+    last_answer: Option<Instant>,
     slow_in_a_row: u32,
     last_full: Option<Instant>,
 }
@@ -44,6 +45,7 @@ impl Health {
     pub(crate) fn answered(&self) {
         let mut state = self.state();
         state.trouble = None;
+        state.last_answer = Some(Instant::now());
         state.slow_in_a_row = 0;
     }
 
@@ -57,6 +59,12 @@ impl Health {
             _ => state.slow_in_a_row = 0,
         }
         state.trouble = Some(error.to_string());
+    }
+
+    /// Whether the last call was answered, and that not longer ago than this.
+    pub(crate) fn answered_within(&self, age: Duration) -> bool {
+        let state = self.state();
+        state.trouble.is_none() && state.last_answer.is_some_and(|at| at.elapsed() < age)
     }
 
     /// What the last call failed with, if it failed.
@@ -96,6 +104,9 @@ mod tests {
         health.answered();
         assert_eq!(health.patience(TIMEOUT), None);
         assert_eq!(health.trouble(), None);
+        assert!(health.answered_within(TIMEOUT));
+        health.failed(&slow());
+        assert!(!health.answered_within(TIMEOUT), "what failed last is asked again");
     }
 
     #[test]

@@ -15,6 +15,8 @@ use wayfarer_telemetry::{ModelUsage, metrics};
 
 /// For what the pool does around a call: asking Redis what may be spent, telling it what was.
 const AROUND_A_CALL: Duration = Duration::from_secs(15);
+/// An endpoint that answered within this time is taken to be there.
+const RECENT: Duration = Duration::from_secs(30);
 /// Tokens of the one word that a check asks for; some servers refuse fewer.
 const CHECK_TOKENS: u32 = 16;
 
@@ -131,12 +133,7 @@ impl Pool {
 
     /// Asks every endpoint for one word, so that a wrong address, name or key is met before there is work that could suffer from it.
     pub async fn check(&self, scope: &Scope) -> Result<(), ModelError> {
-        let mut asked: Vec<&Arc<Health>> = Vec::new();
-        for (role, route) in &self.routes {
-            if asked.iter().any(|health| Arc::ptr_eq(health, &route.health)) {
-                continue;
-            }
-            asked.push(&route.health);
+        for (role, _) in self.endpoints() {
             let words = vec![Part::Text("Answer with the word ok.".into())];
             let request = ChatRequest {
                 scope: scope.clone(),
@@ -149,6 +146,17 @@ impl Pool {
             self.generate(request).await?;
         }
         Ok(())
+    }
+
+    /// One route to each endpoint, with a role that goes there.
+    fn endpoints(&self) -> Vec<(&ModelRole, &Route)> {
+        let mut endpoints: Vec<(&ModelRole, &Route)> = Vec::new();
+        for (role, route) in &self.routes {
+            if !endpoints.iter().any(|(_, known)| Arc::ptr_eq(&known.health, &route.health)) {
+                endpoints.push((role, route));
+            }
+        }
+        endpoints
     }
 
     /// What the endpoints failed with last, those whose last call failed; each once.
@@ -219,6 +227,16 @@ impl Model for Pool {
                 Err(error)
             }
         }
+    }
+
+    /// Every endpoint answered lately, or answers now.
+    async fn reach(&self) -> Result<(), ModelError> {
+        for (_, route) in self.endpoints() {
+            if !route.health.answered_within(RECENT) {
+                route.model.reach().await?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -10,6 +10,7 @@ use wayfarer_chat::Model;
 use wayfarer_proto::v1::inference_server::{Inference, InferenceServer};
 use wayfarer_proto::v1::{GenerateReply, GenerateRequest, RoutesReply, RoutesRequest};
 use wayfarer_rpc::{MAX_MESSAGE_BYTES, chat, error, server, trace};
+use wayfarer_telemetry::Readiness;
 
 struct Face(Pool);
 
@@ -30,9 +31,14 @@ impl Inference for Face {
 
 /// Serves the pool until `stop` is cancelled and calls in flight have drained. Returns the address (port 0 takes a free one) and the
 /// task that ends with the server.
-pub async fn serve(pool: Pool, listen: SocketAddr, stop: CancellationToken) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
+pub async fn serve(
+    pool: Pool,
+    listen: SocketAddr,
+    ready: Readiness,
+    stop: CancellationToken,
+) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
     let service =
         InferenceServer::new(Face(pool)).max_decoding_message_size(MAX_MESSAGE_BYTES).max_encoding_message_size(MAX_MESSAGE_BYTES);
-    let serving = server::serve(service, listen, stop).await?;
+    let serving = server::serve(service, listen, ready, stop).await?;
     Ok((serving.address, serving.task))
 }

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+use tonic_health::pb::health_check_response::ServingStatus;
 use wayfarer_chat::{ChatRequest, Message, Model, ModelError, Part, ReplySchema, Scope, Speaker};
 use wayfarer_config::{EndpointOverride, Inference};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId};
 use wayfarer_inference::{Limits, MemoryBudget, Pool, PoolError, serve};
 use wayfarer_rpc::{Endpoints, GrpcModel};
+use wayfarer_telemetry::{Need, Readiness};
 
 #[derive(Default)]
 struct Load {
@@ -80,15 +82,22 @@ fn question(role: ModelRole, picture: usize) -> ChatRequest {
 struct Served {
     client: GrpcModel,
     address: std::net::SocketAddr,
+    ready: Readiness,
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
 }
 
 async fn served(pool: Pool) -> Served {
+    let asked = pool.clone();
+    let model = Need::new("model", move || {
+        let pool = asked.clone();
+        async move { pool.reach().await }
+    });
+    let ready = Readiness::new("inference", vec![model]);
     let stop = CancellationToken::new();
-    let (address, task) = serve(pool, "127.0.0.1:0".parse().unwrap(), stop.clone()).await.unwrap();
+    let (address, task) = serve(pool, "127.0.0.1:0".parse().unwrap(), ready.clone(), stop.clone()).await.unwrap();
     let client = GrpcModel::new(Endpoints::fixed([address.to_string()]), Duration::from_secs(20));
-    Served { client, address, stop, task }
+    Served { client, address, ready, stop, task }
 }
 
 #[tokio::test]
@@ -171,14 +180,25 @@ async fn a_pool_without_endpoint_or_key_does_not_start() {
 }
 
 #[tokio::test]
-async fn health_says_serving() {
+async fn health_says_whether_the_models_can_be_reached() {
     let (base_url, _) = endpoint().await;
-    let served = served(Pool::from_config(&config(base_url), |_| None).unwrap()).await;
+    let able = served(Pool::from_config(&config(base_url), |_| None).unwrap()).await;
+    let modelless = served(Pool::from_config(&config("http://127.0.0.1:9/v1".into()), |_| None).unwrap()).await;
+
+    assert_eq!(health(&able, "wayfarer.v1.Inference").await.unwrap(), ServingStatus::Serving);
+    assert_eq!(health(&able, "").await.unwrap(), ServingStatus::Serving);
+    assert_eq!(health(&able, "wayfarer.v1.Runs").await.unwrap_err().code(), tonic::Code::NotFound);
+    assert_eq!(health(&modelless, "wayfarer.v1.Inference").await.unwrap(), ServingStatus::NotServing);
+    let faults = modelless.ready.faults().await;
+    assert!(faults[0].starts_with("model: ") && faults[0].contains("cannot be reached"), "{faults:?}");
+
+    able.ready.drain();
+    assert_eq!(health(&able, "wayfarer.v1.Inference").await.unwrap(), ServingStatus::NotServing);
+}
+
+async fn health(served: &Served, service: &str) -> Result<ServingStatus, tonic::Status> {
     let channel = tonic::transport::Endpoint::from_shared(format!("http://{}", served.address)).unwrap().connect().await.unwrap();
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
-
-    let request = tonic_health::pb::HealthCheckRequest { service: "wayfarer.v1.Inference".into() };
-    let status = health.check(request).await.unwrap().into_inner().status();
-
-    assert_eq!(status, tonic_health::pb::health_check_response::ServingStatus::Serving);
+    let request = tonic_health::pb::HealthCheckRequest { service: service.into() };
+    Ok(health.check(request).await?.into_inner().status())
 }

@@ -32,7 +32,8 @@ async fn the_model_is_asked_in_the_trace_of_the_caller() {
     let witness = Arc::new(Witness::default());
     let pool = Pool::new([(ModelRole::Surf, Route::new(witness.clone(), "witness", 1, Duration::from_secs(1)))]);
     let stop = CancellationToken::new();
-    let (address, task) = serve(pool, "127.0.0.1:0".parse().unwrap(), stop.clone()).await.unwrap();
+    let (address, task) =
+        serve(pool, "127.0.0.1:0".parse().unwrap(), wayfarer_telemetry::Readiness::default(), stop.clone()).await.unwrap();
     let model = GrpcModel::new(Endpoints::fixed([address.to_string()]), Duration::from_secs(5));
     let request = ChatRequest {
         scope: Scope { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), task: None, attempt: None, step: 0 },

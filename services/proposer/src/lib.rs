@@ -19,6 +19,7 @@ use wayfarer_core::event::{About, Dropped, RunEvent};
 use wayfarer_core::run::RunSpec;
 use wayfarer_core::seed::{Seed, SeedKind};
 use wayfarer_core::{Calendar, RunId, Strategy, Task, Usage};
+use wayfarer_lease::Redis;
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
@@ -35,6 +36,8 @@ pub struct ProposerService {
     pub log: Arc<dyn EventLog>,
     /// Knows the intents that runs have already.
     pub follower: Arc<RunFollower>,
+    /// Redis: what the proposers of a run have claimed.
+    pub redis: Redis,
     /// Every model call.
     pub model: Arc<dyn Model>,
     /// Browser sessions, for exploration.
@@ -55,7 +58,7 @@ impl ProposerService {
         let worker = self.bus.worker(Queue::Propose).await?;
         let slots = self.slots;
         let fetcher = Arc::new(EgressFetcher::start(self.egress.clone()).await?);
-        let seen = Arc::new(RunSeen::new(self.bus.clone(), self.follower.clone()));
+        let seen = Arc::new(RunSeen::new(self.bus.clone(), self.follower.clone(), self.redis.clone()));
         let service = Arc::new(self);
         work_loop::run(worker, slots, token, move |delivery| {
             let (service, fetcher, seen) = (service.clone(), fetcher.clone(), seen.clone());

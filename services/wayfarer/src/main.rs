@@ -59,14 +59,14 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Generate(flags) => {
             let config = config(budget::overrides(&flags.budget))?;
             let telemetry = telemetry(&config, "generate")?;
-            let exit = commands::generate::generate(flags, config).await;
+            let exit = commands::generate::generate(flags, config, telemetry.roles()).await;
             telemetry.shutdown().await;
             exit
         }
         Command::Up(flags) => {
             let config = config(commands::up::overrides(&flags)?)?;
             let telemetry = telemetry(&config, &flags.roles.join("+"))?;
-            let exit = commands::up::up(flags, config).await;
+            let exit = commands::up::up(flags, config, telemetry.roles()).await;
             telemetry.shutdown().await;
             exit
         }
@@ -90,7 +90,7 @@ async fn run(cli: Cli) -> Result<Exit> {
         Command::Sandbox(SandboxCommand::Report(flags)) => {
             let config = config(json!({}))?;
             let telemetry = telemetry(&config, "report")?;
-            let exit = commands::report::report(*flags, config).await;
+            let exit = commands::report::report(*flags, config, telemetry.roles()).await;
             telemetry.shutdown().await;
             exit
         }

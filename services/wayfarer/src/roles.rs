@@ -19,6 +19,7 @@ use wayfarer_lease::registry::SERVICE_TTL;
 use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
+use wayfarer_telemetry::{Need, Readiness, ReadyRoles};
 
 /// How much longer a caller waits than the callee may take: the wire's share.
 const LONGER: Duration = Duration::from_secs(10);
@@ -123,6 +124,8 @@ pub struct Wiring {
     pub calendar: Calendar,
     /// Name of this process.
     pub worker: String,
+    /// Where the roles tell whether they can do their job.
+    pub ready: ReadyRoles,
 }
 
 /// How long roles wait for each other: nobody gives up before whom it asked has.
@@ -157,6 +160,7 @@ pub struct Running {
     stop_foundations: CancellationToken,
     chromium: Option<Arc<ChromiumSupply>>,
     registrations: Vec<Registration>,
+    ready: Vec<Readiness>,
     /// The models, if they are called from this process.
     pool: Option<Pool>,
     /// Addresses of the gRPC faces, as others reach them.
@@ -172,6 +176,7 @@ pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
         stop_foundations: CancellationToken::new(),
         chromium: None,
         registrations: Vec::new(),
+        ready: Vec::new(),
         pool: None,
         faces: Vec::new(),
     };
@@ -182,6 +187,7 @@ pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
         }
         tracing::info!(role = role.as_str(), "started");
     }
+    wiring.ready.add(running.ready.iter().cloned());
     Ok(running)
 }
 
@@ -199,23 +205,29 @@ impl Running {
             Role::Inference => {
                 let pool = inference_pool(config, Some(&wiring.redis))?;
                 self.pool = Some(pool.clone());
-                let (addr, task) = wayfarer_inference::serve(pool, config.inference.listen, self.stop_foundations.clone()).await?;
+                let models = pool.clone();
+                let ready = self.needs(role, wiring, Some(Need::new("model", move || reach(models.clone()))));
+                let (addr, task) = wayfarer_inference::serve(pool, config.inference.listen, ready, self.stop_foundations.clone()).await?;
                 self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::BrowserFarm => {
                 let supply = Arc::new(ChromiumSupply::launch(chromium_options(config)?).await.context("starting Chromium")?);
                 self.chromium = Some(supply.clone());
+                let browsers = supply.clone();
+                let ready = self.needs(role, wiring, Some(Need::new("browser", move || check(browsers.clone()))));
                 let options = wayfarer_browser_farm::FarmOptions {
                     max_sessions: config.farm.max_sessions,
                     lease: Duration::from_secs(config.farm.lease_seconds),
                     ..Default::default()
                 };
-                let (addr, task) = wayfarer_browser_farm::serve(supply, options, config.farm.listen, self.stop_foundations.clone()).await?;
+                let stop_face = self.stop_foundations.clone();
+                let (addr, task) = wayfarer_browser_farm::serve(supply, options, config.farm.listen, ready, stop_face).await?;
                 self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
             }
             Role::Websurfer => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_websurfer::WebSurferService {
                     bus: wiring.bus.clone(),
                     model,
@@ -228,10 +240,12 @@ impl Running {
                 self.foundations.push((role, tokio::spawn(service.run(self.stop_foundations.clone()))));
             }
             Role::Curator => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_curator::CuratorService { bus: wiring.bus.clone(), log, stores: wiring.stores.clone(), slots: 2 };
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Verifier => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_verifier::VerifierService {
                     bus: wiring.bus.clone(),
                     log,
@@ -245,6 +259,7 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Orchestrator => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_orchestrator::OrchestratorService {
                     bus: wiring.bus.clone(),
                     log,
@@ -258,10 +273,12 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Proposer => {
+                self.needs(role, wiring, None);
                 let service = wayfarer_proposer::ProposerService {
                     bus: wiring.bus.clone(),
                     log,
                     follower,
+                    redis: wiring.redis.clone(),
                     model,
                     browsers,
                     stores: wiring.stores.clone(),
@@ -272,8 +289,9 @@ impl Running {
                 self.workers.push((role, tokio::spawn(service.run(stop))));
             }
             Role::Gateway => {
+                let ready = self.needs(role, wiring, None);
                 let (bus, stores, stop_face) = (wiring.bus.clone(), wiring.stores.clone(), self.stop_foundations.clone());
-                let (addr, task) = wayfarer_gateway::serve(bus, log.clone(), stores, config.gateway.listen, stop_face).await?;
+                let (addr, task) = wayfarer_gateway::serve(bus, log.clone(), stores, config.gateway.listen, ready, stop_face).await?;
                 self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
                 let sweep = wayfarer_gateway::sweep(wiring.bus.clone(), log, stop.clone());
@@ -288,6 +306,22 @@ impl Running {
             }
         }
         Ok(())
+    }
+
+    /// Readiness by what every role needs, and by what this one needs of its own.
+    fn needs(&mut self, role: Role, wiring: &Wiring, own: Option<Need>) -> Readiness {
+        let (bus, redis) = (wiring.bus.clone(), wiring.redis.clone());
+        let nats = Need::new("nats", move || {
+            let bus = bus.clone();
+            async move { bus.check().await }
+        });
+        let redis = Need::new("redis", move || {
+            let redis = redis.clone();
+            async move { redis.check().await }
+        });
+        let ready = Readiness::new(role.as_str(), [nats, redis].into_iter().chain(own).collect());
+        self.ready.push(ready.clone());
+        ready
     }
 
     /// The addresses of a role, as Redis knows them: read once now, and again every second while this process works.
@@ -343,6 +377,7 @@ impl Running {
 
     /// Drains the workers, then stops what they need; bounded.
     pub async fn stop(self) {
+        self.ready.iter().for_each(Readiness::drain);
         self.stop_workers.cancel();
         finish(self.workers).await;
         // nobody finds us any more before our faces close
@@ -401,6 +436,14 @@ async fn finish(tasks: Vec<RoleTask>) {
             }
         }
     }
+}
+
+async fn reach(models: Pool) -> Result<(), wayfarer_chat::ModelError> {
+    models.reach().await
+}
+
+async fn check(browsers: Arc<ChromiumSupply>) -> Result<(), wayfarer_browser::BrowserError> {
+    browsers.check().await
 }
 
 fn served(task: JoinHandle<()>) -> JoinHandle<Result<()>> {

@@ -156,10 +156,67 @@ fn a_nats_with_an_open_run_takes_no_second_one_and_the_folder_is_audited_without
     factory.assert_nothing_runs();
 }
 
+#[test]
+fn a_disk_that_fills_up_ends_the_run_with_its_remedy_and_loses_nothing() {
+    let _alone = alone();
+    let factory = Factory::new("disk", &[support::SHOP]);
+    // 200 MB must be free for work to begin
+    let Some(_disk) = SmallDisk::mount(&factory.out(), "size=260m") else { return };
+    let flags = ["--tasks", "3", "--strategies", "targeted", "--standin-fail-rate", "0"];
+    let out = factory.out().display().to_string();
+    let mut command = factory.command(&["generate", "--seeds", &factory.seeds(), "--out", &out]);
+    let running = command.args(flags).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    factory.wait_for_file("blobs", Duration::from_secs(120));
+
+    let filler = factory.out().join("filler");
+    let full = std::io::copy(&mut std::io::repeat(0), &mut std::fs::File::create(&filler).unwrap()).unwrap_err();
+    let ended = running.wait_with_output().unwrap();
+
+    assert_eq!(full.kind(), std::io::ErrorKind::StorageFull);
+    assert_ended(&ended, FAILED, "MB are free on the disk");
+    assert_ended(&generate(&factory, &["--out", &out], &[]), FAILED, "run the same command again");
+    factory.assert_nothing_runs();
+    std::fs::remove_file(filler).unwrap();
+    let summary = factory.generate(&flags);
+    assert_eq!(summary["complete"], true);
+    let done: u64 = ["accepted", "rejected", "invalid_task", "dead_lettered"].iter().map(|key| count(&summary, key)).sum();
+    assert_eq!((count(&summary, "tasks_in"), done), (3, 3), "{summary}");
+    factory.run_ok(&["run", "audit", "--out"], &[]);
+    factory.assert_nothing_runs();
+}
+
 /// Ctrl-C, and what it said.
 fn interrupt(running: std::process::Child) -> Output {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
     running.wait_with_output().unwrap()
+}
+
+/// A file system of a given size, gone with the test.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    /// `None`, with the reason printed, where this may not be done.
+    fn mount(folder: &std::path::Path, size: &str) -> Option<Self> {
+        std::fs::create_dir_all(folder).unwrap();
+        let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", size, "tmpfs"]).arg(folder).output();
+        match mounted {
+            Ok(output) if output.status.success() => Some(Self(folder.to_owned())),
+            Ok(output) => {
+                println!("skipped: no tmpfs can be mounted here: {}", String::from_utf8_lossy(&output.stderr));
+                None
+            }
+            Err(error) => {
+                println!("skipped: no tmpfs can be mounted here: {error}");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
 }
 
 fn generate(factory: &Factory, flags: &[&str], variables: &[(&str, &str)]) -> Output {

@@ -195,6 +195,27 @@ fn an_attempt_is_bounded_as_flags_and_configuration_say() {
 }
 
 #[test]
+fn the_card_that_pays_is_kept_nowhere() {
+    let buy = r#"{"intent": "Buy 1 Trail Mug and pay for the order.", "start_url": "http://shop.localhost/", "category": "shopping"}"#;
+    let factory = Factory::new("canary", &[buy]);
+    let (seeds, out) = (factory.seeds(), factory.out().display().to_string());
+    let flags = ["--tasks", "1", "--strategies", "exemplar", "--standin-fail-rate", "0", "--approve", "1", "--log", "debug"];
+
+    let run = factory.command(&["generate", "--seeds", &seeds, "--out", &out]).args(flags).output().unwrap();
+
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let rows = factory.run_json(&["sandbox", "check"], &["--json"]);
+    assert_eq!(count(&rows, "orders"), 1, "the card reached the page and paid: {rows}");
+    let mut kept = vec![("the log".to_owned(), run.stderr), ("the output".to_owned(), run.stdout)];
+    kept.extend(support::files_below(&factory.out()));
+    assert!(kept.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("[[card_number]]")));
+    for (name, mut bytes) in kept {
+        bytes.retain(|byte| !b" +-".contains(byte));
+        assert!(!String::from_utf8_lossy(&bytes).contains("4242424242424242"), "the card's number is in {name}");
+    }
+}
+
+#[test]
 fn every_role_as_its_own_process_completes_a_run() {
     let _alone = alone();
     let factory = Factory::new("cluster", &[support::SHOP]);
@@ -225,6 +246,23 @@ fn every_role_as_its_own_process_completes_a_run() {
     let audit = factory.command(&["run", "audit", "--gateway", &cluster.gateway, &run]).output().unwrap();
     assert!(audit.status.success(), "{}", String::from_utf8_lossy(&audit.stdout));
     cluster.stop();
+    factory.assert_nothing_runs();
+}
+
+#[test]
+fn a_role_without_what_it_needs_is_alive_and_not_ready() {
+    let factory = Factory::new("ready", &[support::SHOP]);
+    let mut role = factory.start_inference();
+
+    assert_eq!(role.get("/readyz"), (200, "ready\n".to_owned()));
+    role.kill("redis-server");
+    let lines = role.wait_for_readiness(503);
+    assert!(lines.contains("inference is not ready: redis: "), "{lines}");
+    role.kill("standin");
+    support::wait_until(Duration::from_secs(30), "the endpoint to be missed", || role.get("/readyz").1.contains("not ready: model: "));
+    assert_eq!(role.get("/livez").0, 200);
+
+    drop(role);
     factory.assert_nothing_runs();
 }
 

@@ -1,8 +1,8 @@
 //! Critical points: which one is at hand, what the user said about it, and asking.
 
 use super::{Answered, Solving};
+use crate::simulator::{Consent, Moment};
 use crate::table::Critical;
-use crate::user;
 use wayfarer_core::action::{Action, Target};
 use wayfarer_core::critical_point::{CriticalPoint, CriticalPointRecord, GateDecision, UserDecision};
 use wayfarer_core::gate;
@@ -53,19 +53,17 @@ impl Solving {
         }
     }
 
-    /// Asks the user; true if the surfer may go on.
+    /// Asks the user; true if the surfer may go on. Where nobody is there to ask, nothing is allowed.
     pub(super) async fn ask_user(&mut self) -> bool {
         let (Some(point), Some(page)) = (self.point_at_hand(), self.history.current().cloned()) else { return false };
-        let decision = user::decide(&self.job.spec, &self.job.task, &point, &page);
-        let persona = if decision == UserDecision::Supply { user::persona(&self.job.spec, &self.job.task) } else { Default::default() };
-        let scope = self.scope();
-        let answer = user::answer(self.deps.model.as_ref(), &scope, self.intent(), &point, &page, decision, persona).await;
-        self.charge(answer.usage);
-        self.grants.extend(user::grant(&point, decision, answer.data));
-        self.user_messages.push(answer.message.clone());
-        self.unsent_messages.push(answer.message.clone());
+        let moment = Moment { scope: self.scope(), intent: self.intent().to_owned(), page };
+        let Some(Consent { decision, message, grant, usage }) = self.user.may_i(moment, point.clone()).await else { return false };
+        self.charge(usage);
+        self.grants.extend(grant);
+        self.user_messages.push(message.clone());
+        self.unsent_messages.push(message.clone());
         self.answered.push(Answered { kind: point.kind, host: point.host.clone(), decision });
-        self.critical_points.push(CriticalPointRecord { critical_point: point, decision: Some(decision), message: answer.message });
+        self.critical_points.push(CriticalPointRecord { critical_point: point, decision: Some(decision), message });
         // the stop in front of it, if there was one, is taken back
         if decision != UserDecision::Deny
             && self.stop_says().is_some()

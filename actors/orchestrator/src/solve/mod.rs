@@ -4,10 +4,11 @@ mod consent;
 mod questions;
 
 use crate::attempt::{AttemptEnd, AttemptJob, OrchestratorDeps};
+use crate::budget;
 use crate::history::History;
 use crate::loops::{Trace, find_loop};
+use crate::simulator::{Moment, User};
 use crate::table::{Critical, Decision, Signals, decide};
-use crate::{budget, user};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tracing::Instrument;
 use wayfarer_bus::LogError;
@@ -56,6 +57,7 @@ struct Answered {
 pub(crate) struct Solving {
     deps: OrchestratorDeps,
     job: AttemptJob,
+    user: User,
     began: Instant,
     started_unix_ms: u64,
     history: History,
@@ -81,11 +83,12 @@ pub(crate) struct Solving {
 }
 
 impl Solving {
-    pub(crate) async fn run(deps: OrchestratorDeps, job: AttemptJob) -> AttemptEnd {
+    pub(crate) async fn run(deps: OrchestratorDeps, job: AttemptJob, user: User) -> AttemptEnd {
         let mut solving = Self {
             last_sequence: job.last_sequence,
             deps,
             job,
+            user,
             began: Instant::now(),
             started_unix_ms: now_ms(),
             history: History::default(),
@@ -354,11 +357,12 @@ impl Solving {
             None => self.answer = answer,
         }
         let may_follow = *outcome == Outcome::Answered && signals.satisfied && signals.exceeded.is_none() && self.follow_ups.is_empty();
-        if !may_follow || !user::wants_follow_up(&self.job.spec, &self.job.task) {
+        if !may_follow {
             return Ok(None);
         }
         let (Some(answer), Some(page)) = (self.answer.clone(), self.history.current().cloned()) else { return Ok(None) };
-        let (follow_up, usage) = user::follow_up(self.deps.model.as_ref(), &self.scope(), self.intent(), &answer, &page).await;
+        let moment = Moment { scope: self.scope(), intent: self.intent().to_owned(), page };
+        let (follow_up, usage) = self.user.anything_else(moment, answer).await;
         self.charge(usage);
         let Some(intent) = follow_up else { return Ok(None) };
         self.log_last_step().await?;

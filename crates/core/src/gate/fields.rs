@@ -34,6 +34,11 @@ impl Meaning {
         !matches!(self, Self::Place | Self::Message)
     }
 
+    /// What is written into it is a secret: models, logs, pictures and datasets see a mask.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Self::Card | Self::Password | Self::Identity)
+    }
+
     /// The name in texts for a person.
     pub fn as_str(self) -> &'static str {
         match self {

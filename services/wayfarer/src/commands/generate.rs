@@ -24,6 +24,7 @@ use wayfarer_curator::{RunFolder, finish_run};
 use wayfarer_sandbox::Sandbox;
 use wayfarer_standin::Standin;
 use wayfarer_store::{LOW_DISK_BYTES, SUMMARY_DOCUMENT, Store, Stores};
+use wayfarer_telemetry::ReadyRoles;
 
 /// The model's failures are told this often at most.
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(60);
@@ -42,13 +43,13 @@ pub struct Source {
 }
 
 /// Runs to the end, or until somebody stops it.
-pub async fn generate(flags: Generate, config: Config) -> Result<Exit> {
+pub async fn generate(flags: Generate, config: Config, ready: ReadyRoles) -> Result<Exit> {
     let source = Source { lines: read_seeds(&flags)?, worlds: WorldsSetup::default(), created_unix_ms: None };
-    generate_from(&flags, config, &source).await
+    generate_from(&flags, config, &source, ready).await
 }
 
 /// The same from seeds that are at hand.
-pub async fn generate_from(flags: &Generate, config: Config, source: &Source) -> Result<Exit> {
+pub async fn generate_from(flags: &Generate, config: Config, source: &Source, ready: ReadyRoles) -> Result<Exit> {
     check_flags(flags)?;
     make_output_folder(&flags.out)?;
     let machinery = Machinery::claim(&flags.out)?;
@@ -70,7 +71,7 @@ pub async fn generate_from(flags: &Generate, config: Config, source: &Source) ->
     }
     let mut progress = Progress::new(flags.quiet);
     let stopped = stop::requested();
-    let mut cluster = Cluster::start(flags, config, &machinery, &store, &spec, &source.worlds).await?;
+    let mut cluster = Cluster::start(flags, config, &machinery, &store, &spec, &source.worlds, ready).await?;
     let clock = WorkClock::start(&machinery);
     let worked = cluster.work(flags, &clock, &store, &spec, &mut progress, stopped).await;
     progress.finish();
@@ -181,6 +182,7 @@ impl Cluster {
         store: &Store,
         spec: &RunSpec,
         setup: &WorldsSetup,
+        ready: ReadyRoles,
     ) -> Result<Self> {
         if let Some(slots) = flags.slots {
             config.solver.slots = slots;
@@ -216,6 +218,7 @@ impl Cluster {
             egress: local::egress(&config, Some(&worlds)),
             calendar: Calendar::RunDay,
             worker: local::worker_name(),
+            ready,
             config,
         };
         let running = match roles::start(&Role::ALL, &wiring).await {

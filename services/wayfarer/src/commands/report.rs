@@ -16,9 +16,10 @@ use wayfarer_sandbox::engine::{AttackPlan, Known, WorldOracle};
 use wayfarer_sandbox::truth::Truth;
 use wayfarer_standin::Faults;
 use wayfarer_store::Store;
+use wayfarer_telemetry::ReadyRoles;
 
 /// Runs and reports; the same output folder again reports on what is there, and resumes what is not done.
-pub async fn report(flags: Flags, mut config: Config) -> Result<Exit> {
+pub async fn report(flags: Flags, mut config: Config, ready: ReadyRoles) -> Result<Exit> {
     for (name, share) in [("--fail-rate", flags.fail_rate), ("--attack-rate", flags.attack_rate)] {
         if !(0.0..=1.0).contains(&share) {
             return Err(WrongUsage(format!("{name} must lie between 0 and 1")).into());
@@ -46,7 +47,7 @@ pub async fn report(flags: Flags, mut config: Config) -> Result<Exit> {
     let source = Source { lines, worlds: WorldsSetup { dir: flags.worlds_dir.clone(), attacks }, created_unix_ms: Some(morning_of(today)) };
     let generate = generate_flags(&flags, tasks.len());
     let faults = standin::faults(&generate.model.faults)?;
-    let exit = generate_from(&generate, config, &source).await?;
+    let exit = generate_from(&generate, config, &source, ready).await?;
     if matches!(exit, Exit::Interrupted) {
         return Ok(exit);
     }

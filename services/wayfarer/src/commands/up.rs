@@ -16,6 +16,7 @@ use wayfarer_config::Config;
 use wayfarer_core::Calendar;
 use wayfarer_lease::Redis;
 use wayfarer_store::Stores;
+use wayfarer_telemetry::ReadyRoles;
 
 /// Work that no heart-beat holds any more is somebody else's after this long (cluster measurements: well above a broker's election).
 const ACK_WAIT: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ fn listen_at(asked: SocketAddr, roles: &[Role], config: &mut Config) {
 }
 
 /// Runs until it is told to stop.
-pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
+pub async fn up(flags: Up, mut config: Config, ready: ReadyRoles) -> Result<Exit> {
     let roles = Role::parse_list(&flags.roles)?;
     if let Some(listen) = flags.listen {
         listen_at(listen, &roles, &mut config);
@@ -85,6 +86,7 @@ pub async fn up(flags: Up, mut config: Config) -> Result<Exit> {
         egress: local::egress(&config, None),
         calendar: Calendar::Clock,
         worker,
+        ready,
         config,
     };
     let mut running = roles::start(&roles, &wiring).await?;

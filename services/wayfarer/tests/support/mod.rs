@@ -1,7 +1,7 @@
 //! A factory in a temporary folder, and a way to see every process that it started.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
@@ -235,6 +235,34 @@ impl Factory {
         first_line_with(output, ready, &format!("{arguments:?}"))
     }
 
+    /// The role inference as a process, with what it needs.
+    pub fn start_inference(&self) -> WatchedRole {
+        let mut servers = self.start_servers();
+        let mut children = std::mem::take(&mut servers.children);
+        let (nats_url, redis_url) = (servers.nats_url.clone(), servers.redis_url.clone());
+        let standin = self.start(&mut children, &["standin", "--listen", "127.0.0.1:0", "--standin-fail-rate", "0"], "http://");
+        let model = standin.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches([';', ',']);
+        let address = format!("127.0.0.1:{}", free_port());
+        let config = self.file("watched.toml", &format!("[telemetry]\nmetrics_listen = \"{address}\"\n"));
+        let role = [
+            "up",
+            "--roles",
+            "inference",
+            "--config",
+            &config,
+            "--nats-url",
+            &nats_url,
+            "--redis-url",
+            &redis_url,
+            "--model",
+            model,
+            "--listen",
+            "127.0.0.1:0",
+        ];
+        self.start(&mut children, &role, "ready");
+        WatchedRole { children: ["nats-server", "redis-server", "standin", "inference"].into_iter().zip(children).collect(), address }
+    }
+
     pub fn cluster_run(&self, cluster: &Cluster, flags: &[&str]) -> String {
         let mut command = self.command(&["run", "create", "--gateway", &cluster.gateway, "--seeds", &self.seeds()]);
         let output = command.args(flags).output().unwrap();
@@ -294,6 +322,45 @@ impl Drop for Cluster {
     }
 }
 
+/// A role that says whether it is ready, and the processes that it needs.
+pub struct WatchedRole {
+    children: Vec<(&'static str, Child)>,
+    address: String,
+}
+
+impl WatchedRole {
+    /// Status and body.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = std::net::TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    /// What `/readyz` says once it answers with this status.
+    pub fn wait_for_readiness(&self, status: u16) -> String {
+        wait_until(Duration::from_secs(30), &format!("/readyz to answer {status}"), || self.get("/readyz").0 == status);
+        self.get("/readyz").1
+    }
+
+    pub fn kill(&mut self, name: &str) {
+        let (_, child) = self.children.iter_mut().find(|(known, _)| *known == name).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+impl Drop for WatchedRole {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
 /// A port that nobody listens on at the moment.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -329,6 +396,20 @@ fn last_json(command: &mut Command) -> Value {
     let out = printed(command);
     serde_json::from_str(out.lines().last().unwrap_or_default())
         .unwrap_or_else(|error| panic!("{command:?} ended with no JSON ({error})\n{out}"))
+}
+
+/// Every file below a folder, by path.
+pub fn files_below(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else {
+            files.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    files
 }
 
 /// Looks again and again, within a bound.

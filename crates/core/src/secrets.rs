@@ -1,15 +1,15 @@
-//! Secrets are handles: the model reads and writes `[[card_number]]`, the page gets the value, and nothing that leaves the actor holds it.
+//! Secrets are handles: models read and write `[[card_number]]`, the page gets the value, and nothing that leaves an actor holds it.
 //!
 //! A value that the model made up itself is masked as soon as it is typed into a field that asks for secrets.
 
+use crate::critical_point::Grant;
+use crate::gate::{self, Meaning};
+use crate::observation::Mark;
+use crate::surf::SurfedStep;
+use crate::{Action, Observation};
 use regex::Regex;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wayfarer_core::critical_point::Grant;
-use wayfarer_core::gate::{self, Meaning};
-use wayfarer_core::observation::Mark;
-use wayfarer_core::surf::SurfedStep;
-use wayfarer_core::{Action, Observation};
 
 /// What stands for a secret that has no name.
 const MASK: &str = "••••";
@@ -18,7 +18,7 @@ const LEAST_LENGTH: usize = 6;
 
 /// The secrets of an attempt.
 #[derive(Default)]
-pub(crate) struct Secrets {
+pub struct Secrets {
     known: Vec<Secret>,
 }
 
@@ -31,28 +31,31 @@ struct Secret {
 }
 
 /// An action as the browser gets it, and as it is kept.
-pub(crate) struct Split {
+pub struct Split {
     /// With the values.
-    pub(crate) real: Action,
+    pub real: Action,
     /// With handles or masks.
-    pub(crate) kept: Action,
+    pub kept: Action,
     /// Short values that were typed: to be masked in the words of this step.
-    pub(crate) typed: Vec<String>,
+    pub typed: Vec<String>,
 }
 
 impl Secrets {
     /// Takes in what the user supplied; gives it as the model may see it.
-    pub(crate) fn learn(&mut self, grants: &[Grant]) -> BTreeMap<String, String> {
+    pub fn learn(&mut self, grants: &[Grant]) -> BTreeMap<String, String> {
+        grants.iter().flat_map(|grant| self.learn_data(&grant.host, &grant.data)).collect()
+    }
+
+    /// Takes in data (meaning to value) that is meant for a host; gives it as a model may see it.
+    pub fn learn_data(&mut self, host: &str, data: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let mut shown = BTreeMap::new();
-        for grant in grants {
-            for (name, value) in &grant.data {
-                let secret = gate::field_meaning(&name.replace('_', " ")).is_some_and(is_secret);
-                let handle = format!("[[{name}]]");
-                if secret {
-                    self.add(&grant.host, value, &handle);
-                }
-                shown.insert(name.clone(), if secret { handle } else { value.clone() });
+        for (name, value) in data {
+            let secret = gate::field_meaning(&name.replace('_', " ")).is_some_and(Meaning::is_secret);
+            let handle = format!("[[{name}]]");
+            if secret {
+                self.add(host, value, &handle);
             }
+            shown.insert(name.clone(), if secret { handle } else { value.clone() });
         }
         shown
     }
@@ -66,7 +69,7 @@ impl Secrets {
     }
 
     /// Puts the values in where a field asks for secrets on the host that they were given for; anywhere else a handle stays a handle.
-    pub(crate) fn split(&mut self, action: Action, page: &Observation) -> Split {
+    pub fn split(&mut self, action: Action, page: &Observation) -> Split {
         let field = match &action {
             Action::Type { target: Some(target), .. } | Action::SelectOption { target, .. } => {
                 target.mark.and_then(|id| page.mark(id)).or_else(|| page.mark_at(target.x, target.y))
@@ -101,7 +104,7 @@ impl Secrets {
     }
 
     /// The text without any secret.
-    pub(crate) fn hide(&self, text: &str) -> String {
+    pub fn hide(&self, text: &str) -> String {
         let mut hidden = text.to_owned();
         for secret in &self.known {
             if let Some(shape) = &secret.shape {
@@ -121,7 +124,7 @@ impl Secrets {
     }
 
     /// A page as it may be shown and kept.
-    pub(crate) fn hide_page(&self, page: &mut Observation) {
+    pub fn hide_page(&self, page: &mut Observation) {
         let hide = |text: &mut String| *text = self.hide(text);
         [&mut page.url, &mut page.title, &mut page.visible_text].into_iter().for_each(hide);
         for mark in &mut page.marks {
@@ -131,7 +134,7 @@ impl Secrets {
     }
 
     /// A step as it may leave: every text in it, whatever it is for.
-    pub(crate) fn hide_step(&self, mut step: SurfedStep, typed: &[String]) -> SurfedStep {
+    pub fn hide_step(&self, mut step: SurfedStep, typed: &[String]) -> SurfedStep {
         for value in typed.iter().filter(|value| !value.is_empty()) {
             for words in [&mut step.state_description, &mut step.reasoning, &mut step.raw_reply] {
                 *words = without_word(words, value);
@@ -148,12 +151,8 @@ impl Secrets {
     }
 }
 
-fn is_secret(meaning: Meaning) -> bool {
-    matches!(meaning, Meaning::Card | Meaning::Password | Meaning::Identity)
-}
-
 fn asks_for_secret(field: &Mark) -> bool {
-    gate::mark_meaning(field).is_some_and(is_secret)
+    gate::mark_meaning(field).is_some_and(Meaning::is_secret)
 }
 
 /// The value however it is grouped: numbers with spaces, dashes or their encodings between the digits.
