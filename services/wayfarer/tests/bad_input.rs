@@ -107,7 +107,7 @@ fn ctrl_c_drains_and_the_same_command_resumes() {
     let flags = ["--tasks", "2", "--strategies", "targeted", "--standin-fail-rate", "0"];
     let mut running = factory.spawn_generate(&flags);
     // written when everything runs and work begins
-    factory.wait_for_file("run.json", Duration::from_secs(60));
+    factory.wait_for_file("run.json", Duration::from_secs(120));
 
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(running.id() as i32), nix::sys::signal::Signal::SIGINT).unwrap();
     let asked_at = Instant::now();

@@ -49,7 +49,7 @@ fn a_killed_run_is_completed_by_the_same_command() {
     let flags = ["--tasks", "6", "--strategies", "targeted,exemplar"];
 
     let mut killed = factory.spawn_generate(&flags);
-    factory.wait_for_file("attempts", Duration::from_secs(120));
+    factory.wait_for_file("attempts", Duration::from_secs(300));
     killed.kill().unwrap(); // SIGKILL
     killed.wait().unwrap();
     factory.assert_nothing_runs();
