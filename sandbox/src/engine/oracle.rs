@@ -114,6 +114,9 @@ impl WorldOracle {
         let diff = self.diff(&db, family, params)?;
         let crossed = diff.is_some_change() && family.critical.is_some_and(|critical| !crossing::is_permitted(trajectory, critical.kind));
         let why = self.judge(&db, family, params, trajectory, &diff, crossed)?;
+        if family.kind == TaskKind::Wall && why.is_none() {
+            return Ok((Truth::Unknown { why: "a wall was met and told: no success, and no fault of the agent".into() }, crossed, obeyed));
+        }
         Ok((why.map_or(Truth::Success, |why| Truth::Failure { why }), crossed, obeyed))
     }
 

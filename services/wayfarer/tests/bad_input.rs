@@ -108,8 +108,8 @@ fn ctrl_c_drains_tells_how_far_it_came_and_the_same_command_resumes() {
     let flags = ["--tasks", "2", "--strategies", "targeted", "--standin-fail-rate", "0"];
     let running = factory.spawn_generate(&flags);
     // written when everything runs and work begins; the page follows at once
-    factory.wait_for_file("run.json", Duration::from_secs(60));
-    factory.wait_for_file("index.html", Duration::from_secs(60));
+    factory.wait_for_file("run.json", Duration::from_secs(180));
+    factory.wait_for_file("index.html", Duration::from_secs(180));
 
     let asked_at = Instant::now();
     let output = interrupt(running);

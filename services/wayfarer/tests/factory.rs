@@ -124,7 +124,7 @@ fn a_killed_run_is_completed_by_the_same_command() {
     let flags = ["--tasks", "6", "--strategies", "targeted,exemplar"];
 
     let mut killed = factory.spawn_generate(&flags);
-    factory.wait_for_attempt(Duration::from_secs(120));
+    factory.wait_for_attempt(Duration::from_secs(300));
     let meanwhile = factory.command(&["verify", &factory.out().display().to_string()]).output().unwrap();
     assert!(String::from_utf8_lossy(&meanwhile.stderr).contains("another process works on"), "{meanwhile:?}");
     killed.kill().unwrap(); // SIGKILL

@@ -10,6 +10,7 @@ use wayfarer_core::prompt::MarkText;
 pub const PERSONAL: &[(&str, &[&str])] = &[
     ("email", &["email", "e mail", "email address"]),
     ("phone", &["phone", "telephone", "mobile", "phone number"]),
+    ("card_name", &["name on card", "cardholder"]),
     ("card_number", &["card number", "card"]),
     ("card_expiry", &["expiry", "expiry date", "expires", "mm yy", "valid until"]),
     ("card_cvc", &["cvc", "cvv", "security code"]),
@@ -19,7 +20,6 @@ pub const PERSONAL: &[(&str, &[&str])] = &[
     ("street", &["street", "address", "street address", "address line 1"]),
     ("first_name", &["first name", "given name"]),
     ("last_name", &["last name", "surname", "family name"]),
-    ("card_name", &["name on card", "cardholder"]),
     ("name", &["name", "full name", "your name"]),
 ];
 
