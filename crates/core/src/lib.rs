@@ -6,6 +6,7 @@ pub mod action;
 pub mod attempt;
 pub mod critical_point;
 pub mod event;
+pub mod fence;
 pub mod gate;
 pub mod hash;
 pub mod id;
@@ -24,6 +25,7 @@ pub mod view;
 
 pub use action::Action;
 pub use attempt::{AttemptId, Epoch, StepIndex};
+pub use fence::{Fence, TaskRef};
 pub use hash::BlobHash;
 pub use id::{RunId, SeedId, SessionId, TaskId, TenantId};
 pub use observation::{Mark, Observation};
