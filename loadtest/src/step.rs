@@ -195,6 +195,7 @@ async fn bare_loop(chromium: &ChromiumSupply, egress: &EgressPolicy, steps: u32,
     let spec = SessionSpec {
         tenant: TenantId::default(),
         attempt: "bare".into(),
+        task: None,
         epoch: Epoch(1),
         viewport: Viewport::default(),
         egress: egress.clone(),

@@ -13,7 +13,7 @@ use wayfarer_store::Store;
 /// The surfer of the attempt, wherever it runs.
 #[async_trait]
 pub trait SurferPort: Send + Sync {
-    /// Opens the browser session on the start page.
+    /// Opens the browser session on the start page; waits, within a bound, while all places are taken.
     async fn open(&self, order: SurfOpen) -> SurfOpened;
     /// One step.
     async fn step(&self, order: SurfOrder) -> SurfReport;

@@ -52,6 +52,7 @@ pub(crate) async fn propose(mut work: Work<'_>, url: &Url, hint: Option<Category
         let spec = SessionSpec {
             tenant: work.spec.tenant.clone(),
             attempt: format!("{}-{}-w{number}", work.spec.run, work.seed.id),
+            task: None,
             epoch: Epoch(0),
             viewport: Viewport::default(),
             egress: work.deps.egress.clone(),

@@ -66,27 +66,28 @@ impl SurferHandle {
     pub async fn open(deps: SurferDeps, order: SurfOpen) -> (SurfOpened, Option<Self>) {
         match Self::try_open(deps, order).await {
             Ok((opened, handle)) => (opened, Some(handle)),
-            Err((kind, detail)) => (SurfOpened::Failed { kind, detail }, None),
+            Err(refused) => (refused, None),
         }
     }
 
-    async fn try_open(deps: SurferDeps, order: SurfOpen) -> Result<(SurfOpened, Self), (EnvFailure, String)> {
-        let session = acquire(&deps, &order).await.map_err(environment)?;
+    async fn try_open(deps: SurferDeps, order: SurfOpen) -> Result<(SurfOpened, Self), SurfOpened> {
+        let session = acquire(&deps, &order).await.map_err(refused)?;
         let page = match session.open(order.task.start_url.as_str()).await {
             Ok(page) => page,
             Err(error) => {
                 release(session).await;
-                return Err(environment(error));
+                return Err(refused(error));
             }
         };
         if let Err(error) = deps.store.put_blob(page.screenshot.clone()).await {
             release(session).await;
-            return Err((EnvFailure::Store, error.to_string()));
+            return Err(SurfOpened::Failed { kind: EnvFailure::Store, detail: error.to_string() });
         }
         let opened = SurfOpened::Ready { observation: Box::new(page.observation.clone()) };
         let cancel = CancellationToken::new();
         let arguments = (Surf::new(deps, order, session, page), cancel.clone());
-        let (actor, _) = Actor::spawn(None, WebSurfer, arguments).await.map_err(|error| (EnvFailure::SurferLost, error.to_string()))?;
+        let lost = |error: ractor::SpawnErr| SurfOpened::Failed { kind: EnvFailure::SurferLost, detail: error.to_string() };
+        let (actor, _) = Actor::spawn(None, WebSurfer, arguments).await.map_err(lost)?;
         Ok((opened, Self { inner: Arc::new(Inner { actor, cancel }) }))
     }
 
@@ -112,11 +113,11 @@ fn lost() -> SurfReport {
     SurfReport::Failed { kind: EnvFailure::SurferLost, detail: "the surfer of this attempt is gone".into(), usage: Usage::default() }
 }
 
-fn environment(error: BrowserError) -> (EnvFailure, String) {
+fn refused(error: BrowserError) -> SurfOpened {
     match error {
-        BrowserError::Environment { kind, detail } => (kind, detail),
-        BrowserError::Fenced => (EnvFailure::LeaseLost, error.to_string()),
-        BrowserError::Busy { .. } => (EnvFailure::NoBrowser, error.to_string()),
+        BrowserError::Environment { kind, detail } => SurfOpened::Failed { kind, detail },
+        BrowserError::Fenced => SurfOpened::Fenced,
+        BrowserError::Busy { .. } => SurfOpened::Failed { kind: EnvFailure::NoBrowser, detail: error.to_string() },
     }
 }
 
@@ -125,6 +126,7 @@ async fn acquire(deps: &SurferDeps, order: &SurfOpen) -> Result<Box<dyn BrowserS
     let spec = SessionSpec {
         tenant: order.tenant.clone(),
         attempt: order.attempt.to_string(),
+        task: Some(order.task_ref()),
         epoch: order.epoch,
         viewport: Viewport::default(),
         egress: deps.egress.clone(),

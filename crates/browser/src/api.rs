@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use wayfarer_core::action::Effect;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, Epoch, Observation, SessionId, TenantId};
+use wayfarer_core::{Action, Epoch, Observation, SessionId, TaskRef, TenantId};
 
 /// What a session is wanted for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,7 +17,10 @@ pub struct SessionSpec {
     pub tenant: TenantId,
     /// Attempt or proposal that the session belongs to.
     pub attempt: String,
-    /// Fencing token of the owner; newer owners win.
+    /// The task of the attempt: a newer owner of it ends this session. `None` for a proposal, which nobody takes over.
+    #[serde(default)]
+    pub task: Option<TaskRef>,
+    /// Fencing token of the task's owner; newer owners win.
     #[serde(default)]
     pub epoch: Epoch,
     /// Size of the visible part of a page.

@@ -171,6 +171,7 @@ fn spec(world: &World) -> SessionSpec {
     SessionSpec {
         tenant: TenantId::default(),
         attempt: "test-a1".into(),
+        task: None,
         epoch: Epoch(1),
         viewport: Viewport { width: 1000, height: 700 },
         egress: EgressPolicy {

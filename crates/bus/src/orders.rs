@@ -36,6 +36,13 @@ pub struct Orders {
     subscriber: Subscriber,
 }
 
+impl Orders {
+    /// Takes no more orders; those that are here already still come, and then the stream ends.
+    pub async fn stop(&mut self) -> Result<(), BusError> {
+        self.subscriber.drain().await.map_err(BusError::nats("taking no more orders"))
+    }
+}
+
 impl Stream for Orders {
     type Item = Incoming;
 

@@ -31,8 +31,8 @@ impl std::str::FromStr for AttemptId {
     }
 }
 
-/// The fencing token of an attempt's owner: the stream sequence at which it opened the attempt. Only the owner with the newest may
-/// write, act or spend.
+/// The fencing token of an attempt's owner: the stream sequence at which it opened the attempt, so it grows over the owners of a task.
+/// Only the owner with the newest may write, act or spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(transparent)]
 pub struct Epoch(pub u64);

@@ -3,6 +3,7 @@
 use crate::action::{Action, Effect};
 use crate::attempt::{AttemptId, Epoch, StepIndex};
 use crate::critical_point::{GateDecision, Grant};
+use crate::fence::TaskRef;
 use crate::hash::BlobHash;
 use crate::id::{RunId, TenantId};
 use crate::observation::Observation;
@@ -26,6 +27,13 @@ pub struct SurfOpen {
     pub task: Task,
     /// Today (ISO 8601), as the orchestrator has it.
     pub today: String,
+}
+
+impl SurfOpen {
+    /// The task whose owner opens this session.
+    pub fn task_ref(&self) -> TaskRef {
+        TaskRef { tenant: self.tenant.clone(), run: self.run.clone(), task: self.task.id.clone() }
+    }
 }
 
 /// One step: decide on one action, pass it through the gate, do it, look again.
@@ -70,6 +78,13 @@ pub enum SurfOpened {
         /// Where and how.
         detail: String,
     },
+    /// All places are taken: ask again, it may be another websurfer that answers. No fault, only a wait.
+    Busy {
+        /// When asking again makes sense.
+        retry_after_ms: u64,
+    },
+    /// The order came from an old owner.
+    Fenced,
 }
 
 /// What came of an order to step.

@@ -6,17 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use wayfarer_browser::{BrowserError, BrowserSupply, SessionSpec};
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Epoch, SessionId, TenantId};
+use wayfarer_core::{Fence, SessionId};
 use wayfarer_telemetry::metrics;
 
 /// Ended leases whose reason is remembered, so that late calls are told what happened.
 const REMEMBERED_ENDS: usize = 4096;
-/// Attempts whose newest epoch is remembered after their sessions are gone.
-const REMEMBERED_EPOCHS: usize = 16_384;
 /// When asking a full farm again makes sense.
 const RETRY_AFTER_MS: u64 = 500;
 /// Longest wait for a place, whatever a caller asks for.
@@ -56,8 +53,8 @@ struct State {
     leases: HashMap<SessionId, Arc<Lease>>,
     ends: HashMap<SessionId, Ended>,
     ends_in_order: VecDeque<SessionId>,
-    /// The newest epoch of each attempt, and when it was last seen.
-    epochs: HashMap<(TenantId, String), (Epoch, Instant)>,
+    /// The newest owner of each task, remembered after its session is gone.
+    fence: Fence,
     draining: bool,
 }
 
@@ -77,28 +74,15 @@ impl State {
         if self.draining {
             return Err(BrowserError::environment(EnvFailure::NoBrowser, "the browser farm shuts down"));
         }
-        if self.epochs.len() >= REMEMBERED_EPOCHS {
-            self.forget_older_half();
+        match &owner.task {
+            Some(task) if !self.fence.admit(task, owner.epoch) => Err(BrowserError::Fenced),
+            _ => Ok(()),
         }
-        let seen = self.epochs.entry((owner.tenant.clone(), owner.attempt.clone())).or_insert((owner.epoch, Instant::now()));
-        if seen.0 > owner.epoch {
-            return Err(BrowserError::Fenced);
-        }
-        *seen = (owner.epoch, Instant::now());
-        Ok(())
-    }
-
-    fn forget_older_half(&mut self) {
-        let mut times: Vec<Instant> = self.epochs.values().map(|(_, seen)| *seen).collect();
-        let middle = times.len() / 2;
-        let (_, median, _) = times.select_nth_unstable(middle);
-        let median = *median;
-        self.epochs.retain(|_, (_, seen)| *seen > median);
     }
 
     fn older_than(&self, owner: &Owner) -> Vec<Arc<Lease>> {
-        let same = |held: &Owner| held.tenant == owner.tenant && held.attempt == owner.attempt && held.epoch < owner.epoch;
-        self.leases.values().filter(|lease| same(&lease.owner)).cloned().collect()
+        let is_older = |held: &Owner| owner.task.is_some() && held.task == owner.task && held.epoch < owner.epoch;
+        self.leases.values().filter(|lease| is_older(&lease.owner)).cloned().collect()
     }
 }
 
@@ -123,9 +107,9 @@ impl Farm {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A session under a lease. Older owners of the same attempt lose theirs first.
+    /// A session under a lease. Older owners of the same task lose theirs first.
     pub(crate) async fn acquire(self: &Arc<Self>, spec: SessionSpec, wait: Duration) -> Result<Arc<Lease>, BrowserError> {
-        let owner = Owner { tenant: spec.tenant.clone(), attempt: spec.attempt.clone(), epoch: spec.epoch };
+        let owner = Owner { tenant: spec.tenant.clone(), attempt: spec.attempt.clone(), task: spec.task.clone(), epoch: spec.epoch };
         let older = {
             let mut state = self.state();
             state.admit(&owner)?;

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use wayfarer_browser::{BrowserError, BrowserSession};
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Epoch, SessionId, TenantId};
+use wayfarer_core::{Epoch, SessionId, TaskRef, TenantId};
 
 /// Bound of one call to a session; the session's own bounds of opening, acting and settling lie below.
 const CALL_LIMIT: Duration = Duration::from_secs(80);
@@ -23,7 +23,7 @@ pub enum Ended {
     Released,
     /// Nobody renewed it in time.
     Expired,
-    /// A newer owner of the same attempt came.
+    /// A newer owner of the same task came.
     Fenced,
     /// The farm shuts down.
     Drained,
@@ -57,6 +57,7 @@ impl Ended {
 pub(crate) struct Owner {
     pub tenant: TenantId,
     pub attempt: String,
+    pub task: Option<TaskRef>,
     pub epoch: Epoch,
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  Acquire ──▶ place free? ──▶ session of the supply ──▶ lease (token, end) ──▶ Renew … Renew ──▶ Release
-//!                                                            │ not renewed in time, or a newer owner of the attempt came
+//!                                                            │ not renewed in time, or a newer owner of the task came
 //!                                                            ▼
 //!                                                        ended at once; every later call is told why
 //! ```

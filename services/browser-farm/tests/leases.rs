@@ -16,7 +16,7 @@ use wayfarer_browser_farm::{FarmOptions, serve};
 use wayfarer_core::action::Effect;
 use wayfarer_core::observation::{Scroll, Settle, Viewport};
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, BlobHash, Epoch, Observation, SessionId, TenantId};
+use wayfarer_core::{Action, AttemptId, BlobHash, Epoch, Observation, RunId, SessionId, TaskRef, TenantId};
 use wayfarer_proto::v1;
 use wayfarer_proto::v1::browser_farm_client::BrowserFarmClient;
 use wayfarer_rpc::document::document;
@@ -135,10 +135,13 @@ async fn client(address: SocketAddr) -> BrowserFarmClient<tonic::transport::Chan
     BrowserFarmClient::new(endpoint.connect().await.unwrap())
 }
 
+/// For an attempt (`<task>-a<number>`) of a run, by the owner that opened it.
 fn spec(attempt: &str, epoch: u64) -> SessionSpec {
+    let task = attempt.parse::<AttemptId>().unwrap().task;
     SessionSpec {
         tenant: TenantId::default(),
         attempt: attempt.into(),
+        task: Some(TaskRef { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), task }),
         epoch: Epoch(epoch),
         viewport: Viewport::default(),
         egress: EgressPolicy::default(),
@@ -231,7 +234,7 @@ async fn a_lease_lives_as_long_as_it_is_renewed_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_newer_owner_cuts_the_older_one_off_at_once() {
+async fn a_newer_owner_of_the_task_cuts_the_older_one_off_at_once() {
     let farm = farm(FarmOptions { max_sessions: 1, ..FarmOptions::default() }).await;
     let older: Arc<dyn BrowserSession> = Arc::from(farm.supply.acquire(spec("task-a1", 7)).await.unwrap());
     let acting = tokio::spawn({
@@ -241,7 +244,7 @@ async fn a_newer_owner_cuts_the_older_one_off_at_once() {
     farm.behind.hanging.notified().await;
 
     // although the farm has one place only: the older owner's becomes free
-    let newer = farm.supply.acquire(spec("task-a1", 8)).await.unwrap();
+    let newer = farm.supply.acquire(spec("task-a2", 8)).await.unwrap();
 
     assert_eq!(acting.await.unwrap(), Err(BrowserError::Fenced));
     assert_eq!(older.observe().await, Err(BrowserError::Fenced));
@@ -251,7 +254,14 @@ async fn a_newer_owner_cuts_the_older_one_off_at_once() {
     newer.release().await.unwrap();
     // the newer one is remembered after it is gone
     assert_eq!(farm.supply.acquire(spec("task-a1", 7)).await.err(), Some(BrowserError::Fenced));
-    farm.supply.acquire(spec("task-a1", 8)).await.unwrap();
+    let other_run = SessionSpec {
+        task: spec("task-a1", 7).task.map(|task| TaskRef { run: RunId::new("run-2").unwrap(), ..task }),
+        ..spec("task-a1", 7)
+    };
+    farm.supply.acquire(other_run).await.unwrap().release().await.unwrap();
+    let proposal = SessionSpec { task: None, epoch: Epoch(0), ..spec("task-a1", 0) };
+    farm.supply.acquire(proposal).await.unwrap().release().await.unwrap();
+    farm.supply.acquire(spec("task-a2", 8)).await.unwrap();
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wayfarer_actor_orchestrator::SurferPort;
 use wayfarer_bus::{Bus, BusError, document, names, read_document};
@@ -14,6 +14,9 @@ use wayfarer_core::{AttemptId, Usage};
 use wayfarer_proto::v1::{SurfReply, SurfRequest, surf_reply::Reply, surf_request::Order};
 use wayfarer_telemetry::{Counted, metrics};
 
+/// How long a free place is waited for: full websurfers are no fault but a queue, and its first place comes free when an attempt's time
+/// (15 minutes) is over, at the latest.
+const BUSY_BOUND: Duration = Duration::from_secs(20 * 60);
 /// Closing is a courtesy: the surfer gives the session back by itself when orders stay away.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -48,11 +51,8 @@ impl NatsSurfer {
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = held;
     }
 
-    async fn ask(&self, subject: &str, order: Order, timeout: Duration) -> Result<SurfReply, (EnvFailure, String)> {
-        self.bus.request(subject, SurfRequest { order: Some(order) }, timeout).await.map_err(|error| match error {
-            BusError::NoResponders { .. } => (EnvFailure::SurferLost, "no websurfer answers; is the role `websurfer` running?".to_owned()),
-            other => (EnvFailure::SurferLost, other.to_string()),
-        })
+    async fn ask(&self, subject: &str, order: Order, timeout: Duration) -> Result<SurfReply, BusError> {
+        self.bus.request(subject, SurfRequest { order: Some(order) }, timeout).await
     }
 }
 
@@ -64,16 +64,34 @@ impl SurferPort for NatsSurfer {
             Ok(document) => Order::Open(document),
             Err(error) => return failed(EnvFailure::SurferLost, error.to_string()),
         };
-        match self.ask(names::SURF_OPEN, order, self.step_timeout).await {
-            Ok(SurfReply { reply: Some(Reply::Opened(opened)) }) => {
-                let opened = read_document(&opened).unwrap_or_else(|error| failed(EnvFailure::SurferLost, error.to_string()));
-                if let SurfOpened::Ready { .. } = &opened {
-                    tokio::spawn(show_life(self.bus.clone(), names::surf_attempt(&self.attempt), self.gone.clone(), self.stop.clone()));
+        let until = Instant::now() + BUSY_BOUND;
+        loop {
+            let opened = match self.ask(names::SURF_OPEN, order.clone(), self.step_timeout).await {
+                Ok(SurfReply { reply: Some(Reply::Opened(opened)) }) => {
+                    read_document(&opened).unwrap_or_else(|error| failed(EnvFailure::SurferLost, error.to_string()))
                 }
-                opened
+                Ok(_) => failed(EnvFailure::SurferLost, "the websurfer's reply holds nothing".into()),
+                Err(BusError::NoResponders { .. }) => {
+                    failed(EnvFailure::NoBrowser, "no websurfer answers; is the role `websurfer` running?".into())
+                }
+                Err(error) => failed(EnvFailure::SurferLost, error.to_string()),
+            };
+            match opened {
+                SurfOpened::Busy { retry_after_ms } if Instant::now() < until => {
+                    tokio::time::sleep(Duration::from_millis(retry_after_ms.clamp(20, 5000))).await;
+                }
+                SurfOpened::Busy { .. } => {
+                    let minutes = BUSY_BOUND.as_secs() / 60;
+                    let detail = format!("all websurfers were full for {minutes} minutes; start more of them, or raise solver.slots there");
+                    return failed(EnvFailure::NoBrowser, detail);
+                }
+                opened => {
+                    if let SurfOpened::Ready { .. } = &opened {
+                        tokio::spawn(show_life(self.bus.clone(), names::surf_attempt(&self.attempt), self.gone.clone(), self.stop.clone()));
+                    }
+                    return opened;
+                }
             }
-            Ok(_) => failed(EnvFailure::SurferLost, "the websurfer's reply holds nothing".into()),
-            Err((kind, detail)) => failed(kind, detail),
         }
     }
 
@@ -87,7 +105,7 @@ impl SurferPort for NatsSurfer {
         let subject = names::surf_attempt(&self.attempt);
         let reply = tokio::select! {
             reply = self.ask(&subject, order, self.step_timeout) => reply,
-            () = self.gone.cancelled() => Err((EnvFailure::SurferLost, "the websurfer of this attempt is gone".to_owned())),
+            () = self.gone.cancelled() => return failed(EnvFailure::SurferLost, "the websurfer of this attempt is gone".into()),
         };
         match reply {
             Ok(SurfReply { reply: Some(Reply::Report(report)) }) => {
@@ -96,15 +114,16 @@ impl SurferPort for NatsSurfer {
                 report
             }
             Ok(_) => failed(EnvFailure::SurferLost, "the websurfer's reply holds nothing".into()),
-            Err((kind, detail)) => failed(kind, detail),
+            Err(BusError::NoResponders { .. }) => failed(EnvFailure::SurferLost, "the websurfer of this attempt is gone".into()),
+            Err(error) => failed(EnvFailure::SurferLost, error.to_string()),
         }
     }
 
     async fn close(&self) {
         self.wait_for_decision(false);
         self.stop.cancel();
-        if let Err((_, detail)) = self.ask(&names::surf_attempt(&self.attempt), Order::Close(true), CLOSE_TIMEOUT).await {
-            tracing::debug!(detail, "the surfer was gone already");
+        if let Err(error) = self.ask(&names::surf_attempt(&self.attempt), Order::Close(true), CLOSE_TIMEOUT).await {
+            tracing::debug!(%error, "the surfer was gone already");
         }
     }
 }

@@ -1,8 +1,17 @@
-//! The websurfer role: answers "open" for any attempt (queue group), then serves that attempt's own subject until it is closed or its
-//! orders stay away.
+//! The websurfer role: answers "open" for any attempt (queue group), then serves that attempt's own subject until it is closed, its task
+//! has a newer owner, or its orders stay away.
+//!
+//! ```text
+//!  order to open ──▶ every websurfer: a session of an older owner of the task ends
+//!              └───▶ one of them: owner still the newest? ──▶ place free? ──▶ session, served
+//!                                        └ no: fenced            └ no: busy, the orchestrator asks again
+//! ```
+
+mod owners;
 
 use anyhow::Result;
 use futures::StreamExt;
+use owners::Owners;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -17,7 +26,7 @@ use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{AttemptId, Usage};
-use wayfarer_proto::v1::{SurfReply, surf_reply::Reply, surf_request::Order};
+use wayfarer_proto::v1::{Document, SurfReply, surf_reply::Reply, surf_request::Order};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
 
@@ -25,6 +34,10 @@ pub use wayfarer_actor_websurfer::longest_order;
 
 /// A surfer whose orchestrator is gone gives its session back after this long without an order or a sign of life.
 const IDLE_LIMIT: Duration = Duration::from_secs(300);
+/// How long a websurfer that ends answers those that have asked it already.
+const GOODBYE_BOUND: Duration = Duration::from_secs(2);
+/// When asking a full websurfer again makes sense.
+const RETRY_AFTER_MS: u64 = 500;
 
 /// What the role needs.
 #[derive(Clone)]
@@ -46,46 +59,81 @@ pub struct WebSurferService {
 impl WebSurferService {
     /// Serves until the token is cancelled; open sessions are then closed.
     pub async fn run(self, token: CancellationToken) -> Result<()> {
+        // every websurfer hears of every opening, and one of them answers it
+        let mut heard = self.bus.serve(names::SURF_OPEN).await?;
         let mut openings = self.bus.serve_queue(names::SURF_OPEN, names::SURF_GROUP).await?;
         let slots = Arc::new(Semaphore::new(self.slots));
+        let owners = Arc::new(Owners::default());
         let surfers = TaskTracker::new();
         loop {
             let incoming = tokio::select! {
+                // what was heard before an opening counts before it
+                biased;
                 () = token.cancelled() => break,
+                incoming = heard.next() => match incoming {
+                    Some(incoming) => {
+                        if let Ok(open) = read_open(&incoming) {
+                            owners.admit(&open.task_ref(), open.epoch);
+                        }
+                        continue;
+                    }
+                    None => break,
+                },
                 incoming = openings.next() => match incoming { Some(incoming) => incoming, None => break },
             };
-            let (service, slots, token) = (self.clone(), slots.clone(), token.clone());
-            surfers.spawn(async move {
-                let Ok(_slot) = slots.try_acquire_owned() else {
-                    answer(&incoming, opened(&SurfOpened::Failed { kind: EnvFailure::NoBrowser, detail: "this websurfer is full".into() }))
-                        .await;
-                    return;
-                };
-                service.serve_attempt(incoming, token).await;
-            });
+            let (service, slots, owners, token) = (self.clone(), slots.clone(), owners.clone(), token.clone());
+            surfers.spawn(async move { service.serve_attempt(incoming, &slots, &owners, token).await });
+        }
+        // whoever asked meanwhile asks again, and meets another websurfer or none
+        drop(heard);
+        let answer_the_rest = async {
+            openings.stop().await?;
+            while let Some(incoming) = openings.next().await {
+                answer(&incoming, opened(&busy())).await;
+            }
+            anyhow::Ok(())
+        };
+        if !matches!(tokio::time::timeout(GOODBYE_BOUND, answer_the_rest).await, Ok(Ok(()))) {
+            tracing::warn!("some orders to open may have no answer");
         }
         surfers.close();
         surfers.wait().await;
         Ok(())
     }
 
-    async fn serve_attempt(&self, incoming: Incoming, token: CancellationToken) {
-        let open: SurfOpen = match &incoming.request.order {
-            Some(Order::Open(open)) => match read_document(open) {
-                Ok(open) => open,
-                Err(error) => return reject(&incoming, &format!("unreadable order: {error}")).await,
-            },
-            _ => return reject(&incoming, "not an order to open").await,
+    async fn serve_attempt(&self, incoming: Incoming, slots: &Semaphore, owners: &Owners, token: CancellationToken) {
+        let open = match read_open(&incoming) {
+            Ok(open) => open,
+            Err(why) => return reject(&incoming, &why).await,
         };
         let attempt = open.attempt.clone();
         let span = tracing::info_span!("surf", run = %open.run, task = %attempt.task, attempt = %attempt);
         if let Some(parent) = &incoming.traceparent {
             wayfarer_telemetry::propagate::set_parent(&span, parent);
         }
-        self.open_and_serve(incoming, open, attempt, token).instrument(span).await;
+        let (task, epoch) = (open.task_ref(), open.epoch);
+        async {
+            if !owners.admit(&task, epoch) {
+                return answer(&incoming, opened(&SurfOpened::Fenced)).await;
+            }
+            let Ok(_slot) = slots.try_acquire() else {
+                return answer(&incoming, opened(&busy())).await;
+            };
+            self.open_and_serve(incoming, open, attempt, owners.superseded(&task, epoch), token).await;
+        }
+        .instrument(span)
+        .await;
     }
 
-    async fn open_and_serve(&self, incoming: Incoming, open: SurfOpen, attempt: AttemptId, token: CancellationToken) {
+    async fn open_and_serve(
+        &self,
+        incoming: Incoming,
+        open: SurfOpen,
+        attempt: AttemptId,
+        superseded: impl Future<Output = ()>,
+        token: CancellationToken,
+    ) {
+        tokio::pin!(superseded);
         let store = match self.stores.of(&open.run) {
             Ok(store) => store,
             Err(error) => {
@@ -98,12 +146,21 @@ impl WebSurferService {
             Err(error) => return reject(&incoming, &error.to_string()).await,
         };
         let deps = SurferDeps { model: self.model.clone(), browsers: self.browsers.clone(), store, egress: self.egress.clone() };
-        let (reply, handle) = SurferHandle::open(deps, open).await;
+        let (reply, handle) = tokio::select! {
+            () = &mut superseded => (SurfOpened::Fenced, None),
+            () = token.cancelled() => (busy(), None),
+            open = SurferHandle::open(deps, open) => open,
+        };
         answer(&incoming, opened(&reply)).await;
         let Some(handle) = handle else { return };
         loop {
             let order = tokio::select! {
+                biased;
                 () = token.cancelled() => break,
+                () = &mut superseded => {
+                    tracing::info!("the task has a newer owner; the session is ended");
+                    break;
+                }
                 () = tokio::time::sleep(IDLE_LIMIT) => {
                     tracing::warn!("no order for {} s; the session is given back", IDLE_LIMIT.as_secs());
                     break;
@@ -112,26 +169,17 @@ impl WebSurferService {
             };
             match &order.request.order {
                 Some(Order::Step(step)) => {
-                    let report = match read_document::<SurfOrder>(step) {
-                        Ok(step) => {
-                            let span = tracing::info_span!("step", step = step.step.0);
-                            // for the log the step is part of the session, for the trace of the order that asked for it
-                            if let Some(parent) = &order.traceparent {
-                                wayfarer_telemetry::set_parent(&span, parent);
-                            }
-                            handle.step(step).instrument(span).await
-                        }
-                        Err(error) => {
-                            SurfReport::Failed { kind: EnvFailure::SurferLost, detail: error.to_string(), usage: Usage::default() }
-                        }
+                    let report = tokio::select! {
+                        biased;
+                        () = &mut superseded => None,
+                        report = carry_out(&handle, step, order.traceparent.as_deref()) => Some(report),
                     };
-                    if let SurfReport::Stepped { step } = &report
-                        && let Some(overhead) = overhead(step)
-                    {
-                        metrics().step_overhead(overhead);
-                    }
-                    let reply = document(&report).ok().map(Reply::Report);
+                    let is_superseded = report.is_none();
+                    let reply = document(&report.unwrap_or(SurfReport::Fenced)).ok().map(Reply::Report);
                     answer(&order, SurfReply { reply }).await;
+                    if is_superseded {
+                        break;
+                    }
                 }
                 Some(Order::Close(_)) => {
                     handle.close().await;
@@ -147,12 +195,42 @@ impl WebSurferService {
     }
 }
 
+/// One step, in the session's log and in the trace of the order that asked for it.
+async fn carry_out(handle: &SurferHandle, order: &Document, traceparent: Option<&str>) -> SurfReport {
+    let order: SurfOrder = match read_document(order) {
+        Ok(order) => order,
+        Err(error) => return SurfReport::Failed { kind: EnvFailure::SurferLost, detail: error.to_string(), usage: Usage::default() },
+    };
+    let span = tracing::info_span!("step", step = order.step.0);
+    if let Some(parent) = traceparent {
+        wayfarer_telemetry::set_parent(&span, parent);
+    }
+    let report = handle.step(order).instrument(span).await;
+    if let SurfReport::Stepped { step } = &report
+        && let Some(overhead) = overhead(step)
+    {
+        metrics().step_overhead(overhead);
+    }
+    report
+}
+
 /// What is left of a step besides the model's and the page's own time; none for steps that did not touch the page, as they have no
 /// settling of their own.
 fn overhead(step: &SurfedStep) -> Option<Duration> {
     let is_held = matches!(step.gate, GateDecision::Held { .. });
     let ms = step.total_ms - step.model_ms - step.observation.settle.ms;
     (step.action.touches_page() && !is_held).then(|| Duration::from_secs_f64(ms.max(0.0) / 1e3))
+}
+
+fn read_open(incoming: &Incoming) -> Result<SurfOpen, String> {
+    match &incoming.request.order {
+        Some(Order::Open(open)) => read_document(open).map_err(|error| format!("unreadable order: {error}")),
+        _ => Err("not an order to open".into()),
+    }
+}
+
+fn busy() -> SurfOpened {
+    SurfOpened::Busy { retry_after_ms: RETRY_AFTER_MS }
 }
 
 fn opened(reply: &SurfOpened) -> SurfReply {

@@ -185,7 +185,14 @@ impl Solving {
         match self.deps.surfer.open(order).await {
             SurfOpened::Ready { observation } => {
                 self.history.first = Some(*observation);
+                // waiting for a place is no time of the attempt
+                self.began = Instant::now();
                 Ok(())
+            }
+            SurfOpened::Fenced => Err(Halt::Gone(AttemptEnd::Fenced)),
+            SurfOpened::Busy { .. } => {
+                let detail = "the websurfer has no place for the attempt".into();
+                Err(Halt::Ends(Outcome::EnvFailed { kind: EnvFailure::NoBrowser, detail }))
             }
             SurfOpened::Failed { kind, detail } => Err(Halt::Ends(Outcome::EnvFailed { kind, detail })),
         }

@@ -79,6 +79,11 @@ pub fn checks(goal: &Goal, evidence: &Evidence) -> Vec<Check> {
 
 fn subject(goal: &Goal, evidence: &Evidence) -> Found {
     let subject = goal.subject();
+    if let Goal::Skilled(told) = goal
+        && told.skill.ends == crate::skill::Ends::Refused
+    {
+        return Found::met("What is to be declined need not be looked at.").citing(evidence.last_step(), &evidence.record.answer);
+    }
     let is_it = |page: &Seen| match goal {
         Goal::BestRestaurant { cuisine, place } => page.holds(cuisine) && page.holds(place),
         Goal::AddedIn { .. } => page.path().contains("library/"),

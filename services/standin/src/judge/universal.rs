@@ -59,7 +59,9 @@ fn is_needless(record: &Record, place: usize) -> bool {
     let is_free = matches!(step.action_name.as_str(), "pause_and_memorize_fact" | "terminate" | "scroll" | "type" | "mouse_move");
     let is_again =
         record.steps[..place].iter().any(|other| other.action == step.action && other.url == step.url && other.url_after == step.url_after);
-    !step.gate.starts_with("held") && ((!is_free && !step.changed) || step.error.is_some() || (is_again && !step.changed))
+    // a stop that was rolled back once, and a fact that is noted, waste nothing
+    let is_word = matches!(step.action_name.as_str(), "pause_and_memorize_fact" | "terminate");
+    !step.gate.starts_with("held") && !is_word && (step.error.is_some() || !step.changed && (!is_free || is_again))
 }
 
 /// Loops and needless steps.

@@ -1,0 +1,252 @@
+//! Full websurfers and successive owners of a task, over real NATS. Browser and model are fakes on purpose: what is proved here is who
+//! may act when.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, Observed, SessionSpec};
+use wayfarer_bus::{Bus, BusError, document, names, read_document};
+use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError};
+use wayfarer_core::action::Effect;
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::{Action, AttemptId, Epoch, SessionId, StepIndex, Task};
+use wayfarer_proto::v1::{SurfReply, SurfRequest, surf_reply::Reply, surf_request::Order};
+use wayfarer_store::Stores;
+use wayfarer_testkit::{Servers, a_run, a_store, a_task, an_observation};
+use wayfarer_websurfer::WebSurferService;
+
+const URL: &str = "http://shop.localhost/";
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What happens behind the websurfers; its model never answers.
+#[derive(Clone, Default)]
+struct Behind {
+    open: Arc<AtomicUsize>,
+    asked: Arc<Notify>,
+}
+
+#[async_trait]
+impl Model for Behind {
+    async fn generate(&self, _: ChatRequest) -> Result<ChatReply, ModelError> {
+        self.asked.notify_one();
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl BrowserSupply for Behind {
+    async fn acquire(&self, _: SessionSpec) -> Result<Box<dyn BrowserSession>, BrowserError> {
+        self.open.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Session { id: SessionId::new("session-1").unwrap(), behind: self.clone() }))
+    }
+}
+
+struct Session {
+    id: SessionId,
+    behind: Behind,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.behind.open.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn page() -> Observed {
+    Observed { observation: an_observation(URL), screenshot: bytes::Bytes::from_static(URL.as_bytes()) }
+}
+
+#[async_trait]
+impl BrowserSession for Session {
+    fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    async fn open(&self, _: &str) -> Result<Observed, BrowserError> {
+        Ok(page())
+    }
+
+    async fn observe(&self) -> Result<Observed, BrowserError> {
+        Ok(page())
+    }
+
+    async fn act(&self, _: &Action) -> Result<Effect, BrowserError> {
+        Ok(Effect::default())
+    }
+
+    async fn act_and_observe(&self, _: &Action) -> Result<(Effect, Observed), BrowserError> {
+        Ok((Effect::default(), page()))
+    }
+
+    async fn release(self: Box<Self>) -> Result<(), BrowserError> {
+        Ok(())
+    }
+}
+
+struct Websurfers {
+    bus: Bus,
+    behind: Behind,
+    stop: CancellationToken,
+    running: Vec<JoinHandle<anyhow::Result<()>>>,
+    _servers: Servers,
+    _folder: tempfile::TempDir,
+}
+
+/// So many websurfers, each with one place and a connection of its own.
+async fn websurfers(count: usize) -> Websurfers {
+    let servers = Servers::start().await;
+    let (folder, store) = a_store();
+    let (behind, stop) = (Behind::default(), CancellationToken::new());
+    let mut running = Vec::new();
+    for _ in 0..count {
+        let service = WebSurferService {
+            bus: servers.bus().await,
+            model: Arc::new(behind.clone()),
+            browsers: Arc::new(behind.clone()),
+            stores: Stores::Single(a_run().run, store.clone()),
+            egress: EgressPolicy::default(),
+            slots: 1,
+        };
+        running.push(tokio::spawn(service.run(stop.clone())));
+    }
+    Websurfers { bus: servers.bus().await, behind, stop, running, _servers: servers, _folder: folder }
+}
+
+impl Websurfers {
+    async fn ask(&self, subject: &str, order: Order) -> Result<SurfReply, BusError> {
+        self.bus.request(subject, SurfRequest { order: Some(order) }, PATIENCE).await
+    }
+
+    /// Asks to open once; until a websurfer is there at all.
+    async fn open(&self, task: &Task, number: u32, epoch: u64) -> SurfOpened {
+        let spec = a_run();
+        let attempt = AttemptId { task: task.id.clone(), number };
+        let open =
+            SurfOpen { tenant: spec.tenant, run: spec.run, attempt, epoch: Epoch(epoch), task: task.clone(), today: "2026-11-21".into() };
+        let order = Order::Open(document(&open).unwrap());
+        let asked = async {
+            loop {
+                match self.ask(names::SURF_OPEN, order.clone()).await {
+                    Err(BusError::NoResponders { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    other => return other.unwrap(),
+                }
+            }
+        };
+        let reply = tokio::time::timeout(PATIENCE, asked).await.expect("a websurfer answers").reply;
+        let Some(Reply::Opened(opened)) = reply else { panic!("not an answer to opening: {reply:?}") };
+        read_document(&opened).unwrap()
+    }
+
+    /// Asks to open until there is a place.
+    async fn open_in_turn(&self, task: &Task, number: u32, epoch: u64) -> SurfOpened {
+        let asked = async {
+            loop {
+                match self.open(task, number, epoch).await {
+                    SurfOpened::Busy { .. } => tokio::time::sleep(Duration::from_millis(20)).await,
+                    other => return other,
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, asked).await.expect("a place comes free")
+    }
+
+    async fn step(&self, task: &Task, number: u32, epoch: u64) -> Result<SurfReport, BusError> {
+        let order = SurfOrder {
+            epoch: Epoch(epoch),
+            step: StepIndex(1),
+            next_steps: "Go on.".into(),
+            plan: String::new(),
+            stop_only: false,
+            stop_reason: String::new(),
+            grants: vec![],
+            user_messages: vec![],
+            current_intent: None,
+        };
+        let subject = names::surf_attempt(&AttemptId { task: task.id.clone(), number });
+        match self.ask(&subject, Order::Step(document(&order).unwrap())).await?.reply {
+            Some(Reply::Report(report)) => Ok(read_document(&report).unwrap()),
+            other => panic!("not a report: {other:?}"),
+        }
+    }
+
+    async fn until_open(&self, sessions: usize) {
+        let reached = async {
+            while self.behind.open.load(Ordering::SeqCst) != sessions {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("there are never {sessions} sessions"));
+    }
+
+    async fn end(self) {
+        self.stop.cancel();
+        for running in self.running {
+            running.await.unwrap().unwrap();
+        }
+        assert_eq!(self.behind.open.load(Ordering::SeqCst), 0);
+    }
+}
+
+fn is_ready(opened: &SurfOpened) -> bool {
+    matches!(opened, SurfOpened::Ready { .. })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_websurfer_is_busy_and_its_place_goes_to_the_newer_owner_of_the_task() {
+    let surfers = websurfers(1).await;
+    let (task, other) = (a_task("What does the Trail Mug cost?"), a_task("Which mugs are blue?"));
+
+    let older = surfers.open(&task, 1, 5).await;
+    let refused = surfers.open(&other, 1, 6).await;
+    // the owner of epoch 5 was killed: its session would be kept for minutes
+    let newer = surfers.open_in_turn(&task, 2, 9).await;
+
+    assert!(is_ready(&older) && is_ready(&newer), "{older:?}, {newer:?}");
+    assert!(matches!(refused, SurfOpened::Busy { .. }), "{refused:?}");
+    surfers.until_open(1).await;
+    // it was only paused, and wakes up: neither its session is there nor may it open another
+    let late = surfers.step(&task, 1, 5).await;
+    assert!(matches!(late, Ok(SurfReport::Fenced) | Err(BusError::NoResponders { .. })), "{late:?}");
+    assert_eq!(surfers.open(&task, 1, 5).await, SurfOpened::Fenced);
+    surfers.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_of_an_older_owner_is_cut_off_when_a_newer_one_opens() {
+    let surfers = Arc::new(websurfers(1).await);
+    let task = a_task("What does the Trail Mug cost?");
+    surfers.open(&task, 1, 5).await;
+    let stepping = tokio::spawn({
+        let (surfers, task) = (surfers.clone(), task.clone());
+        async move { surfers.step(&task, 1, 5).await }
+    });
+    tokio::time::timeout(PATIENCE, surfers.behind.asked.notified()).await.expect("the step asks the model");
+
+    let newer = surfers.open_in_turn(&task, 2, 9).await;
+
+    assert!(is_ready(&newer), "{newer:?}");
+    assert_eq!(stepping.await.unwrap().unwrap(), SurfReport::Fenced);
+    Arc::into_inner(surfers).unwrap().end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whichever_websurfer_answers_all_of_them_let_the_older_owner_go() {
+    let surfers = websurfers(3).await;
+    let task = a_task("What does the Trail Mug cost?");
+
+    for (number, epoch) in [(1, 5), (2, 9), (3, 14), (4, 20)] {
+        let opened = surfers.open_in_turn(&task, number, epoch).await;
+        assert!(is_ready(&opened), "{opened:?}");
+        surfers.until_open(1).await;
+        for older in 1..number {
+            assert_eq!(surfers.open(&task, older, 5).await, SurfOpened::Fenced);
+        }
+    }
+
+    surfers.end().await;
+}
