@@ -75,7 +75,7 @@ mod tests {
         let text = page(&report, &[evil], "wayfarer sandbox report", None).unwrap();
 
         assert!(!text.contains("<script>") && text.contains("&lt;script&gt;"));
-        assert!(text.contains("judge/title") && text.contains("rule-based"));
+        assert!(text.contains("judge&#x2f;title") && text.contains("rule-based"));
         assert!(page(&tally_of_nothing(), &[], "", Some("gpt")).unwrap().contains("gpt"));
     }
 
