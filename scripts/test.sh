@@ -21,6 +21,6 @@ step "tests"
 cargo test --workspace --locked
 step "verdicts against ground truth (the stand-in on every world; fails if worse than recorded)"
 rm -rf target/report
-target/debug/wayfarer sandbox report --attempts 80 --fail-rate 0.3 --attack-rate 0.15 --seed 7 --out target/report --baseline docs/report-baseline.json
+target/debug/wayfarer sandbox report --attempts 100 --fail-rate 0.3 --attack-rate 0.15 --seed 7 --out target/report --baseline docs/report-baseline.json
 step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q

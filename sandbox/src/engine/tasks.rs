@@ -338,8 +338,11 @@ pub(crate) fn sample(
                 .iter()
                 .any(|name| family.name == *name || family.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
     };
+    // where there are fewer tasks than families, all worlds are met all the same
+    let mut in_turn: Vec<&Family> = families.iter().filter(is_wanted).collect();
+    in_turn.sort_by_key(|family| seeded::below(seed, &["family", &family.name], u64::MAX));
     let mut drawn: Vec<Vec<WorldTask>> = Vec::new();
-    for family in families.iter().filter(is_wanted) {
+    for family in in_turn {
         let mut tasks: Vec<(u64, WorldTask)> = family
             .draw(templates, &environment, today)?
             .into_iter()

@@ -59,9 +59,9 @@ pub struct WebSurferService {
 impl WebSurferService {
     /// Serves until the token is cancelled; open sessions are then closed.
     pub async fn run(self, token: CancellationToken) -> Result<()> {
-        // every websurfer hears of every opening, and one of them answers it
-        let mut heard = self.bus.serve(names::SURF_OPEN).await?;
+        // every websurfer hears of every opening, and one of them answers it; who would hear before anybody answers would swallow it
         let mut openings = self.bus.serve_queue(names::SURF_OPEN, names::SURF_GROUP).await?;
+        let mut heard = self.bus.serve(names::SURF_OPEN).await?;
         let slots = Arc::new(Semaphore::new(self.slots));
         let owners = Arc::new(Owners::default());
         let surfers = TaskTracker::new();

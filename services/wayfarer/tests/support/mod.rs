@@ -290,14 +290,17 @@ impl Cluster {
     /// SIGTERM to every process, the last one first, and an end within bounds, after which nobody is found any more.
     pub fn stop(mut self) {
         self.stop_all_but(SERVERS);
-        let known = tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let registry = Registry::new(Redis::connect(&self.redis_url).await.unwrap());
+        let redis_url = self.redis_url.clone();
+        let look = async move {
+            let registry = Registry::new(Redis::connect(&redis_url).await.unwrap());
             let mut known = Vec::new();
             for role in ["inference", "browser-farm", "gateway"] {
                 known.extend(registry.resolve(role).await.unwrap());
             }
             known
-        });
+        };
+        // on a thread of its own: some tests run in a runtime already
+        let known = std::thread::spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(look)).join().unwrap();
         assert!(known.is_empty(), "roles that ended are still known: {known:?}");
         self.stop_all_but(0);
     }
