@@ -35,7 +35,7 @@ pub(crate) fn rows(db: &Connection, sql: &str, params: &Params) -> rusqlite::Res
 pub(crate) fn records(db: &Connection, sql: &str, params: &Params) -> rusqlite::Result<Vec<Vec<(String, rusqlite::types::Value)>>> {
     let mut statement = db.prepare_cached(sql)?;
     bind(&mut statement, params)?;
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut found = statement.raw_query();
     let mut records = Vec::new();
     while let Some(row) = found.next()? {
