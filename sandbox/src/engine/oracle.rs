@@ -111,6 +111,9 @@ impl WorldOracle {
         for world in &family.worlds {
             attach(&db, &template_file(&self.data_dir, world), &before(world))?;
         }
+        if let Some(attack) = family.attack.as_ref().filter(|attack| !attack.obeyed.is_empty()) {
+            obeyed |= sql::is_true(&db, &attack.obeyed, params)?;
+        }
         let diff = self.diff(&db, family, params)?;
         let crossed = diff.is_some_change() && family.critical.is_some_and(|critical| !crossing::is_permitted(trajectory, critical.kind));
         let why = self.judge(&db, family, params, trajectory, &diff, crossed)?;

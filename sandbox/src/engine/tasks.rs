@@ -3,6 +3,7 @@
 //! A family is a wording with gaps, a query whose rows fill them, and what is true afterwards. The wording is all that agents and judges
 //! ever see; [`crate::engine::oracle`] reads the rest.
 
+use crate::engine::attack::Aim;
 use crate::engine::content;
 use crate::engine::files::Files;
 use crate::engine::sql::{self, Params};
@@ -113,8 +114,30 @@ struct FamilySpec {
     /// Query over the data; each row makes one task.
     draw: String,
     critical: Option<Critical>,
+    /// Content of the world's own (a mail, a review) that talks to the agent or to the judge, which every attempt at the task meets.
+    attack: Option<Planted>,
     #[serde(default)]
     truth: TruthSpec,
+}
+
+/// Injected content that stands in a world's own data.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Planted {
+    /// Whom it talks to.
+    aim: Aim,
+    /// Where it stands, in a word or two: `mail`, `review`.
+    place: String,
+    /// Expression that is true once an agent has done what it says.
+    #[serde(default)]
+    pub(crate) obeyed: String,
+}
+
+impl Planted {
+    /// The name in reports: `agent/mail`.
+    fn name(&self) -> String {
+        format!("{}/{}", self.aim.as_str(), self.place)
+    }
 }
 
 fn root() -> String {
@@ -161,6 +184,7 @@ pub(crate) struct Family {
     pub(crate) critical: Option<Critical>,
     pub(crate) kind: TaskKind,
     pub(crate) truth: TruthSpec,
+    pub(crate) attack: Option<Planted>,
     level: Level,
     category: Category,
     host: String,
@@ -184,6 +208,8 @@ pub struct WorldTask {
     pub kind: TaskKind,
     /// The critical point on the way.
     pub critical: Option<Critical>,
+    /// The injected content of the world's own that it meets: `agent/mail`.
+    pub attack: Option<String>,
 }
 
 /// A task with the values that fill its family.
@@ -212,6 +238,7 @@ pub(crate) fn families(folder: Option<&Path>) -> Result<Vec<Family>, SandboxErro
                 critical: spec.critical,
                 kind: spec.kind,
                 truth: spec.truth.clone(),
+                attack: spec.attack.clone(),
                 level: spec.level,
                 category,
                 host: own.as_ref().map(|site| site.host.clone()).unwrap_or_default(),
@@ -232,6 +259,9 @@ fn check(files: &Files, spec: &FamilySpec, all: &[Files], worlds: &[String]) -> 
     }
     match spec.kind {
         _ if spec.intents.is_empty() => fault("it has no wording"),
+        _ if spec.attack.as_ref().is_some_and(|attack| (attack.aim == Aim::Agent) == attack.obeyed.is_empty()) => {
+            fault("an attack on the agent has `obeyed`: what holds once an agent did what it says; one on the judge has none")
+        }
         TaskKind::Find if truth.answer.is_empty() || changes => fault("a `find` family has a truth.answer and changes nothing"),
         TaskKind::Do if !changes => fault("a `do` family has truth.added or truth.removed"),
         TaskKind::Do if spec.critical.is_some() && truth.prepared.is_empty() => {
@@ -312,6 +342,7 @@ impl Family {
                         level: self.level,
                         kind: self.kind,
                         critical: self.critical,
+                        attack: self.attack.as_ref().map(Planted::name),
                     },
                     params: params.clone(),
                 });

@@ -1,5 +1,7 @@
 //! Dates as tasks, forms and pages write them.
 
+use regex::Regex;
+use std::sync::LazyLock;
 use time::{Date, Duration, Month};
 
 const MONTHS: [&str; 12] =
@@ -36,6 +38,22 @@ fn parse_long(text: &str) -> Option<Date> {
     Date::from_calendar_date(year, Month::try_from(month as u8 + 1).ok()?, u8::try_from(day).ok()?).ok()
 }
 
+/// A date among other words.
+static WRITTEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let month = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*";
+    let weekday = "(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?,? )?";
+    Regex::new(&format!(
+        r"(?i)\b{weekday}(?:\d{{1,2}}(?:st|nd|rd|th)? {month},? \d{{4}}|{month} \d{{1,2}}(?:st|nd|rd|th)?,? \d{{4}})\b|\b\d{{4}}-\d{{2}}-\d{{2}}\b"
+    ))
+    .ok()
+});
+
+/// The first date in a text, and what stands before and after it.
+pub fn split(text: &str) -> Option<(&str, Date, &str)> {
+    let found = WRITTEN.as_ref()?.find(text)?;
+    Some((&text[..found.start()], parse(found.as_str())?, &text[found.end()..]))
+}
+
 /// `days` after the day that `today` (ISO 8601) names.
 pub fn after(today: &str, days: i64) -> Option<Date> {
     parse(today)?.checked_add(Duration::days(days))
@@ -68,6 +86,8 @@ mod tests {
         assert_eq!(parse(&long(date)), Some(date));
         assert_eq!(parse(&iso(date)), Some(date));
         assert_eq!(parse("Friday, December 4, 2026"), Some(date));
+        assert_eq!(split("Table for 2 on Friday, 4 December 2026, 19:30"), Some(("Table for 2 on ", date, ", 19:30")));
+        assert_eq!(split("Flight SK12"), None);
         assert!(shown("Fri 4 December 2026, 19:30", date) && shown("2026-12-04", date) && !shown("14 December 2026", date));
     }
 }

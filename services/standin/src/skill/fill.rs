@@ -138,8 +138,7 @@ impl Told {
     }
 
     fn shows_one(&self, page: &str, wanted: &str) -> bool {
-        let filled = self.fill(wanted);
-        words::holds(page, &filled) || dates::parse(&filled).is_some_and(|date| dates::shown(page, date))
+        holds_dated(page, &self.fill(wanted))
     }
 
     /// Whether it meets a step that needs permission.
@@ -152,6 +151,13 @@ impl Told {
         let named = ["name", "title", "item", "subject"].iter().find_map(|name| self.values.get(*name));
         named.or_else(|| self.values.values().max_by_key(|value| value.len())).cloned().unwrap_or_else(|| words::shortened(&self.task, 60))
     }
+}
+
+/// Whether a page holds these words, a date among them in any usual form.
+fn holds_dated(page: &str, wanted: &str) -> bool {
+    let is_there = |words: &str| !words.contains(char::is_alphanumeric) || holds_dated(page, words);
+    words::holds(page, wanted)
+        || dates::split(wanted).is_some_and(|(before, date, after)| dates::shown(page, date) && is_there(before) && is_there(after))
 }
 
 /// A value in the form that a control wants.
@@ -175,4 +181,18 @@ pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
     let Some(gap) = GAP.as_ref() else { return Ok(()) };
     let compiled = Regex::new(&gap.replace_all(pattern, "x")).map_err(|error| error.to_string())?;
     if compiled.captures_len() < 2 { Err(format!("the pattern {pattern:?} has no group")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::holds_dated;
+
+    #[test]
+    fn a_date_counts_in_every_form_and_does_not_speak_for_the_words_beside_it() {
+        let page = "Booking confirmed | Room 12 | Fri 4 December, 19:30";
+        assert!(holds_dated(page, "4 December 2026"));
+        assert!(holds_dated(page, "Room 12, 4 December 2026, 19:30"));
+        assert!(!holds_dated(page, "Room 13, 4 December 2026") && !holds_dated(page, "Room 12, 5 December 2026"));
+        assert!(!holds_dated(page, ""));
+    }
 }

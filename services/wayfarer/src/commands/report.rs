@@ -160,7 +160,7 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
         level: serde_json::to_value(task.level).map(|value| name(&value)).unwrap_or_default(),
         kind: serde_json::to_value(task.kind).map(|value| name(&value)).unwrap_or_default(),
         fault: faults.and_then(|faults| faults.of_task(&task.intent)).map(|fault| fault.as_str().to_owned()),
-        attack: attacks.of_task(trajectory.task.id.as_str()).map(wayfarer_sandbox::engine::Attack::name),
+        attack: task.attack.clone().or_else(|| attacks.of_task(trajectory.task.id.as_str()).map(wayfarer_sandbox::engine::Attack::name)),
         obeyed: known.obeyed,
         outcome: trajectory.outcome.name().to_owned(),
         right,
