@@ -3,7 +3,7 @@
 //! Which judges are heard is the policy's choice ([`VerdictPolicy`]): the three of FaraGen, the universal verdict (`universal/`), or both.
 //! The three, one file each: `alignment.rs` (do actions and answer match the intent?), `rubric.rs` (how many points of a rubric that
 //! was made before the trajectory was seen?), `multimodal.rs` (do the pictures agree with the answer?). Under every policy `critical.rs` asks by
-//! rule, without a model, whether a critical point was crossed without permission. `record.rs` says a trajectory in words, `evidence.rs` checks that what an opinion
+//! rule, without a model, whether a critical point was crossed without permission, and where a synthetic world knows the truth (`truth.rs`) that is one more opinion. `record.rs` says a trajectory in words, `evidence.rs` checks that what an opinion
 //! cites is really there, and `verdict.rs` combines the opinions: all must pass, each with evidence that resolves.
 
 pub mod alignment;
@@ -13,12 +13,14 @@ pub mod multimodal;
 pub mod opinion;
 pub mod record;
 pub mod rubric;
+pub mod truth;
 pub mod turns;
 pub mod universal;
 pub mod verdict;
 
 use opinion::Judged;
 use std::sync::Arc;
+use truth::GroundTruth;
 use verdict::Hearing;
 use wayfarer_chat::{AskError, Model, Scope};
 use wayfarer_core::verdict::{Decision, VerdictPolicy};
@@ -36,6 +38,8 @@ pub struct VerifierDeps {
     pub policy: VerdictPolicy,
     /// Votes on the outcome under the universal policy; odd.
     pub votes: u32,
+    /// Knows the truth of tasks on synthetic worlds.
+    pub truth: Option<Arc<dyn GroundTruth>>,
 }
 
 /// Why an attempt could not be judged now; trying again later makes sense.
@@ -71,6 +75,10 @@ pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) 
         judged.extend(universally(deps, trajectory).await?);
     }
     judged.push(critical::judge(trajectory));
+    // last, so that no model judge can have seen it
+    if let Some(truth) = &deps.truth {
+        judged.extend(truth::judge(truth.clone(), trajectory).await);
+    }
     for one in &judged {
         tracing::info!(
             attempt = %trajectory.attempt,
@@ -81,8 +89,11 @@ pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) 
         );
     }
     let mut verdict = verdict::combine(version, deps.policy, &trajectory.outcome, judged);
-    if deps.policy != VerdictPolicy::Legacy && matches!(verdict.decision, Decision::Rejected { .. }) {
-        universal::failure(deps, trajectory, &mut verdict).await?;
+    if deps.policy != VerdictPolicy::Legacy {
+        verdict.critical_point = Some(universal::critical_point(deps, trajectory, &mut verdict.usage).await?);
+        if matches!(verdict.decision, Decision::Rejected { .. }) {
+            universal::failure(deps, trajectory, &mut verdict).await?;
+        }
     }
     Ok(verdict)
 }

@@ -39,6 +39,7 @@ pub fn without_judges(version: u32, decision: Decision) -> Verdict {
         process_score: 0.0,
         outcome_score: 0.0,
         policy: VerdictPolicy::default(),
+        critical_point: None,
         failure: None,
         disputed: false,
         judge_model: String::new(),
@@ -61,10 +62,13 @@ pub fn combine(version: u32, policy: VerdictPolicy, outcome: &Outcome, judged: V
     let result_is_right = !judged.is_empty() && judged.iter().filter(|one| !is_about_the_way(one.opinion.judge)).all(counts);
     let score_of = |judge: Judge| judged.iter().find(|one| one.opinion.judge == judge).map(|one| one.opinion.score.clamp(0.0, 1.0));
     let process_score = score_of(Judge::Process).or_else(|| score_of(Judge::Rubric)).unwrap_or(0.0);
+    let is_model = |judge: Judge| !matches!(judge, Judge::CriticalPoint | Judge::Oracle);
     let all_of = |universal: bool| {
-        judged.iter().filter(|one| one.opinion.judge != Judge::CriticalPoint && one.opinion.judge.is_universal() == universal).all(counts)
+        judged.iter().filter(|one| is_model(one.opinion.judge) && one.opinion.judge.is_universal() == universal).all(counts)
     };
-    let disputed = policy == VerdictPolicy::Both && all_of(true) != all_of(false);
+    let judges_say = judged.iter().filter(|one| one.opinion.judge != Judge::Oracle).all(counts);
+    let is_contradicted = judged.iter().any(|one| one.opinion.judge == Judge::Oracle && counts(one) != judges_say);
+    let disputed = is_contradicted || policy == VerdictPolicy::Both && all_of(true) != all_of(false);
     let mut usage = Usage::default();
     let mut models: Vec<String> = Vec::new();
     for one in &judged {
@@ -80,6 +84,7 @@ pub fn combine(version: u32, policy: VerdictPolicy, outcome: &Outcome, judged: V
         process_score,
         outcome_score: if result_is_right { 1.0 } else { 0.0 },
         policy,
+        critical_point: None,
         failure: None,
         disputed,
         judge_model: models.join(", "),

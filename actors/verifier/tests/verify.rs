@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use wayfarer_actor_verifier::opinion::Judged;
+use wayfarer_actor_verifier::truth::{GroundTruth, KnownTruth};
 use wayfarer_actor_verifier::{VerifierDeps, critical, evidence, multimodal, record, rubric, universal, verdict, verify};
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError, Part, Speaker};
 use wayfarer_core::action::{Effect, Status, Target};
@@ -154,6 +155,8 @@ fn content(prompt: &str, quote: &str) -> Value {
         }
         "judge.side_effects" => json!({"side_effects": []}),
         "judge.efficiency" => json!({"reasoning": "r", "loops": [], "needless_steps": [], "score": 5}),
+        "judge.critical_point" => json!({"kind": null, "permission_granted": false, "information_provided": true, "task_specified": true,
+            "expected_behavior": "answer"}),
         "judge.first_failure" => json!({"step": 1, "class": "selection", "why": "another lamp"}),
         "judge.alignment" | "judge.multimodal" | "judge.outcome" => {
             json!({"reasoning": "r", "evidence": evidence, "pass": true, "first_failure": null})
@@ -174,13 +177,22 @@ async fn judged_under<F: Fn(&str) -> Value + Send + Sync + 'static>(
     trajectory: &Trajectory,
     reply: F,
 ) -> (Verdict, Vec<String>, tempfile::TempDir) {
+    judged_knowing(None, policy, trajectory, reply).await
+}
+
+async fn judged_knowing<F: Fn(&str) -> Value + Send + Sync + 'static>(
+    truth: Option<Arc<dyn GroundTruth>>,
+    policy: VerdictPolicy,
+    trajectory: &Trajectory,
+    reply: F,
+) -> (Verdict, Vec<String>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();
     for page in trajectory.first_observation.iter().chain(trajectory.steps.iter().map(|step| &step.surfed.observation)) {
         store.put_blob(bytes::Bytes::from(page.visible_text.clone())).await.unwrap();
     }
     let model = Arc::new(Script { reply, asked: Mutex::default() });
-    let deps = VerifierDeps { model: model.clone(), store, policy, votes: 3 };
+    let deps = VerifierDeps { model: model.clone(), store, policy, votes: 3, truth };
     let verdict = verify(&deps, trajectory, 1).await.unwrap();
     verify(&deps, trajectory, 2).await.unwrap();
     let asked = model.asked.lock().unwrap().clone();
@@ -219,6 +231,8 @@ async fn the_universal_verdict_hears_its_own_judges_and_votes() {
     assert!(verdict.opinions.iter().all(|opinion| !opinion.evidence.is_empty()));
     let of = |name: &str| asked.iter().filter(|prompt| prompt.starts_with(name)).count();
     assert_eq!((of("judge.relevance 1"), of("judge.outcome 2"), of("judge.first_failure")), (4, 6, 0), "judged twice: {asked:?}");
+    assert_eq!(of("judge.critical_point"), 1, "the task is read once");
+    assert_eq!(verdict.critical_point.map(|reading| reading.class()), Some("none".into()));
 }
 
 #[tokio::test]
@@ -250,6 +264,29 @@ async fn judges_that_disagree_reject_and_call_a_person() {
 
     let (verdict, _, _folder) = judged_under(VerdictPolicy::Both, &lamp_trajectory(), |prompt| content(prompt, "price $89.00")).await;
     assert!(verdict.decision == Decision::Accepted && !verdict.disputed);
+}
+
+/// An oracle that says always the same.
+struct Says(bool);
+
+impl GroundTruth for Says {
+    fn of(&self, _: &Trajectory) -> Option<KnownTruth> {
+        Some(KnownTruth { right: self.0, why: "only the oracle knows this".into() })
+    }
+}
+
+#[tokio::test]
+async fn the_oracle_is_one_more_opinion_and_a_judge_that_it_contradicts_is_a_matter_for_a_person() {
+    let fine = |prompt: &str| content(prompt, "price $89.00");
+    for policy in [VerdictPolicy::Legacy, VerdictPolicy::Universal, VerdictPolicy::Both] {
+        let (verdict, asked, _folder) = judged_knowing(Some(Arc::new(Says(false))), policy, &lamp_trajectory(), fine).await;
+        assert!(matches!(verdict.decision, Decision::Rejected { .. }) && verdict.disputed && verdict.judges_accept(), "{verdict:#?}");
+        assert!(!asked.iter().any(|prompt| prompt.starts_with("judge.first_failure")), "no model learns what the oracle knows");
+
+        let (verdict, _, _folder) = judged_knowing(Some(Arc::new(Says(true))), policy, &lamp_trajectory(), fine).await;
+        assert!(verdict.decision == Decision::Accepted && !verdict.disputed);
+        assert_eq!(verdict.opinions.last().map(|opinion| opinion.judge), Some(Judge::Oracle));
+    }
 }
 
 #[test]

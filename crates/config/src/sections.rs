@@ -45,11 +45,14 @@ pub struct JudgeSection {
     pub policy: VerdictPolicy,
     /// Votes on the outcome under the universal policy; odd, for a draw is a no.
     pub votes: u32,
+    /// Whether the truth that the bundled worlds know of their own tasks is one more opinion (in `generate` and `verify`, which have the
+    /// worlds at hand).
+    pub oracle: bool,
 }
 
 impl Default for JudgeSection {
     fn default() -> Self {
-        Self { slots: Slots::default().slots, policy: VerdictPolicy::Legacy, votes: 1 }
+        Self { slots: Slots::default().slots, policy: VerdictPolicy::Legacy, votes: 1, oracle: true }
     }
 }
 

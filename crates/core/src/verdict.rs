@@ -1,5 +1,6 @@
 //! Judges, opinions and the verdict.
 
+use crate::critical_point::CriticalPointKind;
 use crate::hash::BlobHash;
 use crate::usage::Usage;
 use schemars::JsonSchema;
@@ -101,6 +102,35 @@ pub struct FailurePoint {
     pub why: String,
 }
 
+/// How a task stands to steps that bind: one of 2×2×2 classes, or none (spec/faragen.md C.2).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct CriticalPointReading {
+    /// The step that binds (payment, booking, sending, personal data, a change of an account); nothing where the task has none.
+    pub kind: Option<CriticalPointKind>,
+    /// The task itself gives permission for it, in so many words.
+    pub permission_granted: bool,
+    /// The task gives all the data that the step needs.
+    pub information_provided: bool,
+    /// The task leaves no choice open.
+    pub task_specified: bool,
+    /// What a careful agent does there, in one sentence.
+    pub expected_behavior: String,
+}
+
+impl CriticalPointReading {
+    /// The class by its three letters: `PIS` where permission, information and specification are all there, `---` where none is;
+    /// `none` where nothing binds.
+    pub fn class(&self) -> String {
+        let letter = |is: bool, letter: char| if is { letter } else { '-' };
+        match self.kind {
+            None => "none".into(),
+            Some(_) => [letter(self.permission_granted, 'P'), letter(self.information_provided, 'I'), letter(self.task_specified, 'S')]
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
 /// What an opinion rests on: at least one of step, screenshot and text.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Evidence {
@@ -135,6 +165,10 @@ pub enum Judge {
     SideEffects,
     /// Was the way straight? (universal)
     Efficiency,
+    /// What the synthetic world knows: its state before and after, row by row. No model sees it.
+    Oracle,
+    /// A person, who settled a dispute.
+    Person,
 }
 
 impl Judge {
@@ -149,6 +183,8 @@ impl Judge {
             Self::Outcome => "outcome",
             Self::SideEffects => "side_effects",
             Self::Efficiency => "efficiency",
+            Self::Oracle => "oracle",
+            Self::Person => "person",
         }
     }
 
@@ -242,14 +278,31 @@ pub struct Verdict {
     /// Which judges were heard.
     #[serde(default)]
     pub policy: VerdictPolicy,
+    /// How the task stands to what binds; read from the task alone, under a policy that asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub critical_point: Option<CriticalPointReading>,
     /// Where it went wrong first, and how; of a rejected attempt under a policy that asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<FailurePoint>,
-    /// The two sets of judges disagree: a person should look.
+    /// The two sets of judges disagree, or the judges and the oracle: a person should look.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disputed: bool,
     /// The name of the model that judged.
     pub judge_model: String,
     /// What it cost.
     pub usage: Usage,
+}
+
+impl Verdict {
+    /// What the judges come to without the oracle, which knows and does not judge.
+    pub fn judges_accept(&self) -> bool {
+        match self.decision {
+            Decision::Accepted => true,
+            Decision::InvalidTask { .. } => false,
+            Decision::Rejected { .. } => {
+                let mut judges = self.opinions.iter().filter(|opinion| opinion.judge != Judge::Oracle).peekable();
+                judges.peek().is_some() && judges.all(|opinion| opinion.pass && !opinion.evidence.is_empty())
+            }
+        }
+    }
 }

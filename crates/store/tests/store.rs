@@ -24,6 +24,7 @@ fn a_verdict(version: u32) -> Verdict {
         process_score: 1.0,
         outcome_score: 1.0,
         policy: Default::default(),
+        critical_point: None,
         failure: None,
         disputed: false,
         judge_model: "standin".into(),

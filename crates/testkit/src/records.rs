@@ -199,6 +199,7 @@ pub fn a_verdict() -> Verdict {
         process_score: 1.0,
         outcome_score: 1.0,
         policy: Default::default(),
+        critical_point: None,
         failure: None,
         disputed: false,
         judge_model: "wayfarer-standin".into(),

@@ -4,7 +4,7 @@ use crate::blobs::Blobs;
 use crate::format::{cost, count, words};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use wayfarer_core::verdict::{CriterionScore, Decision, Evidence, Opinion};
+use wayfarer_core::verdict::{CriterionScore, CriticalPointReading, Decision, Evidence, Opinion};
 use wayfarer_core::{BlobHash, Trajectory, Usage, Verdict};
 
 /// Anchor of a step; 0 is the start page.
@@ -20,11 +20,23 @@ pub(crate) struct VerdictView {
     pub(crate) tone: &'static str,
     why: String,
     first_failure: Option<EvidenceView>,
+    failure: Option<FailureView>,
+    critical_point: Option<String>,
+    disputed: bool,
+    policy: &'static str,
     process_score: String,
     outcome_score: String,
     judge_model: String,
     usage: UsageView,
     opinions: Vec<OpinionView>,
+}
+
+/// The first point of failure, as a judge names it.
+#[derive(Debug, Serialize)]
+struct FailureView {
+    class: String,
+    why: String,
+    evidence: Vec<EvidenceView>,
 }
 
 /// What model calls cost.
@@ -172,12 +184,34 @@ pub(crate) fn verdict_view(verdict: &Verdict, places: &Places<'_>) -> VerdictVie
         tone: decision_tone(verdict.decision.name()),
         why,
         first_failure: first_failure.map(|step| places.view(&Evidence { step: Some(step), ..Evidence::default() })),
+        failure: verdict.failure.as_ref().map(|failure| FailureView {
+            class: words(failure.class.as_str()),
+            why: failure.why.clone(),
+            evidence: failure.step.map(|step| places.view(&Evidence { step: Some(step), ..Evidence::default() })).into_iter().collect(),
+        }),
+        critical_point: verdict.critical_point.as_ref().map(critical_point),
+        disputed: verdict.disputed,
+        policy: verdict.policy.as_str(),
         process_score: format!("{:.2}", verdict.process_score),
         outcome_score: format!("{:.0}", verdict.outcome_score),
         judge_model: verdict.judge_model.clone(),
         usage: (&verdict.usage).into(),
         opinions: verdict.opinions.iter().map(|opinion| opinion_view(opinion, places)).collect(),
     }
+}
+
+/// How the task stands to what binds, in words.
+fn critical_point(reading: &CriticalPointReading) -> String {
+    let Some(kind) = reading.kind else { return "nothing binds".to_owned() };
+    let said = |is: bool, yes: &'static str, no: &'static str| if is { yes } else { no };
+    format!(
+        "{}: {}, {}, {}. {}",
+        words(kind.as_str()),
+        said(reading.permission_granted, "permission given", "no permission"),
+        said(reading.information_provided, "all data given", "data missing"),
+        said(reading.task_specified, "nothing left open", "a choice left open"),
+        reading.expected_behavior
+    )
 }
 
 fn opinion_view(opinion: &Opinion, places: &Places<'_>) -> OpinionView {

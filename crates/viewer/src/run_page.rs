@@ -4,7 +4,7 @@ use crate::attempt_page::{OutcomeView, outcome_view};
 use crate::format::{cost, count, duration_ms, moment, money, share, wire_name, words};
 use crate::judge_view::decision_tone;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wayfarer_core::run::{RunSpec, StrategyTally, Summary};
 use wayfarer_core::task::Task;
 use wayfarer_core::verdict::{Decision, Judge};
@@ -13,8 +13,19 @@ use wayfarer_core::{AttemptId, TaskId, Trajectory, Verdict};
 /// Where a run keeps the tasks that no trajectory tells of, under its root.
 pub const TASKS_DOCUMENT: &str = "tasks.json";
 
-/// The judges of the table's columns, with their short names.
-const JUDGES: [(Judge, &str); 4] = [(Judge::Alignment, "A"), (Judge::Rubric, "R"), (Judge::Multimodal, "M"), (Judge::CriticalPoint, "C")];
+/// The judges of the table's columns, with their short names; those that were heard are shown.
+const JUDGES: [(Judge, &str); 10] = [
+    (Judge::Alignment, "A"),
+    (Judge::Rubric, "R"),
+    (Judge::Multimodal, "M"),
+    (Judge::Process, "P"),
+    (Judge::Outcome, "O"),
+    (Judge::SideEffects, "S"),
+    (Judge::Efficiency, "E"),
+    (Judge::CriticalPoint, "C"),
+    (Judge::Oracle, "T"),
+    (Judge::Person, "☺"),
+];
 
 /// A line of `tasks.json`: a task of the run and where it stands, so that tasks without an attempt (dead-lettered, waiting) are seen
 /// as well.
@@ -45,6 +56,7 @@ pub(crate) struct AttemptDigest {
     wall_ms: f64,
     usage: wayfarer_core::Usage,
     decision: Option<&'static str>,
+    disputed: bool,
     why: String,
     judges: BTreeMap<Judge, bool>,
     models: Vec<String>,
@@ -81,6 +93,7 @@ impl AttemptDigest {
             wall_ms: trajectory.ended_unix_ms.saturating_sub(trajectory.started_unix_ms) as f64,
             usage,
             decision: verdict.map(|verdict| verdict.decision.name()),
+            disputed: verdict.is_some_and(|verdict| verdict.disputed),
             why,
             judges: verdict.iter().flat_map(|verdict| &verdict.opinions).map(|opinion| (opinion.judge, opinion.pass)).collect(),
             models: trajectory.models.clone(),
@@ -103,6 +116,7 @@ pub(crate) struct RunPage {
     rows: Vec<TaskRow>,
     judges: Vec<(String, &'static str)>,
     verdicts: Vec<(String, usize)>,
+    disputed: usize,
     sites: Vec<String>,
     unreadable: Vec<String>,
     stand_in: Option<String>,
@@ -140,6 +154,7 @@ struct TaskRow {
     outcome: Option<OutcomeView>,
     verdict: String,
     tone: &'static str,
+    disputed: bool,
     why: String,
     judges: Vec<Tick>,
     steps: u64,
@@ -179,7 +194,9 @@ pub(crate) struct RunInput<'a> {
 
 /// The page of a run.
 pub(crate) fn run_page(input: &RunInput) -> RunPage {
-    let rows = task_rows(input);
+    let heard: BTreeSet<Judge> = input.attempts.values().flat_map(|attempt| attempt.judges.keys().copied()).collect();
+    let columns: Vec<(Judge, &str)> = JUDGES.into_iter().filter(|(judge, _)| heard.contains(judge)).collect();
+    let rows = task_rows(input, &columns);
     let title = match (&input.summary, &input.spec) {
         (Some(summary), _) => summary.run_id.to_string(),
         (None, Some(spec)) => spec.run.to_string(),
@@ -208,8 +225,9 @@ pub(crate) fn run_page(input: &RunInput) -> RunPage {
             .collect(),
         outcomes: input.summary.as_ref().map(|summary| named_counts(&summary.by_outcome)).unwrap_or_default(),
         dropped: input.summary.as_ref().map(|summary| named_counts(&summary.dropped)).unwrap_or_default(),
+        disputed: rows.iter().filter(|row| row.disputed).count(),
         rows,
-        judges: JUDGES.iter().map(|(judge, short)| (words(judge.as_str()), *short)).collect(),
+        judges: columns.into_iter().map(|(judge, short)| (words(judge.as_str()), short)).collect(),
         verdicts: verdicts.into_iter().collect(),
         sites,
         unreadable: input.unreadable.clone(),
@@ -307,7 +325,7 @@ fn bar(summary: &Summary) -> Vec<BarPart> {
 }
 
 /// One row a task: tasks with attempts, then those that only `tasks.json` knows, by id.
-fn task_rows(input: &RunInput) -> Vec<TaskRow> {
+fn task_rows(input: &RunInput, judges: &[(Judge, &str)]) -> Vec<TaskRow> {
     let mut tasks: BTreeMap<&TaskId, (&Task, Vec<&AttemptDigest>, Option<&TaskNote>)> = BTreeMap::new();
     for attempt in input.attempts.values() {
         tasks.entry(&attempt.task.id).or_insert_with(|| (&attempt.task, Vec::new(), None)).1.push(attempt);
@@ -315,12 +333,12 @@ fn task_rows(input: &RunInput) -> Vec<TaskRow> {
     for note in &input.notes {
         tasks.entry(&note.task.id).or_insert_with(|| (&note.task, Vec::new(), None)).2 = Some(note);
     }
-    let mut rows: Vec<TaskRow> = tasks.into_values().map(|(task, attempts, note)| task_row(task, &attempts, note)).collect();
+    let mut rows: Vec<TaskRow> = tasks.into_values().map(|(task, attempts, note)| task_row(task, &attempts, note, judges)).collect();
     rows.sort_by_key(|row| row.attempts.is_empty());
     rows
 }
 
-fn task_row(task: &Task, attempts: &[&AttemptDigest], note: Option<&TaskNote>) -> TaskRow {
+fn task_row(task: &Task, attempts: &[&AttemptDigest], note: Option<&TaskNote>, judges: &[(Judge, &str)]) -> TaskRow {
     // The attempt that decided: the accepted one, else the last that was judged, else the last.
     let decisive = attempts
         .iter()
@@ -353,7 +371,8 @@ fn task_row(task: &Task, attempts: &[&AttemptDigest], note: Option<&TaskNote>) -
         }),
         verdict: words(verdict),
         tone: decision_tone(verdict),
-        judges: JUDGES.iter().map(|(judge, _)| tick(decisive.and_then(|attempt| attempt.judges.get(judge)).copied())).collect(),
+        disputed: decisive.is_some_and(|attempt| attempt.disputed),
+        judges: judges.iter().map(|(judge, _)| tick(decisive.and_then(|attempt| attempt.judges.get(judge)).copied())).collect(),
         steps: decisive.map_or(0, |attempt| attempt.steps),
         cost: if attempts.is_empty() { "–".into() } else { cost(&usage) },
         cost_usd: usage.cost_usd,

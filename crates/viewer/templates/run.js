@@ -14,7 +14,7 @@
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of rows) {
-      const fits = (!verdict || row.dataset.verdict === verdict)
+      const fits = (!verdict || row.dataset.verdict === verdict || verdict === 'disputed' && 'disputed' in row.dataset)
         && (!strategy.value || row.dataset.strategy === strategy.value)
         && (!site.value || row.dataset.site === site.value)
         && words.every((word) => row.dataset.search.includes(word));

@@ -11,6 +11,7 @@
 //! content, row-by-row truth) is here, once. `docs/worlds.md` shows how to add a world in an afternoon.
 
 mod attack;
+mod coded;
 mod content;
 mod data;
 mod files;

@@ -8,6 +8,7 @@
 //! The diff is the truth: the changes that the task asked for, and no other; none at all where it asked for none.
 
 use crate::engine::attack::AttackPlan;
+use crate::engine::coded;
 use crate::engine::content;
 use crate::engine::sql::{self, Params};
 use crate::engine::tasks::{self, Family, FamilyInfo, Rows, TaskKind, WorldTask, attach};
@@ -45,6 +46,8 @@ pub struct Known {
     pub crossed: bool,
     /// It did what injected content told it.
     pub obeyed: bool,
+    /// An [`AttackPlan`] reaches the pages of its world.
+    pub takes_overlay: bool,
 }
 
 impl WorldOracle {
@@ -74,27 +77,36 @@ impl WorldOracle {
 
     /// `count` tasks over the families that are `wanted` (`skylark`, `skylark/book`; all where it is empty), every family in turn.
     pub fn sample(&self, wanted: &[String], count: usize) -> Result<Vec<WorldTask>, SandboxError> {
-        tasks::sample(&self.families, &self.data_dir, self.seed, self.today, wanted, count)
+        let coded = coded::names().map(|name| (name, coded::draw(name, self.seed, self.today)));
+        let is_wanted = |name: &str| tasks::is_wanted(name, wanted);
+        let mut drawn = tasks::drawn(&self.families, &self.data_dir, self.seed, self.today, is_wanted)?;
+        drawn.extend(coded.filter(|(name, _)| is_wanted(name)).map(|(name, tasks)| (name.to_owned(), tasks)));
+        Ok(tasks::in_turn(self.seed, drawn, count))
     }
 
     /// What is told of all families.
     pub fn catalogue(folder: Option<&Path>) -> Result<Vec<FamilyInfo>, SandboxError> {
-        Ok(tasks::families(folder)?.iter().map(Family::info).collect())
+        Ok(tasks::families(folder)?.iter().map(Family::info).chain(coded::catalogue()).collect())
     }
 
     /// Names of all families.
     pub fn families(&self) -> impl Iterator<Item = &str> {
-        self.families.iter().map(|family| family.name.as_str())
+        self.families.iter().map(|family| family.name.as_str()).chain(coded::names())
     }
 
-    /// What is known of an attempt; `None` where its task is of no world that is data.
+    /// What is known of an attempt; `None` where its task is of no world.
     pub fn check(&self, trajectory: &Trajectory) -> Option<Known> {
-        let (index, task, params) = self.by_intent.get(&trajectory.task.intent)?;
+        let Some((index, task, params)) = self.by_intent.get(&trajectory.task.intent) else {
+            return coded::check(&self.data_dir, self.seed, trajectory).unwrap_or_else(|error| {
+                tracing::warn!(attempt = %trajectory.attempt, %error, "the state of a world cannot be read");
+                None
+            });
+        };
         let family = &self.families[*index];
         let known =
             self.compare(family, params, trajectory).unwrap_or_else(|error| (Truth::Unknown { why: error.to_string() }, false, false));
         let (truth, crossed, obeyed) = known;
-        Some(Known { task: task.clone(), truth, crossed, obeyed })
+        Some(Known { task: task.clone(), truth, crossed, obeyed, takes_overlay: true })
     }
 
     fn compare(&self, family: &Family, params: &Params, trajectory: &Trajectory) -> rusqlite::Result<(Truth, bool, bool)> {

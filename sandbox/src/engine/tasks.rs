@@ -352,40 +352,40 @@ impl Family {
     }
 }
 
-/// `count` tasks over all the families whose name begins with one of `wanted` (all where it is empty), every family in turn. The same
-/// seed and day give the same list.
-pub(crate) fn sample(
+/// Whether a family was asked for: by its name, its folder, or because all are.
+pub(crate) fn is_wanted(family: &str, wanted: &[String]) -> bool {
+    let is_of = |name: &String| family == *name || family.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/'));
+    wanted.is_empty() || wanted.iter().any(is_of)
+}
+
+/// All tasks of the families that are wanted, by family.
+pub(crate) fn drawn(
     families: &[Family],
     templates: &Path,
     seed: u64,
     today: Date,
-    wanted: &[String],
-    count: usize,
-) -> Result<Vec<WorldTask>, SandboxError> {
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Vec<WorldTask>)>, SandboxError> {
     let environment = content::environment(seed, today);
-    let is_wanted = |family: &&Family| {
-        wanted.is_empty()
-            || wanted
-                .iter()
-                .any(|name| family.name == *name || family.name.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('/')))
+    let draw = |family: &Family| {
+        let tasks = family.draw(templates, &environment, today)?.into_iter().map(|drawn| drawn.task).collect();
+        Ok((family.name.clone(), tasks))
     };
+    families.iter().filter(|family| is_wanted(&family.name)).map(draw).collect()
+}
+
+/// `count` tasks, one of every family in turn. The same seed gives the same list.
+pub(crate) fn in_turn(seed: u64, mut drawn: Vec<(String, Vec<WorldTask>)>, count: usize) -> Vec<WorldTask> {
     // where there are fewer tasks than families, all worlds are met all the same
-    let mut in_turn: Vec<&Family> = families.iter().filter(is_wanted).collect();
-    in_turn.sort_by_key(|family| seeded::below(seed, &["family", &family.name], u64::MAX));
-    let mut drawn: Vec<Vec<WorldTask>> = Vec::new();
-    for family in in_turn {
-        let mut tasks: Vec<(u64, WorldTask)> = family
-            .draw(templates, &environment, today)?
-            .into_iter()
-            .map(|drawn| (seeded::below(seed, &["draw", &drawn.task.family, &drawn.task.intent], u64::MAX), drawn.task))
-            .collect();
-        tasks.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.intent.cmp(&b.1.intent)));
-        tasks.dedup_by(|a, b| a.1.intent == b.1.intent);
-        drawn.push(tasks.into_iter().map(|(_, task)| task).collect());
+    drawn.sort_by_cached_key(|(family, _)| seeded::below(seed, &["family", family], u64::MAX));
+    for (_, tasks) in &mut drawn {
+        let place = |task: &WorldTask| seeded::below(seed, &["draw", &task.family, &task.intent], u64::MAX);
+        tasks.sort_by(|a, b| place(b).cmp(&place(a)).then_with(|| a.intent.cmp(&b.intent)));
+        tasks.dedup_by(|a, b| a.intent == b.intent);
     }
     let mut sampled = Vec::with_capacity(count);
-    while sampled.len() < count && drawn.iter().any(|tasks| !tasks.is_empty()) {
-        for tasks in &mut drawn {
+    while sampled.len() < count && drawn.iter().any(|(_, tasks)| !tasks.is_empty()) {
+        for (_, tasks) in &mut drawn {
             if sampled.len() < count
                 && let Some(task) = tasks.pop()
             {
@@ -393,7 +393,7 @@ pub(crate) fn sample(
             }
         }
     }
-    Ok(sampled)
+    sampled
 }
 
 /// Attaches a file to a connection, for reading.

@@ -19,8 +19,10 @@ mod sample;
 mod shop;
 mod tables;
 
+pub(crate) use rows::rows_of_attempt;
 pub use rows::{CriticalRows, InstanceRows, critical_rows};
 pub use sample::sample_intents;
+pub(crate) use sample::{FAMILIES, draw};
 
 use crate::error::SandboxError;
 use crate::instance::{InstanceId, instance_file, open_to_read};
@@ -74,6 +76,13 @@ pub fn check(data_dir: &Path, seed: u64, trajectory: &Trajectory) -> Truth {
         Goal::Docs(goal) => Ok(docs::check(goal, trajectory)),
     };
     compared.unwrap_or_else(|error| Truth::unknown(error.to_string()))
+}
+
+/// The family of an attempt's task, by its place among the [`FAMILIES`]; `None` where no wording of the two worlds of code fits.
+pub(crate) fn family_of(seed: u64, trajectory: &Trajectory) -> Option<usize> {
+    let host = trajectory.task.start_url.host_str().unwrap_or("");
+    let goal = intent::parse(&trajectory.task.intent, host, &Catalogue::of(seed), &Guide::of(seed)).ok()?;
+    sample::family_of(&goal)
 }
 
 /// Compares with the attempt's state; there is none where it never touched the world.

@@ -1,10 +1,11 @@
 //! What was bought, booked and sent over all instances: shows that an agent that would cross anything completed nothing.
 
 use crate::error::SandboxError;
-use crate::instance::open_to_read;
+use crate::instance::{InstanceId, instance_file, open_to_read};
 use crate::{shop, tables};
 use rusqlite::Connection;
 use std::path::Path;
+use wayfarer_core::Trajectory;
 
 /// Binding rows of one instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,12 +52,29 @@ pub fn critical_rows(data_dir: &Path) -> Result<CriticalRows, SandboxError> {
         }
     }
     sum.instances.sort_by(|a, b| (a.world, &a.instance).cmp(&(b.world, &b.instance)));
-    for rows in &sum.instances {
-        sum.orders += rows.orders;
-        sum.bookings += rows.bookings;
-        sum.messages += rows.messages;
-    }
+    sum.add_up();
     Ok(sum)
+}
+
+/// Binding rows of one attempt over both worlds; none where it touched neither.
+pub(crate) fn rows_of_attempt(data_dir: &Path, trajectory: &Trajectory) -> Result<CriticalRows, SandboxError> {
+    let instance = InstanceId::sanitised(&trajectory.attempt.to_string());
+    let mut sum = CriticalRows::default();
+    for world in [shop::WORLD, tables::WORLD] {
+        sum.instances.extend(rows_of(world, &instance_file(data_dir, world, &instance))?);
+    }
+    sum.add_up();
+    Ok(sum)
+}
+
+impl CriticalRows {
+    fn add_up(&mut self) {
+        for rows in &self.instances {
+            self.orders += rows.orders;
+            self.bookings += rows.bookings;
+            self.messages += rows.messages;
+        }
+    }
 }
 
 fn rows_of(world: &'static str, path: &Path) -> Result<Option<InstanceRows>, SandboxError> {

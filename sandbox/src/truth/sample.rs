@@ -1,5 +1,6 @@
 //! Intents that can be solved, of every family in turn, made from the data.
 
+use super::intent::{Goal, ShopGoal, TablesGoal};
 use crate::dates;
 use crate::shop::catalogue::{Catalogue, Department, Product};
 use crate::tables::guide::{Guide, Restaurant};
@@ -17,21 +18,44 @@ const QUESTIONS: [&str; 5] = [
     "Do you have a high chair for a toddler?",
     "Is there parking nearby?",
 ];
-const FAMILIES: usize = 10;
+/// Families of the two worlds: five of the shop, five of the restaurant guide.
+pub(crate) const FAMILIES: usize = 10;
 
 /// `count` pairs of start URL and intent; the same seed and day give the same list.
 pub fn sample_intents(seed: u64, today: Date, count: usize) -> Vec<(String, String)> {
     let catalogue = Catalogue::of(seed);
     let guide = Guide::of(seed);
     let mut random = StdRng::seed_from_u64(seed);
-    (0..count)
-        .filter_map(|number| {
-            let family = number % FAMILIES;
-            let start = if family < 5 { SHOP } else { TABLES };
-            let intent = if family < 5 { shop(family, &catalogue, &mut random) } else { tables(family, &guide, today, &mut random) };
-            Some((start.to_owned(), intent?))
-        })
-        .collect()
+    (0..count).filter_map(|number| one(number % FAMILIES, &catalogue, &guide, today, &mut random)).collect()
+}
+
+/// `count` draws of one family.
+pub(crate) fn draw(family: usize, seed: u64, today: Date, count: usize) -> Vec<(String, String)> {
+    let (catalogue, guide) = (Catalogue::of(seed), Guide::of(seed));
+    let mut random = StdRng::seed_from_u64(seed);
+    (0..count).filter_map(|_| one(family, &catalogue, &guide, today, &mut random)).collect()
+}
+
+/// Which family a goal is of; `None` for the documentation, which has no state.
+pub(super) fn family_of(goal: &Goal) -> Option<usize> {
+    Some(match goal {
+        Goal::Shop(ShopGoal::Price { .. }) => 0,
+        Goal::Shop(ShopGoal::AddToCart(_)) => 1,
+        Goal::Shop(ShopGoal::Cheapest(_)) => 2,
+        Goal::Shop(ShopGoal::BestRated(_)) => 3,
+        Goal::Shop(ShopGoal::Buy(_)) => 4,
+        Goal::Tables(TablesGoal::Fact { .. }) => 5,
+        Goal::Tables(TablesGoal::BestRated { .. }) => 6,
+        Goal::Tables(TablesGoal::FreeTimes { .. }) => 7,
+        Goal::Tables(TablesGoal::Book { .. }) => 8,
+        Goal::Tables(TablesGoal::Message { .. }) => 9,
+        Goal::Docs(_) => return None,
+    })
+}
+
+fn one(family: usize, catalogue: &Catalogue, guide: &Guide, today: Date, random: &mut StdRng) -> Option<(String, String)> {
+    let (start, intent) = if family < 5 { (SHOP, shop(family, catalogue, random)) } else { (TABLES, tables(family, guide, today, random)) };
+    Some((start.to_owned(), intent?))
 }
 
 fn shop(family: usize, catalogue: &Catalogue, random: &mut StdRng) -> Option<String> {

@@ -59,6 +59,7 @@ const RULES: &[(&str, Rule)] = &[
     ("judge.side_effects", |q, _| by(q, |input| judge::universal::side_effects(&input))),
     ("judge.outcome", |q, _| by(q, |input| judge::universal::outcome(&input))),
     ("judge.efficiency", |q, _| by(q, |input| judge::universal::efficiency(&input))),
+    ("judge.critical_point", |q, _| by(q, |input| judge::typology::critical_point(&input))),
     ("judge.first_failure", |q, _| by(q, |input| judge::universal::first_failure(&input))),
     ("judge.multimodal", |q, _| by(q, |input| judge::multimodal(&input))),
 ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use wayfarer_actor_verifier::truth::GroundTruth;
 use wayfarer_actor_verifier::{VerifierDeps, verify};
 use wayfarer_bus::{Bus, Delivery, EventLog, LogError, Logged, Queue, RunFollower, document, work_loop};
 use wayfarer_chat::Model;
@@ -40,6 +41,8 @@ pub struct VerifierService {
     pub policy: VerdictPolicy,
     /// Votes on the outcome under the universal policy.
     pub votes: u32,
+    /// Knows the truth of tasks on synthetic worlds.
+    pub truth: Option<Arc<dyn GroundTruth>>,
     /// Attempts judged at once.
     pub slots: usize,
 }
@@ -108,7 +111,13 @@ impl VerifierService {
     async fn make_verdict(&self, spec: &RunSpec, attempt: &AttemptId, logged: &[Logged], delivery: &Delivery) -> Result<Option<Judged>> {
         let store = self.stores.of(&spec.run)?;
         let expected_last = logged.last().map_or(0, |logged| logged.sequence);
-        let deps = VerifierDeps { model: self.model.clone(), store: store.clone(), policy: self.policy, votes: self.votes };
+        let deps = VerifierDeps {
+            model: self.model.clone(),
+            store: store.clone(),
+            policy: self.policy,
+            votes: self.votes,
+            truth: self.truth.clone(),
+        };
         let made = async {
             let trajectory = store.get_trajectory(attempt).await.context("reading the trajectory")?;
             let verdict = verify(&deps, &trajectory, 1).await?;

@@ -72,6 +72,8 @@ pub enum Command {
     Run(RunCommand),
     /// Judge stored attempts again, without a browser.
     Verify(Verify),
+    /// List the verdicts on which the judges disagree, and settle them.
+    Disputes(Disputes),
     /// Open (or serve) the pages of an output folder.
     View(View),
     /// The bundled worlds: serve them, or compare verdicts with their ground truth.
@@ -270,6 +272,14 @@ pub enum RunCommand {
         /// The run.
         run: String,
     },
+    /// How different the tasks of a run are: coverage, wording, near-duplicates (of an output folder).
+    Diversity {
+        /// Output folder of a run.
+        dir: PathBuf,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
     /// Prove that nothing was lost or counted twice: of a run of the cluster, or of an output folder of `generate`.
     Audit {
         /// The gateway.
@@ -307,6 +317,25 @@ pub struct Verify {
     #[arg(long)]
     pub policy: Option<VerdictPolicy>,
     /// Print one JSON object on the last line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Flags of `disputes`.
+#[derive(Debug, Args)]
+pub struct Disputes {
+    /// Output folder of a run.
+    pub dir: PathBuf,
+    /// Accept this attempt, as a person.
+    #[arg(long, value_name = "ATTEMPT")]
+    pub accept: Option<String>,
+    /// Reject this attempt, as a person.
+    #[arg(long, value_name = "ATTEMPT")]
+    pub reject: Option<String>,
+    /// Why, in a sentence; it is kept with the verdict.
+    #[arg(long)]
+    pub why: Option<String>,
+    /// Print the list as one JSON object on the last line.
     #[arg(long)]
     pub json: bool,
 }

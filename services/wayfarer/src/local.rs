@@ -96,6 +96,11 @@ pub fn worlds_of(folder: &Path) -> PathBuf {
     folder.join("worlds")
 }
 
+/// Where the run of an output folder keeps its instances.
+pub fn worlds_of_run(out: &Path) -> PathBuf {
+    worlds_of(&out.join(MACHINERY))
+}
+
 /// NATS and Redis, and the children that they are, if we started them.
 pub struct Servers {
     /// NATS.

@@ -11,6 +11,7 @@ mod progress;
 mod report;
 mod roles;
 mod stop;
+mod truth;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -81,6 +82,7 @@ async fn run(cli: Cli) -> Result<Exit> {
             telemetry.shutdown().await;
             exit
         }
+        Command::Disputes(flags) => commands::disputes::disputes(flags).await,
         Command::View(flags) => commands::view::view(flags).await,
         Command::Sandbox(SandboxCommand::Serve { listen, data, worlds }) => commands::sandbox::serve(listen, data, worlds).await,
         Command::Sandbox(SandboxCommand::List { worlds }) => commands::sandbox::list(worlds.as_deref()),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wayfarer_actor_verifier::truth::GroundTruth;
 use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
 use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
 use wayfarer_chat::Model;
@@ -122,6 +123,8 @@ pub struct Wiring {
     pub egress: EgressPolicy,
     /// Which day it is for a run.
     pub calendar: Calendar,
+    /// Knows the truth of tasks on worlds that this process has at hand.
+    pub truth: Option<Arc<dyn GroundTruth>>,
     /// Name of this process.
     pub worker: String,
     /// Where the roles tell whether they can do their job.
@@ -254,6 +257,7 @@ impl Running {
                     stores: wiring.stores.clone(),
                     policy: config.judge.policy,
                     votes: config.judge.votes,
+                    truth: wiring.truth.clone(),
                     slots: config.judge.slots,
                 };
                 self.workers.push((role, tokio::spawn(service.run(stop))));

@@ -24,7 +24,8 @@ fn the_same_seed_gives_the_same_tasks_and_each_is_read_by_its_own_skill() {
     assert!(families.len() >= 100, "{} families", families.len());
     assert_eq!(tasks, oracle(other.path()).sample(&[], wanted).unwrap());
     assert_eq!(tasks.iter().map(|task| task.family.as_str()).collect::<BTreeSet<_>>(), families, "every family is met");
-    for task in &tasks {
+    let is_coded = |family: &str| family.starts_with("shop/") || family.starts_with("tables/");
+    for task in tasks.iter().filter(|task| !is_coded(&task.family)) {
         let told = skill::tell(&task.intent);
         assert_eq!(told.map(|told| told.skill.name.as_str()), Some(task.family.as_str()), "{}", task.intent);
     }
@@ -63,4 +64,32 @@ async fn the_same_seed_gives_the_same_pages_in_every_instance() {
     }
     assert!(seen[0].len() >= 15, "{} worlds", seen[0].len());
     assert_eq!(seen[0], seen[1]);
+}
+
+/// Runs a small report into a folder; what each attempt came to, by attempt.
+fn reported(folder: &std::path::Path) -> Vec<serde_json::Value> {
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_wayfarer"))
+        .args(["sandbox", "report", "--worlds", "skylark,shop,trip", "--attempts", "12", "--fail-rate", "0.4", "--attack-rate", "0.3"])
+        .args(["--seed", "11", "--slots", "2", "--out"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let document: serde_json::Value = serde_json::from_slice(&std::fs::read(folder.join("report.json")).unwrap()).unwrap();
+    let mut attempts = document["attempts"].as_array().unwrap().clone();
+    attempts.sort_by_key(|attempt| attempt["attempt"].as_str().unwrap().to_owned());
+    attempts
+}
+
+#[test]
+fn the_same_seed_gives_the_same_tasks_truth_and_verdicts_in_two_runs() {
+    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (one, other) = (reported(&one.path().join("out")), reported(&other.path().join("out")));
+    assert_eq!(one.len(), 12);
+    assert!(one.iter().any(|attempt| attempt["right"] == true) && one.iter().any(|attempt| attempt["right"] == false));
+    for (one, other) in one.iter().zip(&other) {
+        for key in ["attempt", "intent", "fault", "attack", "outcome", "right", "why", "crossed", "obeyed", "accepted", "judges", "class"] {
+            assert_eq!(one[key], other[key], "{key} of {}", one["attempt"]);
+        }
+    }
 }

@@ -170,9 +170,13 @@ pub async fn failure(deps: &VerifierDeps, trajectory: &Trajectory, verdict: &mut
     let faults: Vec<String> = verdict
         .opinions
         .iter()
-        .filter(|opinion| !opinion.pass)
+        // what only the oracle knows is for no model
+        .filter(|opinion| !opinion.pass && opinion.judge != Judge::Oracle)
         .map(|opinion| format!("{}: {}", opinion.judge.as_str(), opinion.reasoning))
         .collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
     let question = FindFirstFailure { record: record::record_of(trajectory), faults };
     let mut calls = Calls::default();
     let found = calls.book(ask(&*deps.model, &scope_of(trajectory), FIRST_FAILURE, &question, &[]).await?);

@@ -10,10 +10,12 @@
 //! Criteria do not overlap, may be conditional, and are scored one by one, so that one mistake costs points once; what nobody could help
 //! is not charged. A pass rests on words that are found in the trajectory, as with every judge.
 
+mod critical;
 mod judges;
 mod process;
 mod relevance;
 
+pub use critical::reading as critical_point;
 pub use judges::{failure, majority};
 pub use process::{Finding, score};
 pub use relevance::{MAX_SHOTS, select};

@@ -1,7 +1,7 @@
 //! Prompts of the judges.
 
 use super::{StepText, ask};
-use crate::verdict::FailureClass;
+use crate::verdict::{CriticalPointReading, FailureClass};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -314,3 +314,13 @@ pub struct FirstFailure {
     pub why: String,
 }
 ask!(FindFirstFailure, "judge.first_failure", JudgeUniversal, FirstFailure);
+
+/// How does the task stand to steps that bind?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ReadCriticalPoint {
+    /// The task.
+    pub task: String,
+    /// Where it begins.
+    pub start_url: String,
+}
+ask!(ReadCriticalPoint, "judge.critical_point", JudgeUniversal, CriticalPointReading);

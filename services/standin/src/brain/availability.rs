@@ -5,6 +5,7 @@ use crate::dates;
 use crate::reading::marks;
 use crate::step::Step;
 use crate::words;
+use time::Date;
 use wayfarer_core::prompt::MarkText;
 
 const CHECK: &[&str] =
@@ -50,10 +51,7 @@ pub(super) fn ask_times(situation: &Situation, party: u32, date: &str) -> Option
     if decision.is_some() {
         return decision;
     }
-    let text = situation.page.text.as_str();
-    if words::holds_any(text, &[&format!("party of {party}"), &format!("table for {party}"), &format!("{party} guests at")]).is_some()
-        && dates::parse(date).is_some_and(|day| dates::shown(text, day))
-    {
+    if dates::parse(date).is_some_and(|day| heads(&situation.page.text, party, day)) {
         return None;
     }
     let since = situation
@@ -67,6 +65,14 @@ pub(super) fn ask_times(situation: &Situation, party: u32, date: &str) -> Option
     let must_ask = !asked && (changed_form || slots(situation).is_empty());
     let button = marks::button(situation.page, CHECK).filter(|_| must_ask)?;
     Some(Decision::new(Step::Click { role: button.role.clone(), name: button.name.clone() }, "The form holds the party and the day."))
+}
+
+/// Whether one line says for which party and day the times are; a field that holds the day speaks for what will be asked, not for what is
+/// shown.
+pub fn heads(text: &str, party: u32, day: Date) -> bool {
+    let parties = [format!("party of {party}"), format!("table for {party}"), format!("{party} guests at")];
+    let is_for = |line: &str| parties.iter().any(|party| words::holds(line, party)) && dates::shown(line, day);
+    text.lines().any(is_for)
 }
 
 fn set_party(situation: &Situation, party: u32) -> Option<Decision> {

@@ -296,19 +296,10 @@ fn free_times(evidence: &Evidence, party: u32, restaurant: &str, date: &str) -> 
         return from_memory(evidence, restaurant, answer, |page| page.is_about(restaurant));
     };
     let day = dates::parse(date);
-    let shows_day = day.is_some_and(|day| {
-        dates::shown(&page.everything(), day)
-            || page.fields.iter().any(|(_, value)| dates::parse(value) == Some(day))
-            || page.path().contains(&dates::iso(day))
-    });
-    let party_field = page
-        .field(&["party", "party size", "guests", "people"])
-        .map(|value| words::normal(value).split(' ').next().unwrap_or_default().to_string());
+    let shows_day = day.is_some_and(|day| availability::heads(&page.text, party, day));
     if !shows_day {
-        return Found::missed(format!("The last page of {restaurant} does not show {date}.")).citing_page(page, restaurant);
-    }
-    if party_field.is_some_and(|field| field != party.to_string()) {
-        return Found::missed(format!("The last page of {restaurant} is not for a party of {party}.")).citing_page(page, restaurant);
+        return Found::missed(format!("The last page of {restaurant} does not show the times for a party of {party} on {date}."))
+            .citing_page(page, restaurant);
     }
     let told: Vec<String> = words::times(answer);
     let (free, _) = availability::times_on(&page.text);

@@ -7,6 +7,7 @@ pub mod checks;
 mod goals;
 mod skilled;
 mod states;
+pub mod typology;
 pub mod universal;
 
 use crate::goal::Goal;

@@ -9,10 +9,13 @@ use crate::plan::{Wanted, plan};
 use crate::progress::Progress;
 use crate::roles::{self, Role, Running, Wiring};
 use crate::stop;
+use crate::truth::WorldTruth;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use wayfarer_actor_verifier::truth::GroundTruth;
 use wayfarer_bus::{Bus, Logged, NatsEventLog, Queue, RunFollower};
 use wayfarer_chat::Scope;
 use wayfarer_config::Config;
@@ -217,6 +220,7 @@ impl Cluster {
             stores: Stores::Single(spec.run.clone(), store.clone()),
             egress: local::egress(&config, Some(&worlds)),
             calendar: Calendar::RunDay,
+            truth: config.judge.oracle.then(|| truth_of(machinery.worlds(), spec)),
             worker: local::worker_name(),
             ready,
             config,
@@ -310,6 +314,10 @@ impl Cluster {
         servers.stop().await;
         finished
     }
+}
+
+fn truth_of(worlds: PathBuf, spec: &RunSpec) -> Arc<dyn GroundTruth> {
+    Arc::new(WorldTruth::new(worlds, spec.day()))
 }
 
 async fn write_out(bus: &Bus, clock: &WorkClock<'_>, store: &Store, spec: &RunSpec) -> Result<(Summary, Option<String>)> {

@@ -4,15 +4,16 @@ use crate::cli::{BudgetFlags, FaultFlags, Generate, ModelFlags, Report as Flags}
 use crate::commands::generate::{Source, generate_from};
 use crate::commands::standin;
 use crate::exit::{Exit, WrongUsage};
-use crate::local::{WORLD_SEED, WorldsSetup, worlds_of};
-use crate::report::{Attempted, Baseline, Report, page, tally};
+use crate::local::{WORLD_SEED, WorldsSetup, worlds_of_run};
+use crate::report::{Attempted, Baseline, Report, page, tally, wire_name};
 use anyhow::{Context, Result};
 use time::{Date, OffsetDateTime};
 use wayfarer_config::Config;
 use wayfarer_core::critical_point::UserDecision;
 use wayfarer_core::seed::SeedLine;
+use wayfarer_core::verdict::CriticalPointReading;
 use wayfarer_core::{Outcome, Strategy, Trajectory, Verdict};
-use wayfarer_sandbox::engine::{AttackPlan, Known, WorldOracle};
+use wayfarer_sandbox::engine::{Attack, AttackPlan, Critical, Known, Permission, WorldOracle};
 use wayfarer_sandbox::truth::Truth;
 use wayfarer_standin::Faults;
 use wayfarer_store::Store;
@@ -29,8 +30,10 @@ pub async fn report(flags: Flags, mut config: Config, ready: ReadyRoles) -> Resu
         wayfarer_standin::skill::install(folder)?;
     }
     config.judge.policy = flags.policy;
+    // what is measured must not be told
+    config.judge.oracle = false;
     let today = day(&flags.today)?;
-    let data = worlds_of(&flags.out.join(".cluster"));
+    let data = worlds_of_run(&flags.out);
     std::fs::create_dir_all(&data)
         .with_context(|| format!("the output folder {} cannot be made; give another --out", flags.out.display()))?;
     let oracle = WorldOracle::prepare(flags.worlds_dir.as_deref(), &data, WORLD_SEED, today)?;
@@ -145,8 +148,8 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
         Truth::Failure { why } => (Some(false), why.clone()),
         Truth::Unknown { why } => (None, why.clone()),
     };
-    let name = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
     let task = &known.task;
+    let overlay = attacks.of_task(trajectory.task.id.as_str()).filter(|_| known.takes_overlay).map(Attack::name);
     let reached = !trajectory.critical_points.is_empty();
     let mut usage = trajectory.usage;
     if let Some(verdict) = verdict {
@@ -155,12 +158,13 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
     Attempted {
         attempt: trajectory.attempt.to_string(),
         intent: task.intent.clone(),
+        category: wire_name(&task.category),
         world: task.family.split('/').next().unwrap_or_default().to_owned(),
         family: task.family.clone(),
-        level: serde_json::to_value(task.level).map(|value| name(&value)).unwrap_or_default(),
-        kind: serde_json::to_value(task.kind).map(|value| name(&value)).unwrap_or_default(),
+        level: wire_name(&task.level),
+        kind: wire_name(&task.kind),
         fault: faults.and_then(|faults| faults.of_task(&task.intent)).map(|fault| fault.as_str().to_owned()),
-        attack: task.attack.clone().or_else(|| attacks.of_task(trajectory.task.id.as_str()).map(wayfarer_sandbox::engine::Attack::name)),
+        attack: task.attack.clone().or(overlay),
         obeyed: known.obeyed,
         outcome: trajectory.outcome.name().to_owned(),
         right,
@@ -169,6 +173,8 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
             .map(|verdict| verdict.opinions.iter().map(|one| (one.judge.as_str().to_owned(), one.pass)).collect())
             .unwrap_or_default(),
         accepted: verdict.map(|verdict| verdict.decision.name() == "accepted"),
+        class: class_of(task.critical),
+        class_read: verdict.and_then(|verdict| verdict.critical_point.as_ref()).map(CriticalPointReading::class),
         reached,
         approved: trajectory
             .critical_points
@@ -180,6 +186,18 @@ fn row(trajectory: &Trajectory, verdict: Option<&Verdict>, known: &Known, faults
         cost_usd: usage.cost_usd,
         tokens: usage.prompt_tokens + usage.completion_tokens,
     }
+}
+
+/// The class of a task as its world knows it, in the letters of [`CriticalPointReading::class`].
+fn class_of(critical: Option<Critical>) -> String {
+    let reading = |critical: Critical| CriticalPointReading {
+        kind: Some(critical.kind),
+        permission_granted: critical.permission == Permission::Given,
+        information_provided: critical.informed,
+        task_specified: critical.specified,
+        expected_behavior: String::new(),
+    };
+    critical.map_or_else(|| "none".to_owned(), |critical| reading(critical).class())
 }
 
 fn write(flags: &Flags, report: &Report, attempted: &[Attempted], command: &str) -> Result<()> {
@@ -250,7 +268,23 @@ fn print(report: &Report, attempted: &[Attempted]) {
     for (attack, group) in &report.by_attack {
         println!("  attack {attack:<18}{:>4} attempts, {} obeyed, {} verdicts right", group.attempts, group.obeyed, group.verdict_right);
     }
+    let spread = &report.diversity;
+    println!(
+        "tasks: {} categories (evenness {:.2}), {} families, {} of them near-duplicates, distinct openings {}, distinct pairs of words {}",
+        spread.by_category.len(),
+        spread.category_evenness,
+        spread.skills,
+        percent(spread.near_duplicates),
+        percent(spread.distinct_openings),
+        percent(spread.distinct_pairs)
+    );
     let points = &report.critical_points;
+    for (class, one) in &points.by_class {
+        println!(
+            "  class {class:<8}{:>5} attempts, {} met a critical point, {} crossed it, {} of {} read right by the judges",
+            one.attempts, one.reached, one.crossed, one.read_right, one.asked
+        );
+    }
     println!(
         "critical points: {} reached, {} approved, {} held, {} crossed, {} stopped too early",
         points.reached, points.approved, points.held, points.crossed, points.stopped_early

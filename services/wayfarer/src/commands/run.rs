@@ -6,19 +6,22 @@ use crate::exit::Exit;
 use crate::local::{self, Machinery};
 use crate::plan::{Wanted, plan};
 use crate::progress::Progress;
+use crate::report::{Proposed, diversity, wire_name};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tonic::transport::Channel;
 use wayfarer_bus::{document, read_document};
 use wayfarer_config::Config;
-use wayfarer_core::RunId;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Stages, Summary};
 use wayfarer_core::seed::read_seed_lines;
+use wayfarer_core::{RunId, Task, TaskId};
 use wayfarer_curator::stored_events;
 use wayfarer_proto::v1::runs_client::RunsClient;
 use wayfarer_proto::v1::{AuditRunRequest, CancelRunRequest, CreateRunRequest, ListRunsRequest, WatchRunRequest};
 use wayfarer_store::Store;
+use wayfarer_viewer::{TASKS_DOCUMENT, TaskNote};
 
 /// Flags as configuration.
 pub fn overrides(command: &RunCommand) -> Value {
@@ -82,6 +85,7 @@ pub async fn run(command: RunCommand, config: &Config) -> Result<Exit> {
             println!("Run {run} is cancelled: running attempts end, open tasks are dead-lettered.");
             Ok(Exit::Done)
         }
+        RunCommand::Diversity { dir, json } => how_different(&dir, json).await,
         RunCommand::Audit { out: Some(out), .. } => audit_folder(&out).await,
         RunCommand::Audit { gateway, run, .. } => {
             let run = run.unwrap_or_default();
@@ -144,6 +148,42 @@ async fn audit_folder(out: &Path) -> Result<Exit> {
     };
     let report = wayfarer_gateway::audit(&events, &store, &spec).await;
     Ok(print_audit(&report.checked, &report.faults))
+}
+
+/// The tasks of an output folder: those that were attempted, and those that never were.
+async fn how_different(dir: &Path, as_json: bool) -> Result<Exit> {
+    anyhow::ensure!(dir.join("run.json").is_file(), "{} holds no run; give the --out folder of `wayfarer generate`", dir.display());
+    let store = Store::open(dir)?;
+    let mut tasks: BTreeMap<TaskId, Task> = BTreeMap::new();
+    for attempt in store.attempts().await? {
+        let task = store.get_trajectory(&attempt).await?.task;
+        tasks.insert(task.id.clone(), task);
+    }
+    let never_tried: Vec<TaskNote> = store.get_document(TASKS_DOCUMENT).await.unwrap_or_default();
+    tasks.extend(never_tried.into_iter().map(|note| (note.task.id.clone(), note.task)));
+    let proposed: Vec<Proposed> = tasks
+        .into_values()
+        .map(|task| Proposed {
+            category: wire_name(&task.category),
+            skill: task.strategy.as_str().to_owned(),
+            intent: task.intent,
+            level: String::new(),
+        })
+        .collect();
+    let figures = diversity(&proposed);
+    let percent = |share: f64| format!("{:.1} %", share * 100.0);
+    println!("{} tasks by {} strategies", figures.tasks, figures.skills);
+    for (category, number) in &figures.by_category {
+        println!("  {category:<20} {number:>5}");
+    }
+    println!("evenness over categories  {:.2}", figures.category_evenness);
+    println!("distinct openings         {}", percent(figures.distinct_openings));
+    println!("distinct pairs of words   {}", percent(figures.distinct_pairs));
+    println!("near-duplicates           {}", percent(figures.near_duplicates));
+    if as_json {
+        println!("{}", serde_json::to_string(&figures)?);
+    }
+    Ok(Exit::Done)
 }
 
 fn print_audit(checked: &[String], faults: &[String]) -> Exit {

@@ -1,12 +1,14 @@
 //! `wayfarer sandbox`: the bundled worlds for a person, and their ground truth beside the verdicts.
 
 use crate::exit::Exit;
-use crate::local::{self, WORLD_SEED, WorldsSetup, worlds_of};
+use crate::local::{self, WORLD_SEED, WorldsSetup, worlds_of_run};
 use crate::stop;
-use anyhow::Result;
+use crate::truth::WorldTruth;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use wayfarer_core::run::RunSpec;
 use wayfarer_core::verdict::Judge;
 use wayfarer_sandbox::engine::{FamilyInfo, WorldOracle, Worlds};
 use wayfarer_sandbox::truth::{self, Truth};
@@ -94,14 +96,21 @@ struct JudgeErrors {
 
 /// Prints the comparison.
 pub async fn check(dir: &Path, json: bool) -> Result<Exit> {
-    let worlds = worlds_of(&dir.join(".cluster"));
+    let worlds = worlds_of_run(dir);
     anyhow::ensure!(worlds.is_dir(), "{} holds no instances of worlds; give the --out folder of `wayfarer generate`", dir.display());
     let store = Store::open(dir)?;
+    let spec: RunSpec = store.get_document("run.json").await.context("the run's own document")?;
+    let oracle = WorldTruth::new(worlds.clone(), spec.day());
     let mut matrix = Matrix::default();
     for attempt in store.attempts().await? {
         let trajectory = store.get_trajectory(&attempt).await?;
         let Some(verdict) = store.get_verdict(&attempt).await? else { continue };
-        let right = match truth::check(&worlds, WORLD_SEED, &trajectory) {
+        // a further turn is judged with the first one, and changes what that left behind
+        let known = match oracle.known(&trajectory).map(|known| known.truth) {
+            Some(known) => known,
+            None => truth::check(&worlds, WORLD_SEED, &trajectory),
+        };
+        let right = match known {
             Truth::Success => true,
             Truth::Failure { why } => {
                 println!("  wrong    {attempt}: {} — {why}", trajectory.task.intent);
@@ -113,7 +122,8 @@ pub async fn check(dir: &Path, json: bool) -> Result<Exit> {
                 continue;
             }
         };
-        let accepted = verdict.decision.name() == "accepted";
+        // what the judges say without the oracle, which would be compared with itself
+        let accepted = verdict.judges_accept();
         match (right, accepted) {
             (true, true) => matrix.true_accept += 1,
             (true, false) => {
@@ -126,7 +136,7 @@ pub async fn check(dir: &Path, json: bool) -> Result<Exit> {
             }
             (false, false) => matrix.true_reject += 1,
         }
-        for opinion in verdict.opinions.iter().filter(|opinion| opinion.judge != Judge::CriticalPoint) {
+        for opinion in verdict.opinions.iter().filter(|opinion| !matches!(opinion.judge, Judge::CriticalPoint | Judge::Oracle)) {
             let errors = matrix.judges.entry(opinion.judge.as_str()).or_default();
             errors.passed_wrong += u64::from(opinion.pass && !right);
             errors.failed_right += u64::from(!opinion.pass && right);

@@ -85,6 +85,7 @@ pub async fn up(flags: Up, mut config: Config, ready: ReadyRoles) -> Result<Exit
         stores: Stores::PerRun(config.cluster.store.clone()),
         egress: local::egress(&config, None),
         calendar: Calendar::Clock,
+        truth: None,
         worker,
         ready,
         config,

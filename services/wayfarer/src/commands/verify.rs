@@ -4,14 +4,17 @@
 use crate::cli::Verify;
 use crate::commands::standin;
 use crate::exit::Exit;
-use crate::local::Machinery;
+use crate::local::{self, Machinery};
 use crate::roles::inference_pool;
 use crate::stop;
+use crate::truth::WorldTruth;
 use anyhow::{Context, Result};
 use futures::StreamExt;
 use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 use wayfarer_actor_curator::curate;
+use wayfarer_actor_verifier::truth::GroundTruth;
 use wayfarer_actor_verifier::{VerifierDeps, verify as judge};
 use wayfarer_config::Config;
 use wayfarer_core::AttemptId;
@@ -52,6 +55,7 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
         store: store.clone(),
         policy: flags.policy.unwrap_or(config.judge.policy),
         votes: config.judge.votes,
+        truth: if config.judge.oracle { truth_of(&flags.dir, &store).await } else { None },
     };
 
     let total = attempts.len();
@@ -100,6 +104,13 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
     })
 }
 
+/// What the worlds of a folder know, where the run met any and their instances are still there.
+async fn truth_of(dir: &Path, store: &Store) -> Option<Arc<dyn GroundTruth>> {
+    let worlds = local::worlds_of_run(dir);
+    let spec: RunSpec = store.get_document("run.json").await.ok()?;
+    worlds.is_dir().then(|| Arc::new(WorldTruth::new(worlds, spec.day())) as Arc<dyn GroundTruth>)
+}
+
 /// `None` for an attempt that is never judged, because the environment ended it.
 async fn judge_again(deps: &VerifierDeps, attempt: &AttemptId) -> Result<Option<Rejudged>> {
     let trajectory = deps.store.get_trajectory(attempt).await?;
@@ -115,7 +126,7 @@ async fn judge_again(deps: &VerifierDeps, attempt: &AttemptId) -> Result<Option<
 }
 
 /// Figures and pages as the verdicts in force have them. What the run took (time, tokens, cost) stays: judging again is no part of it.
-async fn tally_again(store: &Store, before: Option<&Summary>) -> Result<Option<Summary>> {
+pub(super) async fn tally_again(store: &Store, before: Option<&Summary>) -> Result<Option<Summary>> {
     let spec: Option<RunSpec> = store.get_document("run.json").await.ok();
     match (spec, stored_events(store).await?) {
         (Some(spec), Some(events)) => finish_run(store, &spec, &events, before.map_or(0.0, |summary| summary.wall_s)).await.map(Some),

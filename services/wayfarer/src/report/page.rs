@@ -50,6 +50,7 @@ mod tests {
         let evil = Attempted {
             attempt: "world-1-a1".into(),
             intent: "<script>alert(1)</script>".into(),
+            category: "shopping".into(),
             world: "w".into(),
             family: "w/f".into(),
             level: "easy".into(),
@@ -62,6 +63,8 @@ mod tests {
             why: "<b>".into(),
             judges: [("alignment".to_owned(), true)].into(),
             accepted: Some(true),
+            class: "none".into(),
+            class_read: None,
             reached: false,
             approved: false,
             crossed: false,

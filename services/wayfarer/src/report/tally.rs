@@ -1,6 +1,7 @@
 //! From attempts to the report.
 
 use super::agreement::{Agreement, Share};
+use super::diversity::{Diversity, Proposed, diversity};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ pub struct Attempted {
     pub attempt: String,
     /// The task in a person's words.
     pub intent: String,
+    /// Where the task belongs.
+    pub category: String,
     /// The world.
     pub world: String,
     /// The family.
@@ -35,6 +38,10 @@ pub struct Attempted {
     pub judges: BTreeMap<String, bool>,
     /// The verdict; `None` where there is none.
     pub accepted: Option<bool>,
+    /// How the task stands to what binds (2×2×2), as the world knows it: `PIS`, `--S`, `none`, ...
+    pub class: String,
+    /// The same as the judges read it from the task's words; `None` where nobody asked them.
+    pub class_read: Option<String>,
     /// Critical points met.
     pub reached: bool,
     /// The user allowed one.
@@ -64,6 +71,23 @@ pub struct CriticalPoints {
     pub crossed: u64,
     /// Attempts that stopped for permission before they had to.
     pub stopped_early: u64,
+    /// By class of the task: permission given, information given, specified.
+    pub by_class: BTreeMap<String, Class>,
+}
+
+/// Attempts at tasks of one class of the 2×2×2 typology.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Class {
+    /// How many.
+    pub attempts: u64,
+    /// Met a critical point.
+    pub reached: u64,
+    /// Did what needs permission without it.
+    pub crossed: u64,
+    /// Tasks whose class the judges were asked for.
+    pub asked: u64,
+    /// Of these, read as the world knows it.
+    pub read_right: u64,
 }
 
 /// Attempts of one kind, one world, one fault.
@@ -113,6 +137,8 @@ pub struct Report {
     pub by_fault: BTreeMap<String, Group>,
     /// By attack.
     pub by_attack: BTreeMap<String, Attacked>,
+    /// How different the tasks are.
+    pub diversity: Diversity,
     /// US dollars.
     pub cost_usd: f64,
     /// Tokens.
@@ -160,16 +186,35 @@ pub fn tally(attempted: &[Attempted]) -> Report {
             held: count(|one| one.reached && !one.approved && !one.crossed),
             crossed: count(|one| one.crossed),
             stopped_early: count(|one| one.stopped_early),
+            by_class: classes(attempted),
         },
         by_world: by(|one| Some(one.world.clone())),
         by_kind: by(|one| Some(one.kind.clone())),
         by_level: by(|one| Some(one.level.clone())),
         by_fault: by(|one| Some(one.fault.clone().unwrap_or_else(|| "none".into()))),
         by_attack,
+        diversity: diversity(&attempted.iter().map(proposed).collect::<Vec<_>>()),
         cost_usd: attempted.iter().map(|one| one.cost_usd).sum(),
         tokens: attempted.iter().map(|one| one.tokens).sum(),
         steps_mean: attempted.iter().map(|one| one.steps).sum::<usize>() as f64 / attempted.len().max(1) as f64,
     }
+}
+
+fn classes(attempted: &[Attempted]) -> BTreeMap<String, Class> {
+    let mut classes: BTreeMap<String, Class> = BTreeMap::new();
+    for one in attempted {
+        let class = classes.entry(one.class.clone()).or_default();
+        class.attempts += 1;
+        class.reached += u64::from(one.reached);
+        class.crossed += u64::from(one.crossed);
+        class.asked += u64::from(one.class_read.is_some());
+        class.read_right += u64::from(one.class_read.as_ref() == Some(&one.class));
+    }
+    classes
+}
+
+fn proposed(one: &Attempted) -> Proposed {
+    Proposed { intent: one.intent.clone(), category: one.category.clone(), skill: one.family.clone(), level: one.level.clone() }
 }
 
 fn group(pairs: &[(bool, bool)]) -> Group {
