@@ -37,6 +37,8 @@ const FAMILIES: [Family; truth::FAMILIES] = [
     family("tables/times", "At what times is a table for … available at … on …?", Level::Medium, TaskKind::Find, None),
     family("tables/book", "Book a table for … at … on … at …", Level::Hard, TaskKind::Do, Some(Booking)),
     family("tables/message", "Send a message to … asking …", Level::Medium, TaskKind::Do, Some(Sending)),
+    family("shop/sold-out", "Buy … (sold out) and pay for the order.", Level::Medium, TaskKind::Infeasible, Some(Payment)),
+    family("tables/taken", "Book a table for … at … on … at … (taken)", Level::Medium, TaskKind::Infeasible, Some(Booking)),
 ];
 
 impl Family {

@@ -81,8 +81,9 @@ pub fn check(data_dir: &Path, seed: u64, trajectory: &Trajectory) -> Truth {
 /// The family of an attempt's task, by its place among the [`FAMILIES`]; `None` where no wording of the two worlds of code fits.
 pub(crate) fn family_of(seed: u64, trajectory: &Trajectory) -> Option<usize> {
     let host = trajectory.task.start_url.host_str().unwrap_or("");
-    let goal = intent::parse(&trajectory.task.intent, host, &Catalogue::of(seed), &Guide::of(seed)).ok()?;
-    sample::family_of(&goal)
+    let (catalogue, guide) = (Catalogue::of(seed), Guide::of(seed));
+    let goal = intent::parse(&trajectory.task.intent, host, &catalogue, &guide).ok()?;
+    sample::family_of(&goal, &catalogue, &guide)
 }
 
 /// Compares with the attempt's state; there is none where it never touched the world.

@@ -18,15 +18,21 @@ const QUESTIONS: [&str; 5] = [
     "Do you have a high chair for a toddler?",
     "Is there parking nearby?",
 ];
-/// Families of the two worlds: five of the shop, five of the restaurant guide.
-pub(crate) const FAMILIES: usize = 10;
+/// Families that can be solved: five of the shop, then five of the restaurant guide.
+const SOLVABLE: usize = 10;
+/// Something to buy that is sold out.
+const SOLD_OUT: usize = 10;
+/// A table at a time that is taken.
+const TAKEN: usize = 11;
+/// All families of the two worlds.
+pub(crate) const FAMILIES: usize = 12;
 
 /// `count` pairs of start URL and intent; the same seed and day give the same list.
 pub fn sample_intents(seed: u64, today: Date, count: usize) -> Vec<(String, String)> {
     let catalogue = Catalogue::of(seed);
     let guide = Guide::of(seed);
     let mut random = StdRng::seed_from_u64(seed);
-    (0..count).filter_map(|number| one(number % FAMILIES, &catalogue, &guide, today, &mut random)).collect()
+    (0..count).filter_map(|number| one(number % SOLVABLE, &catalogue, &guide, today, &mut random)).collect()
 }
 
 /// `count` draws of one family.
@@ -37,8 +43,18 @@ pub(crate) fn draw(family: usize, seed: u64, today: Date, count: usize) -> Vec<(
 }
 
 /// Which family a goal is of; `None` for the documentation, which has no state.
-pub(super) fn family_of(goal: &Goal) -> Option<usize> {
+pub(super) fn family_of(goal: &Goal, catalogue: &Catalogue, guide: &Guide) -> Option<usize> {
     Some(match goal {
+        Goal::Shop(ShopGoal::Buy(wanted))
+            if catalogue.by_slug(&wanted.slug).is_some_and(|p| p.is_sold_out(&wanted.colour, &wanted.size)) =>
+        {
+            SOLD_OUT
+        }
+        Goal::Tables(TablesGoal::Book { slug, date, party, time })
+            if guide.by_slug(slug).is_some_and(|r| !guide.slots(r, *date, *party).iter().any(|slot| slot.free && slot.time == time)) =>
+        {
+            TAKEN
+        }
         Goal::Shop(ShopGoal::Price { .. }) => 0,
         Goal::Shop(ShopGoal::AddToCart(_)) => 1,
         Goal::Shop(ShopGoal::Cheapest(_)) => 2,
@@ -54,7 +70,10 @@ pub(super) fn family_of(goal: &Goal) -> Option<usize> {
 }
 
 fn one(family: usize, catalogue: &Catalogue, guide: &Guide, today: Date, random: &mut StdRng) -> Option<(String, String)> {
-    let (start, intent) = if family < 5 { (SHOP, shop(family, catalogue, random)) } else { (TABLES, tables(family, guide, today, random)) };
+    let (start, intent) = match family {
+        0..5 | SOLD_OUT => (SHOP, shop(family, catalogue, random)),
+        _ => (TABLES, tables(family, guide, today, random)),
+    };
     Some((start.to_owned(), intent?))
 }
 
@@ -66,6 +85,11 @@ fn shop(family: usize, catalogue: &Catalogue, random: &mut StdRng) -> Option<Str
         1 => format!("Add {} to the cart.", thing(product, random)?),
         2 => format!("Find the cheapest product in the {department} category and tell me its name and price."),
         3 => format!("Find the highest rated product in the {department} category and tell me its name and rating."),
+        SOLD_OUT => {
+            let product =
+                catalogue.products.iter().filter(|product| !product.sold_out.is_empty()).collect::<Vec<_>>().choose(random).copied()?;
+            format!("Buy {} and pay for the order.", worded(product, product.sold_out.choose(random)?, random))
+        }
         _ => {
             let thing = thing(product, random)?;
             // The comma closes "size M,", so a thing without a size needs none.
@@ -76,11 +100,15 @@ fn shop(family: usize, catalogue: &Catalogue, random: &mut StdRng) -> Option<Str
 
 /// `2 Alder Rain Jacket in Forest, size M,` of a variant that is in stock.
 fn thing(product: &Product, random: &mut StdRng) -> Option<String> {
-    let (colour, size) = *product.in_stock().choose(random)?;
+    let variant = *product.in_stock().choose(random)?;
+    Some(worded(product, &variant, random))
+}
+
+fn worded(product: &Product, (colour, size): &(&str, &str), random: &mut StdRng) -> String {
     let quantity = random.random_range(1..=3);
     let colour = if colour.is_empty() { String::new() } else { format!(" in {colour}") };
     let size = if size.is_empty() { String::new() } else { format!(", size {size},") };
-    Some(format!("{quantity} {}{colour}{size}", product.name))
+    format!("{quantity} {}{colour}{size}", product.name)
 }
 
 fn tables(family: usize, guide: &Guide, today: Date, random: &mut StdRng) -> Option<String> {
@@ -91,10 +119,11 @@ fn tables(family: usize, guide: &Guide, today: Date, random: &mut StdRng) -> Opt
         5 => format!("What is the {} of {name}?", ["phone number", "street address", "price level"].choose(random)?),
         6 => format!("Which {} restaurant in {} has the highest rating?", restaurant.cuisine, restaurant.place),
         7 => format!("At what times is a table for {party} available at {name} on {}?", dates::long(open_day(restaurant, today, random))),
-        8 => {
+        8 | TAKEN => {
             let date = open_day(restaurant, today, random);
-            let free: Vec<&str> = guide.slots(restaurant, date, party).into_iter().filter(|slot| slot.free).map(|slot| slot.time).collect();
-            format!("Book a table for {party} at {name} on {} at {}.", dates::long(date), free.choose(random)?)
+            let slots = guide.slots(restaurant, date, party).into_iter().filter(|slot| slot.free == (family == 8));
+            let times: Vec<&str> = slots.map(|slot| slot.time).collect();
+            format!("Book a table for {party} at {name} on {} at {}.", dates::long(date), times.choose(random)?)
         }
         _ => format!("Send a message to {name} asking \"{}\".", QUESTIONS.choose(random)?),
     })
