@@ -27,6 +27,8 @@ pub struct BusOptions {
     pub ack_wait: Duration,
     /// The longest that [`crate::Delivery::keep_alive`] keeps a delivery.
     pub longest_work: Duration,
+    /// How long an item may lose to what all work shares being away ([`crate::Delivery::wait_out`]).
+    pub outage_patience: Duration,
     /// Copies of each stream.
     pub replicas: usize,
     /// Travels with work and orders.
@@ -39,6 +41,7 @@ impl Default for BusOptions {
             name: "wayfarer".into(),
             ack_wait: Duration::from_secs(30),
             longest_work: Duration::from_secs(60 * 60),
+            outage_patience: Duration::from_secs(600),
             replicas: 1,
             traceparent: Arc::new(|| None),
         }
@@ -91,6 +94,11 @@ impl Bus {
         }
         let jetstream = ContextBuilder::new().timeout(ANSWER_BOUND).ack_timeout(ANSWER_BOUND).build(client.clone());
         Ok(Self { client, jetstream, options: Arc::new(options) })
+    }
+
+    /// How long work waits for what it shares with all other work.
+    pub fn outage_patience(&self) -> Duration {
+        self.options.outage_patience
     }
 
     /// Sends what is still in the client's buffer: last thing before a process ends.

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   publish_work ──▶ stream WORK ──▶ Worker::fetch ──▶ Delivery ──▶ ack │ retry_after │ dead_letter ──▶ stream DEAD
+//!              ▲                                         ├─ give_back, wait_out: queued anew, no delivery counted
+//!              └─────────────────────────────────────────┘
 //!                                                        └─ five deliveries without an end ──▶ poison ──▶ stream DEAD
 //!   NatsEventLog::append (fenced) ──▶ stream EVENTS ──▶ read · events_after · watch
 //!   request ──▶ serve_queue (any websurfer) · serve (the attempt's own)
@@ -32,7 +34,7 @@ pub use connection::{Bus, BusOptions};
 pub use conversions::{DocumentError, document, read_document, usage_from_proto, usage_to_proto};
 pub use dead::Poison;
 pub use delivery::{Delivery, KeepAlive};
-pub use errors::BusError;
+pub use errors::{BusError, is_outage};
 pub use event_log::NatsEventLog;
 pub use follow::RunFollower;
 pub use log::{EventLog, LogError, Logged, from_lines, to_lines};

@@ -200,7 +200,7 @@ impl Cluster {
         if config.inference.model != wayfarer_standin::server::MODEL {
             ask_model(flags, &config, spec).await?;
         }
-        let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
+        let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref(), &config.cluster).await?;
         let checked = async {
             refuse_shared_nats(&servers.bus, spec).await?;
             refuse_lost_log(&servers.bus, store, spec).await
@@ -373,7 +373,7 @@ impl TroubleTeller {
         if self.told.is_none_or(|at| at.elapsed() >= TELL_AGAIN_AFTER)
             && let Some(trouble) = troubles.first()
         {
-            progress.say(&format!("The model fails: {trouble}. What needs it is tried again, then given up with this reason."));
+            progress.say(&format!("The model fails: {trouble}. What needs it waits; at last it is given up with this reason."));
             self.told = Some(Instant::now());
         }
     }
