@@ -1,6 +1,7 @@
 //! The connection to NATS.
 
 use crate::BusError;
+use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, HeaderMap, ServerAddr};
 use std::sync::Arc;
@@ -113,6 +114,11 @@ impl Bus {
     /// Whether the server answers and has JetStream: for readiness.
     pub async fn check(&self) -> Result<(), BusError> {
         self.jetstream.query_account().await.map(|_| ()).map_err(BusError::nats("asking NATS whether it is there"))
+    }
+
+    /// Whether there is a connection at this moment.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
     }
 
     pub(crate) fn trace_headers(&self) -> HeaderMap {

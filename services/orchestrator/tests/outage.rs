@@ -85,3 +85,16 @@ async fn restarts_cost_a_task_no_delivery() {
     assert_eq!(delivery.delivered, 1);
     assert!(!setting.events().await.iter().any(RunEvent::ends_task));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websurfer_that_is_stopped_costs_a_task_no_attempt() {
+    let setting = setting(LONG, Steps::FirstIsStopped).await;
+
+    let process = setting.start(DownFor(AtomicUsize::new(0)));
+    setting.next(Queue::Judge).await;
+
+    let outcomes = outcomes(&setting.events().await);
+    assert!(matches!(&outcomes[0], Outcome::EnvFailed { kind: EnvFailure::NoBrowser, .. }), "{outcomes:?}");
+    assert_eq!(outcomes[1..], [Outcome::Answered]);
+    process.stop().await;
+}

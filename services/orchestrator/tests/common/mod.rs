@@ -48,6 +48,8 @@ impl Model for DownFor {
 pub enum Steps {
     Stop,
     NeverEnd,
+    /// The process of the first session is stopped while it takes a step.
+    FirstIsStopped,
 }
 
 pub struct Setting {
@@ -98,13 +100,14 @@ async fn surf(bus: Bus, steps: Steps, stepped: Arc<AtomicUsize>, closed: Arc<Ato
         let opened = Reply::Opened(document(&SurfOpened::Ready { observation }).unwrap());
         opening.respond(SurfReply { reply: Some(opened) }).await.unwrap();
         let (stepped, closed) = (stepped.clone(), closed.clone());
+        let is_stopped = steps == Steps::FirstIsStopped && open.attempt.number == 1;
         tokio::spawn(async move {
             while let Some(order) = orders.next().await {
                 let reply = match &order.request.order {
-                    Some(Order::Alive(_)) => Reply::Alive(true),
+                    Some(Order::Alive(_)) => Reply::Alive(!is_stopped),
                     Some(Order::Step(_)) => {
                         stepped.fetch_add(1, Ordering::SeqCst);
-                        if steps == Steps::NeverEnd {
+                        if steps == Steps::NeverEnd || is_stopped {
                             continue;
                         }
                         let step = a_step(1, Action::Terminate { status: Status::Success, answer: "$24.00".into() });
