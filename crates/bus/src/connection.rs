@@ -30,6 +30,8 @@ pub struct BusOptions {
     pub longest_work: Duration,
     /// How long an item may lose to what all work shares being away ([`crate::Delivery::wait_out`]).
     pub outage_patience: Duration,
+    /// How long the id of a message is remembered, so that the same one is taken once.
+    pub dedup_window: Duration,
     /// Copies of each stream.
     pub replicas: usize,
     /// Travels with work and orders.
@@ -43,6 +45,7 @@ impl Default for BusOptions {
             ack_wait: Duration::from_secs(30),
             longest_work: Duration::from_secs(60 * 60),
             outage_patience: Duration::from_secs(600),
+            dedup_window: Duration::from_secs(10 * 60),
             replicas: 1,
             traceparent: Arc::new(|| None),
         }

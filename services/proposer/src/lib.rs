@@ -122,7 +122,7 @@ impl ProposerService {
             _ => None,
         });
         let tasks = match committed {
-            Some(tasks) => tasks,
+            Some(tasks) => self.not_begun(spec, tasks).await?,
             None => {
                 let deps = ProposerDeps {
                     model: self.model.clone(),
@@ -174,6 +174,19 @@ impl ProposerService {
         tracing::info!(tasks = tasks.len(), "seed worked off");
         delivery.ack().await?;
         Ok(())
+    }
+
+    /// Those of a seed that was worked off before which nobody has met: its first worker died before it had queued them all, or the seed
+    /// was queued twice, and then they are queued long since.
+    async fn not_begun(&self, spec: &RunSpec, tasks: Vec<Task>) -> Result<Vec<Task>> {
+        let queued = self.bus.queued(&spec.run).await?;
+        let mut left = Vec::new();
+        for task in tasks {
+            if !queued.tasks.contains(&task.id) && self.log.read(&spec.run, &About::Task(task.id.clone())).await?.is_empty() {
+                left.push(task);
+            }
+        }
+        Ok(left)
     }
 
     async fn queue(&self, spec: &RunSpec, task: &Task) -> Result<()> {

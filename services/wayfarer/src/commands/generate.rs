@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use wayfarer_bus::{Bus, Logged, NatsEventLog, Queue, RunFollower};
+use wayfarer_bus::{Bus, Logged, Queue, RunFollower};
 use wayfarer_chat::Scope;
 use wayfarer_config::Config;
 use wayfarer_core::Calendar;
@@ -245,7 +245,7 @@ impl Cluster {
         let bus = &self.servers.bus;
         // not before everything runs: a start that failed must not bind the folder to its flags
         store.put_document("run.json", spec).await?;
-        if wayfarer_gateway::runs::create(bus, &NatsEventLog::new(bus.clone()), spec).await? {
+        if wayfarer_gateway::runs::create(bus, spec).await? {
             progress.say(&format!("Resuming {}.", spec.run));
         }
         progress.say(&format!("To look at it while it goes on, open {}", index_of(flags).display()));
