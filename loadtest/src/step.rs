@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hdrhistogram::Histogram;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, SurferPort, run_attempt};
@@ -133,6 +133,7 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
             last_sequence: sequence,
             cancel: CancellationToken::new(),
             today: "2026-01-01".into(),
+            outage_patience: Duration::ZERO,
             trace_id: String::new(),
         };
         match run_attempt(deps, job).await {

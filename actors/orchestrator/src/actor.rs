@@ -52,7 +52,7 @@ impl Actor for Orchestrator {
 
 pub(crate) async fn run(deps: OrchestratorDeps, job: AttemptJob) -> AttemptEnd {
     let surfer = deps.surfer.clone();
-    let gone = |why: String| AttemptEnd::LogUnavailable(format!("the attempt's actor ended: {why}"));
+    let gone = |why: String| AttemptEnd::Broken(format!("the attempt's actor ended: {why}"));
     let (actor, _) = match Actor::spawn(None, Orchestrator, (deps, job)).await {
         Ok(spawned) => spawned,
         Err(error) => return gone(error.to_string()),

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wayfarer_bus::EventLog;
 use wayfarer_chat::Model;
@@ -51,6 +52,8 @@ pub struct AttemptJob {
     pub cancel: CancellationToken,
     /// Today (ISO 8601 date).
     pub today: String,
+    /// How long the store is waited for when the trajectory is to be kept.
+    pub outage_patience: Duration,
     /// W3C trace id of the attempt, kept in its trajectory; empty if nothing traces it.
     pub trace_id: String,
 }
@@ -71,6 +74,8 @@ pub enum AttemptEnd {
     Cancelled,
     /// The log or the store could not be written.
     LogUnavailable(String),
+    /// The attempt's actor panicked or could not be started; nothing more was written.
+    Broken(String),
 }
 
 /// Runs an attempt to its end, in an actor of its own: a panic in it ends this attempt and nothing else.

@@ -66,6 +66,7 @@ pub fn next(events: &[Logged], spec: &RunSpec) -> Next {
                 is_open = false;
                 last_ended = Some(attempt.clone());
                 match outcome {
+                    Outcome::EnvFailed { kind, .. } if kind.is_outage() => {}
                     Outcome::EnvFailed { kind, detail } => failures.push((*kind, detail)),
                     _ => waiting = Some(attempt.clone()),
                 }
@@ -147,6 +148,8 @@ mod tests {
         assert!(matches!(ask(repeated(EnvFailure::BrowserCrashed, 5)), Next::DeadLetter { expected_last: 100, .. }));
         assert!(matches!(ask((1..=9).map(started).collect()), Next::Start { number: 10, .. }), "stopping a run costs a task little");
         assert!(matches!(ask((1..=10).map(started).collect()), Next::DeadLetter { .. }));
+        assert!(matches!(ask(repeated(EnvFailure::ModelDown, 30)), Next::Start { number: 31, .. }), "an outage is no fault of the task");
+        assert!(matches!(ask(repeated(EnvFailure::Model, 5)), Next::DeadLetter { .. }));
         assert!(matches!(ask(repeated(EnvFailure::Unreachable, 1)), Next::Start { number: 2, .. }));
         assert!(matches!(ask(repeated(EnvFailure::EgressDenied, 2)), Next::Invalid { expected_last: 40, .. }));
     }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, SurferPort, run_attempt};
 use wayfarer_bus::{EventLog, LogError, Logged};
@@ -256,6 +257,7 @@ async fn play(play: Play) -> Played {
         last_sequence,
         cancel: CancellationToken::new(),
         today: TODAY.into(),
+        outage_patience: Duration::from_secs(60),
         trace_id: "4bf92f3577b34da6a3ce929d0e0e4736".into(),
     };
     let end = run_attempt(deps, job).await;

@@ -43,6 +43,19 @@ pub enum ProposeError {
     },
 }
 
+impl ProposeError {
+    /// Whether something is away that all seeds need, which passes by itself.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Model(error) => error.is_outage(),
+            Self::Browser(BrowserError::Environment { kind, .. }) => kind.is_outage(),
+            // claims stand in Redis, what is committed in NATS
+            Self::Browser(BrowserError::Busy { .. }) | Self::Seen(_) => true,
+            Self::Browser(BrowserError::Fenced) | Self::Today { .. } => false,
+        }
+    }
+}
+
 /// Works off a seed. `today` is an ISO 8601 date.
 pub async fn propose(deps: &ProposerDeps, spec: &RunSpec, seed: &Seed, today: &str) -> Result<Proposal, ProposeError> {
     let today = dates::iso_date(today).ok_or_else(|| ProposeError::Today { text: today.to_owned() })?;

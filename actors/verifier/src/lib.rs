@@ -61,6 +61,17 @@ pub enum VerifyError {
     },
 }
 
+impl VerifyError {
+    /// Whether something is away that all judging needs, which passes by itself.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Model(error) => error.is_outage(),
+            Self::Store(error) => error.is_outage(),
+            Self::Rubric { .. } => false,
+        }
+    }
+}
+
 /// Judges an attempt; `version` is the version of the verdict, from 1.
 pub async fn verify(deps: &VerifierDeps, trajectory: &Trajectory, version: u32) -> Result<Verdict, VerifyError> {
     let hearing = verdict::hearing(&trajectory.outcome);

@@ -180,7 +180,7 @@ impl Surf {
                     if let AskError::Unreadable { usage, .. } = &error {
                         spent.usage += *usage;
                     }
-                    return Err(Stopped::Failed(Failure { kind: EnvFailure::Model, detail: error.to_string() }));
+                    return Err(Stopped::Failed(Failure { kind: error.env_failure(), detail: error.to_string() }));
                 }
             };
             spent.usage += answer.usage;

@@ -1,6 +1,7 @@
 //! The connection to NATS.
 
 use crate::BusError;
+use async_nats::connection::State;
 use async_nats::jetstream::{self, context::ContextBuilder};
 use async_nats::{Client, ConnectOptions, HeaderMap, ServerAddr};
 use std::sync::Arc;
@@ -27,6 +28,10 @@ pub struct BusOptions {
     pub ack_wait: Duration,
     /// The longest that [`crate::Delivery::keep_alive`] keeps a delivery.
     pub longest_work: Duration,
+    /// How long an item may lose to what all work shares being away ([`crate::Delivery::wait_out`]).
+    pub outage_patience: Duration,
+    /// How long the id of a message is remembered, so that the same one is taken once.
+    pub dedup_window: Duration,
     /// Copies of each stream.
     pub replicas: usize,
     /// Travels with work and orders.
@@ -39,6 +44,8 @@ impl Default for BusOptions {
             name: "wayfarer".into(),
             ack_wait: Duration::from_secs(30),
             longest_work: Duration::from_secs(60 * 60),
+            outage_patience: Duration::from_secs(600),
+            dedup_window: Duration::from_secs(10 * 60),
             replicas: 1,
             traceparent: Arc::new(|| None),
         }
@@ -93,6 +100,11 @@ impl Bus {
         Ok(Self { client, jetstream, options: Arc::new(options) })
     }
 
+    /// How long work waits for what it shares with all other work.
+    pub fn outage_patience(&self) -> Duration {
+        self.options.outage_patience
+    }
+
     /// Sends what is still in the client's buffer: last thing before a process ends.
     pub async fn flush(&self) -> Result<(), BusError> {
         let what = "flushing to NATS";
@@ -105,6 +117,11 @@ impl Bus {
     /// Whether the server answers and has JetStream: for readiness.
     pub async fn check(&self) -> Result<(), BusError> {
         self.jetstream.query_account().await.map(|_| ()).map_err(BusError::nats("asking NATS whether it is there"))
+    }
+
+    /// Whether there is a connection at this moment.
+    pub fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
     }
 
     pub(crate) fn trace_headers(&self) -> HeaderMap {

@@ -2,17 +2,52 @@
 
 use crate::connection::{ANSWER_BOUND, traceparent_of};
 use crate::publish::PUBLISH_BOUND;
-use crate::{Bus, BusError, Queue};
+use crate::publish::Refused;
+use crate::{Bus, BusError, Queue, names};
+use async_nats::HeaderMap;
 use async_nats::jetstream::AckKind;
-use async_nats::jetstream::message::{Acker, Message as JetStreamMessage};
+use async_nats::jetstream::message::{Acker, Message as JetStreamMessage, PublishMessage};
 use prost::Message;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use wayfarer_proto::v1::WorkItem;
 
-/// An item of work. It ends with [`Delivery::ack`], [`Delivery::retry_after`] or [`Delivery::dead_letter`]; one that is dropped without
-/// comes back after the ack wait, as if its worker had died.
+/// First pause of [`Delivery::wait_out`]; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Its longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Of the work that an outage cut off no more than this counts as lost to it: most of it may have gone well.
+const MOST_LOST: Duration = Duration::from_secs(120);
+
+/// What an item has lost to outages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Outages {
+    times: u32,
+    lost: Duration,
+}
+
+impl Outages {
+    fn read(headers: Option<&HeaderMap>) -> Self {
+        let number = |name| headers?.get(name)?.as_str().parse::<u64>().ok();
+        let times = number(names::OUTAGE_TIMES).and_then(|times| u32::try_from(times).ok()).unwrap_or_default();
+        Self { times, lost: Duration::from_millis(number(names::OUTAGE_MS).unwrap_or_default()) }
+    }
+
+    fn write(self, headers: &mut HeaderMap) {
+        headers.insert(names::OUTAGE_TIMES, self.times.to_string());
+        headers.insert(names::OUTAGE_MS, self.lost.as_millis().to_string());
+    }
+
+    fn pause(self) -> Duration {
+        FIRST_PAUSE.saturating_mul(1 << self.times.min(16)).min(LONGEST_PAUSE)
+    }
+}
+
+/// An item of work. It ends with [`Delivery::ack`], [`Delivery::retry_after`], [`Delivery::give_back`], [`Delivery::wait_out`] or
+/// [`Delivery::dead_letter`]; one that is dropped without comes back after the ack wait, as if its worker had died. A clone is another
+/// handle to the same delivery.
+#[derive(Clone)]
 pub struct Delivery {
     /// What is to be done.
     pub item: WorkItem,
@@ -24,6 +59,8 @@ pub struct Delivery {
     queue: Queue,
     sequence: u64,
     acker: Arc<Acker>,
+    taken_at: Instant,
+    outages: Outages,
     /// Ends the heartbeats once the item was ended: a sign of life after giving it back would take it back.
     settled: CancellationToken,
 }
@@ -51,15 +88,17 @@ impl Delivery {
     pub(crate) async fn read(bus: &Bus, queue: Queue, message: JetStreamMessage) -> Result<Option<Self>, BusError> {
         let info = message.info().map_err(BusError::nats("reading where a message stands"))?;
         let (delivered, sequence) = (u64::try_from(info.delivered).unwrap_or(1), info.stream_sequence);
-        let traceparent = traceparent_of(message.message.headers.as_ref());
+        let headers = message.message.headers.as_ref();
+        let (traceparent, outages) = (traceparent_of(headers), Outages::read(headers));
         let (message, acker) = message.split();
         let item = WorkItem::decode(message.payload.clone());
         let (item, fault) = match item {
             Ok(item) => (item, None),
             Err(error) => (WorkItem::default(), Some(error)),
         };
-        let settled = CancellationToken::new();
-        let delivery = Self { item, delivered, traceparent, bus: bus.clone(), queue, sequence, acker: Arc::new(acker), settled };
+        let (acker, settled) = (Arc::new(acker), CancellationToken::new());
+        let (bus, taken_at) = (bus.clone(), Instant::now());
+        let delivery = Self { item, delivered, traceparent, bus, queue, sequence, acker, taken_at, outages, settled };
         match fault {
             None => Ok(Some(delivery)),
             Some(fault) => {
@@ -110,7 +149,7 @@ impl Delivery {
         self.end(AckKind::Ack, "acknowledging").await
     }
 
-    /// Ends it for now: it comes back after the delay, here or elsewhere. Each time uses up one of five deliveries.
+    /// Ends it for now, because it failed: it comes back after the delay, here or elsewhere. Each time uses up one of five deliveries.
     pub async fn retry_after(&self, delay: Duration) -> Result<(), BusError> {
         self.settled.cancel();
         // A delay of nothing would be sent as a delay, which the server refuses.
@@ -118,6 +157,52 @@ impl Delivery {
         // If this is lost, the item comes back after the ack wait anyway.
         self.acker.ack_with(AckKind::Nak(delay)).await.map_err(BusError::nats(self.what("giving back")))?;
         self.bus.flush().await
+    }
+
+    /// Ends it for now because this process stops: queued anew, so that no delivery is counted.
+    pub async fn give_back(&self) -> Result<(), BusError> {
+        self.queue_anew(self.outages).await
+    }
+
+    /// For work that cannot go on because something is away that all work shares (a model, the store): keeps it for a pause that grows
+    /// from time to time, then queues it anew, so that no delivery is counted. The pause ends early with `stop`. `false`, at once and
+    /// with nothing done, when the item has lost more than [`outage_patience`](crate::BusOptions::outage_patience) in this way.
+    pub async fn wait_out(&self, stop: impl Future<Output = ()>) -> Result<bool, BusError> {
+        let Outages { times, lost } = self.outages;
+        let lost = lost + self.taken_at.elapsed().min(MOST_LOST);
+        let patience = self.bus.options.outage_patience;
+        if lost >= patience {
+            return Ok(false);
+        }
+        let pause = self.outages.pause().min(patience - lost);
+        let (_alive, began) = (self.keep_alive(), Instant::now());
+        tokio::select! {
+            () = stop => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+        self.queue_anew(Outages { times: times + 1, lost: lost + began.elapsed() }).await.map(|()| true)
+    }
+
+    /// Puts a copy into the queue, then ends this one. Killed in between it comes again beside its copy, which costs work and loses none.
+    async fn queue_anew(&self, outages: Outages) -> Result<(), BusError> {
+        let mut headers = HeaderMap::new();
+        if let Some(traceparent) = &self.traceparent {
+            headers.insert(names::TRACEPARENT, traceparent.as_str());
+        }
+        outages.write(&mut headers);
+        // one copy of each item, however often this is tried
+        let id = format!("{}:again:{}", self.queue, self.sequence);
+        let message = PublishMessage::build().headers(headers).payload(self.item.encode_to_vec().into()).message_id(id);
+        match self.bus.publish(&names::work(self.queue, &self.item.tenant), message).await {
+            Ok(_) => self.end(AckKind::Ack, "giving back").await,
+            Err(Refused::Failed(error)) => Err(error),
+            Err(Refused::WrongSequence) => Err(BusError::Nats { what: self.what("giving back"), why: "wrong sequence".into() }),
+        }
+    }
+
+    /// Whether it was ended.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled.is_cancelled()
     }
 
     /// Ends it: given up, for this reason. The copy among the dead letters comes first, so it cannot vanish.

@@ -1,6 +1,7 @@
 //! What can go wrong with NATS.
 
 use crate::conversions::DocumentError;
+use crate::log::LogError;
 use std::time::Duration;
 
 /// The oldest server that does what we ask.
@@ -64,10 +65,27 @@ pub enum BusError {
     Document(#[from] DocumentError),
     /// The event log.
     #[error(transparent)]
-    Log(#[from] crate::log::LogError),
+    Log(#[from] LogError),
+}
+
+/// Whether NATS being away is among the causes of an error.
+pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|cause| {
+        cause.downcast_ref::<BusError>().is_some_and(BusError::is_outage)
+            || cause.downcast_ref::<LogError>().is_some_and(LogError::is_outage)
+    })
 }
 
 impl BusError {
+    /// Whether it says that NATS is away or does not answer, which passes by itself, and not what is wrong with a message.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Connect { .. } | Self::NoResponders { .. } | Self::Timeout { .. } | Self::Nats { .. } => true,
+            Self::Log(error) => error.is_outage(),
+            Self::TooOld { .. } | Self::Malformed { .. } | Self::Document(_) => false,
+        }
+    }
+
     /// For `map_err`: what was tried, and whatever NATS said to it.
     pub(crate) fn nats<E: std::fmt::Display>(what: impl Into<String>) -> impl FnOnce(E) -> Self {
         let what = what.into();

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //!   publish_work ──▶ stream WORK ──▶ Worker::fetch ──▶ Delivery ──▶ ack │ retry_after │ dead_letter ──▶ stream DEAD
+//!              ▲                                         ├─ give_back, wait_out: queued anew, no delivery counted
+//!              └─────────────────────────────────────────┘
 //!                                                        └─ five deliveries without an end ──▶ poison ──▶ stream DEAD
 //!   NatsEventLog::append (fenced) ──▶ stream EVENTS ──▶ read · events_after · watch
 //!   request ──▶ serve_queue (any websurfer) · serve (the attempt's own)
@@ -24,6 +26,7 @@ pub mod names;
 pub mod orders;
 pub mod provision;
 mod publish;
+pub mod queued;
 pub mod runs;
 pub mod work_loop;
 pub mod worker;
@@ -32,10 +35,11 @@ pub use connection::{Bus, BusOptions};
 pub use conversions::{DocumentError, document, read_document, usage_from_proto, usage_to_proto};
 pub use dead::Poison;
 pub use delivery::{Delivery, KeepAlive};
-pub use errors::BusError;
+pub use errors::{BusError, is_outage};
 pub use event_log::NatsEventLog;
 pub use follow::RunFollower;
 pub use log::{EventLog, LogError, Logged, from_lines, to_lines};
 pub use names::Queue;
 pub use orders::{Incoming, Orders};
+pub use queued::Queued;
 pub use worker::{QueueDepth, Worker};

@@ -57,6 +57,13 @@ pub enum LogError {
     },
 }
 
+impl LogError {
+    /// Whether the log itself is away.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
+    }
+}
+
 /// The log, as actors see it.
 #[async_trait]
 pub trait EventLog: Send + Sync {

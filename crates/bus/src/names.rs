@@ -32,6 +32,10 @@ pub const SURF_GROUP: &str = "websurfer";
 
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
+/// How often an item was queued anew because something that all work shares was away.
+pub const OUTAGE_TIMES: &str = "wayfarer-outage-times";
+/// Milliseconds that it has lost to that.
+pub const OUTAGE_MS: &str = "wayfarer-outage-ms";
 
 /// A work queue: the name of a stage, and of the durable consumer that feeds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -4,13 +4,11 @@ use crate::{Bus, BusError, Queue, names};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::jetstream::{kv, stream};
-use std::time::Duration;
 
 /// Deliveries of one item of work; each one used up means that its worker died or gave it back.
 pub const MAX_DELIVER: i64 = 5;
 /// Unacknowledged deliveries of a queue, over all workers: above the sum of their slots.
 const MAX_ACK_PENDING: i64 = 1024;
-const DEDUP_WINDOW: Duration = Duration::from_secs(10 * 60);
 
 impl Bus {
     /// Makes streams, consumers and the bucket where they are not there yet.
@@ -18,7 +16,7 @@ impl Bus {
         let base = Config {
             storage: StorageType::File,
             num_replicas: self.options.replicas,
-            duplicate_window: DEDUP_WINDOW,
+            duplicate_window: self.options.dedup_window,
             allow_direct: true,
             ..Config::default()
         };

@@ -102,7 +102,7 @@ impl Worker {
 
 async fn give_back(deliveries: Vec<Delivery>) {
     for delivery in deliveries {
-        if let Err(error) = delivery.retry_after(Duration::ZERO).await {
+        if let Err(error) = delivery.give_back().await {
             tracing::warn!(%error, "an item could not be given back; it comes back by itself after the ack wait");
         }
     }

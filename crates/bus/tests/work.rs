@@ -6,7 +6,8 @@ mod common;
 use common::{LONG, SHORT, TRACEPARENT, an_item, name_of, nats, queue_items};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use wayfarer_bus::{Bus, Delivery, Poison, Queue, QueueDepth, Worker};
+use tokio_util::sync::CancellationToken;
+use wayfarer_bus::{Bus, BusOptions, Delivery, Poison, Queue, QueueDepth, Worker, work_loop};
 
 /// The next item, however long it takes to come.
 async fn fetched(worker: &Worker) -> Delivery {
@@ -100,6 +101,78 @@ async fn an_item_that_is_given_back_comes_again() {
 }
 
 #[tokio::test]
+async fn work_that_is_given_back_by_who_stops_loses_no_delivery() {
+    let nats = nats(LONG).await;
+    queue_items(&nats.bus, &["a"]).await;
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+
+    for _ in 0..7 {
+        let delivery = fetched(&worker).await;
+        assert_eq!((delivery.delivered, name_of(&delivery.item).as_str()), (1, "a"));
+        assert_eq!(delivery.traceparent.as_deref(), Some(TRACEPARENT));
+        let _alive = delivery.keep_alive();
+        delivery.give_back().await.unwrap();
+    }
+
+    assert_eq!(nats.bus.queue_depth(Queue::Curate).await.unwrap(), QueueDepth { waiting: 1, in_flight: 0 });
+}
+
+#[tokio::test]
+async fn an_outage_is_waited_out_in_growing_pauses_until_patience_is_over() {
+    let nats = nats(LONG).await;
+    let patience = Duration::from_secs(4);
+    let bus = Bus::connect(nats.server.url(), BusOptions { outage_patience: patience, ..BusOptions::default() }).await.unwrap();
+    queue_items(&nats.bus, &["a"]).await;
+    let worker = bus.worker(Queue::Curate).await.unwrap();
+    let began = std::time::Instant::now();
+
+    // who stops does not wait
+    assert!(fetched(&worker).await.wait_out(std::future::ready(())).await.unwrap());
+    assert!(began.elapsed() < patience);
+    let mut pauses = Vec::new();
+    let last = loop {
+        let delivery = fetched(&worker).await;
+        assert_eq!(delivery.delivered, 1);
+        let from = std::time::Instant::now();
+        if !delivery.wait_out(std::future::pending()).await.unwrap() {
+            break delivery;
+        }
+        pauses.push(from.elapsed());
+    };
+
+    assert!(!pauses.is_empty() && pauses[0] >= Duration::from_secs(2), "{pauses:?}");
+    last.ack().await.unwrap();
+    assert_eq!(nats.bus.queue_depth(Queue::Curate).await.unwrap(), QueueDepth::default());
+}
+
+#[tokio::test]
+async fn a_loop_that_stops_gives_back_what_does_not_end() {
+    let nats = nats(LONG).await;
+    queue_items(&nats.bus, &["slow"]).await;
+    let (began, stop) = (std::sync::Arc::new(tokio::sync::Notify::new()), CancellationToken::new());
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    let work = {
+        let began = began.clone();
+        move |delivery: Delivery| {
+            let began = began.clone();
+            async move {
+                let _alive = delivery.keep_alive();
+                began.notify_one();
+                std::future::pending::<Result<(), String>>().await
+            }
+        }
+    };
+    let running = tokio::spawn(work_loop::run(worker, 1, stop.clone(), work));
+    tokio::time::timeout(LONG, began.notified()).await.expect("work begins");
+
+    stop.cancel();
+    tokio::time::timeout(2 * LONG, running).await.expect("the loop ends although the work does not").unwrap();
+
+    let worker = nats.bus.worker(Queue::Curate).await.unwrap();
+    assert_eq!(fetched(&worker).await.delivered, 1);
+}
+
+#[tokio::test]
 async fn a_cancelled_fetch_gives_back_what_it_would_have_taken() {
     let nats = nats(LONG).await;
     let worker = nats.bus.worker(Queue::Curate).await.unwrap();
@@ -108,7 +181,8 @@ async fn a_cancelled_fetch_gives_back_what_it_would_have_taken() {
 
     queue_items(&nats.bus, &["a"]).await;
 
-    assert_eq!(name_of(&fetched(&worker).await.item), "a");
+    let delivery = fetched(&worker).await;
+    assert_eq!((delivery.delivered, name_of(&delivery.item).as_str()), (1, "a"));
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use crate::model::{ChatRequest, Message, Model, ModelError, Part, ReplySchema, S
 use crate::{prompt, read};
 use bytes::Bytes;
 use wayfarer_core::Usage;
+use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::prompt::Ask;
 
 /// Replies that are tried to be read before a question fails: as many calls a question may take.
@@ -63,6 +64,18 @@ pub enum AskError {
         /// Why.
         why: String,
     },
+}
+
+impl AskError {
+    /// Whether no model answers at all.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Model(error) if error.is_outage())
+    }
+
+    /// What it is in an attempt.
+    pub fn env_failure(&self) -> EnvFailure {
+        if self.is_outage() { EnvFailure::ModelDown } else { EnvFailure::Model }
+    }
 }
 
 /// Asks: renders `file` with `input` (pictures behind the text, in order), and reads the reply as `A::Reply`.

@@ -131,6 +131,16 @@ pub enum ModelError {
     },
 }
 
+impl ModelError {
+    /// Whether no model answers at all, which passes by itself and is nobody's fault who asked.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Down { .. } | Self::Slow { .. } | Self::ServiceDown { .. } => true,
+            Self::Nonsense { .. } | Self::BudgetSpent { .. } => false,
+        }
+    }
+}
+
 /// Something that answers chat requests: an endpoint, the pool, or the pool over gRPC.
 #[async_trait]
 pub trait Model: Send + Sync {

@@ -4,6 +4,7 @@ use crate::Config;
 use std::net::IpAddr;
 use url::{Host, Url};
 use wayfarer_core::prompt::ModelRole;
+use wayfarer_core::surf::ALIVE_EVERY;
 
 /// A key whose value makes no sense.
 #[derive(Debug, PartialEq)]
@@ -19,6 +20,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     is_url("cluster.nats_url", &config.cluster.nats_url, &["nats", "tls", "ws", "wss"])?;
     is_url("cluster.redis_url", &config.cluster.redis_url, &["redis", "rediss", "redis+unix", "unix"])?;
     holds("cluster.store", !config.cluster.store.as_os_str().is_empty(), "is empty; name a folder")?;
+
+    let silence = config.cluster.owner_silence_seconds;
+    let least = ALIVE_EVERY.as_secs() * 2 + 1;
+    holds("cluster.owner_silence_seconds", (least..=3600).contains(&silence), &format!("must be from {least} to 3600"))?;
 
     if let Some(host) = &config.cluster.advertise {
         holds("cluster.advertise", is_reachable(host), "must be a host name or an address that others can call, without a port")?;

@@ -66,6 +66,10 @@ pub struct Cluster {
     pub redis_url: String,
     /// Folder of trajectories and blobs.
     pub store: PathBuf,
+    /// Seconds that work waits for what it shares with all other work (models, browsers, the store) before it is given up.
+    pub outage_patience_seconds: u64,
+    /// Seconds that the orchestrator of an open session may show no life before the session is ended.
+    pub owner_silence_seconds: u64,
     /// Host name or address under which others reach this process; absent means the address that its faces listen on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advertise: Option<String>,
@@ -77,6 +81,8 @@ impl Default for Cluster {
             nats_url: "nats://127.0.0.1:4222".into(),
             redis_url: "redis://127.0.0.1:6379".into(),
             store: "wayfarer-data".into(),
+            outage_patience_seconds: 600,
+            owner_silence_seconds: 20,
             advertise: None,
         }
     }

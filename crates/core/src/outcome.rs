@@ -70,14 +70,33 @@ pub enum EnvFailure {
     Unreachable,
     /// The egress policy does not allow the start page's host.
     EgressDenied,
-    /// The model endpoint failed or could not be understood after repair and retries.
+    /// The model refused a question, or could not be understood after repair and retries.
     Model,
+    /// No model answers.
+    ModelDown,
     /// The session's lease was lost.
     LeaseLost,
     /// The websurfer of this attempt is gone.
     SurferLost,
     /// A blob or an event could not be stored.
     Store,
+}
+
+impl EnvFailure {
+    /// Whether something is away that all attempts share. It passes by itself and says nothing about the task, so it is waited out and
+    /// not counted among the task's attempts.
+    pub fn is_outage(self) -> bool {
+        match self {
+            Self::NoBrowser | Self::ModelDown | Self::Store => true,
+            Self::BrowserCrashed
+            | Self::PageHung
+            | Self::Unreachable
+            | Self::EgressDenied
+            | Self::Model
+            | Self::LeaseLost
+            | Self::SurferLost => false,
+        }
+    }
 }
 
 impl Outcome {

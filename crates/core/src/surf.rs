@@ -11,6 +11,10 @@ use crate::outcome::EnvFailure;
 use crate::task::Task;
 use crate::usage::Usage;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// How often an attempt's orchestrator and surfer show each other that they are there.
+pub const ALIVE_EVERY: Duration = Duration::from_secs(5);
 
 /// Opens a browser session for an attempt and looks at the start page.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -78,7 +78,7 @@ pub fn browser_status(error: &BrowserError) -> Status {
                 EnvFailure::Unreachable => Code::NotFound,
                 EnvFailure::EgressDenied => Code::PermissionDenied,
                 EnvFailure::LeaseLost => Code::FailedPrecondition,
-                EnvFailure::Model | EnvFailure::SurferLost | EnvFailure::Store => Code::Internal,
+                EnvFailure::Model | EnvFailure::ModelDown | EnvFailure::SurferLost | EnvFailure::Store => Code::Internal,
             };
             let fields = Fields { why: cut(detail), failure: Some(*kind), ..Fields::default() };
             status(code, &error.to_string(), "environment", &fields)
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn browser_errors_survive_the_way_there_and_back() {
         use EnvFailure::*;
-        let kinds = [NoBrowser, BrowserCrashed, PageHung, Unreachable, EgressDenied, Model, LeaseLost, SurferLost, Store];
+        let kinds = [NoBrowser, BrowserCrashed, PageHung, Unreachable, EgressDenied, Model, ModelDown, LeaseLost, SurferLost, Store];
         let environments = kinds.into_iter().map(|kind| BrowserError::environment(kind, "detail ü\nline"));
         for error in environments.chain([BrowserError::Fenced, BrowserError::Busy { retry_after_ms: 40 }]) {
             assert_eq!(browser_error(&browser_status(&error), NoBrowser), error);

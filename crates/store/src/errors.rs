@@ -46,7 +46,18 @@ pub enum StoreError {
     },
 }
 
+/// Whether the store being away or full is among the causes of an error.
+pub fn is_outage(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(|cause| cause.downcast_ref::<StoreError>().is_some_and(StoreError::is_outage))
+}
+
 impl StoreError {
+    /// Whether the store itself is away or full, and not what is in it wrong.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Io { .. })
+    }
+
     /// Sorts what the object store met.
     pub(crate) fn from_objects(what: &'static str, path: &str, root: &std::path::Path, error: object_store::Error) -> Self {
         if matches!(error, object_store::Error::NotFound { .. }) {

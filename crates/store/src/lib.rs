@@ -23,7 +23,7 @@ mod objects;
 mod stores;
 
 pub use documents::{EVENTS_DOCUMENT, SUMMARY_DOCUMENT};
-pub use errors::StoreError;
+pub use errors::{StoreError, is_outage};
 pub use stores::Stores;
 
 use object_store::local::LocalFileSystem;

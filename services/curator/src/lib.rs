@@ -15,12 +15,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
+use wayfarer_actor_curator::CurateError;
 use wayfarer_bus::{Bus, Delivery, EventLog, Queue, work_loop};
 use wayfarer_core::event::About;
 use wayfarer_core::{AttemptId, RunId};
 use wayfarer_proto::v1::work_item::Work;
-use wayfarer_store::{Store, Stores};
+use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
+use wayfarer_viewer::ViewerError;
 
 /// This stage in metrics.
 const STAGE: &str = "curate";
@@ -47,16 +49,16 @@ impl CuratorService {
         let worker = self.bus.worker(Queue::Curate).await?;
         let keeping = keep::keep_folders(self.bus.clone(), self.stores.clone(), token.clone());
         let slots = self.slots;
-        let service = Arc::new(self);
+        let (service, stop) = (Arc::new(self), token.clone());
         let working = work_loop::run(worker, slots, token, move |delivery| {
-            let service = service.clone();
-            async move { service.handle(delivery).await }
+            let (service, stop) = (service.clone(), stop.clone());
+            async move { service.handle(delivery, stop).await }
         });
         tokio::join!(working, keeping);
         Ok(())
     }
 
-    async fn handle(&self, delivery: Delivery) -> Result<()> {
+    async fn handle(&self, delivery: Delivery, stop: CancellationToken) -> Result<()> {
         let item = delivery.item.clone();
         let (Ok(run), Some(Work::CurateAttempt(attempt))) = (RunId::new(item.run.clone()), &item.work) else {
             delivery.dead_letter("not an attempt to curate").await?;
@@ -71,17 +73,25 @@ impl CuratorService {
         if let Some(parent) = &delivery.traceparent {
             wayfarer_telemetry::set_parent(&span, parent);
         }
-        self.write_then_ack(&run, &attempt, &delivery).instrument(span).await
+        self.write_then_ack(&run, &attempt, &delivery, stop).instrument(span).await
     }
 
-    async fn write_then_ack(&self, run: &RunId, attempt: &AttemptId, delivery: &Delivery) -> Result<()> {
-        let store = self.stores.of(run)?;
-        match self.write(run, &store, attempt).await {
+    async fn write_then_ack(&self, run: &RunId, attempt: &AttemptId, delivery: &Delivery, stop: CancellationToken) -> Result<()> {
+        let written = self.write(run, attempt).await;
+        if let Err(error) = &written
+            && is_outage(error)
+        {
+            tracing::warn!(error = format!("{error:#}"), "what curating needs is away; the attempt waits");
+            if delivery.wait_out(stop.cancelled()).await? {
+                return Ok(());
+            }
+        }
+        match written {
             Ok(()) => {
                 metrics().stage_completed(STAGE, "written");
                 delivery.ack().await?;
             }
-            Err(error) if delivery.delivered < LAST_DELIVERY => {
+            Err(error) if !is_outage(&error) && delivery.delivered < LAST_DELIVERY => {
                 tracing::warn!(error = format!("{error:#}"), "curating failed; it is tried again");
                 delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
             }
@@ -93,8 +103,16 @@ impl CuratorService {
         Ok(())
     }
 
-    async fn write(&self, run: &RunId, store: &Store, attempt: &AttemptId) -> Result<()> {
+    async fn write(&self, run: &RunId, attempt: &AttemptId) -> Result<()> {
+        let store = self.stores.of(run)?;
         let events = self.log.read(run, &About::Task(attempt.task.clone())).await?;
-        attempt::write_attempt(store, attempt, &events.iter().collect::<Vec<_>>()).await
+        attempt::write_attempt(&store, attempt, &events.iter().collect::<Vec<_>>()).await
     }
+}
+
+fn is_outage(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(CurateError::Store(error)) if error.is_outage())
+        || matches!(error.downcast_ref(), Some(ViewerError::Store(error)) if error.is_outage())
+        || wayfarer_bus::is_outage(error.as_ref())
+        || wayfarer_store::is_outage(error.as_ref())
 }

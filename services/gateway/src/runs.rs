@@ -1,26 +1,67 @@
 //! What can be done with runs, whoever asks (the gRPC face or the command line in one process).
 
 use anyhow::{Context, Result};
-use wayfarer_bus::{Bus, BusError, EventLog, LogError, Queue, document};
-use wayfarer_core::RunId;
+use std::collections::{BTreeMap, BTreeSet};
+use wayfarer_bus::{Bus, BusError, EventLog, LogError, Logged, Queue, document};
 use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::run::{RunSpec, Stages, Tally};
+use wayfarer_core::{RunId, Seed};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 
-/// Makes the run known and queues its seeds; `true` if it existed already (its unfinished seeds are queued again: a seed that is done
-/// answers from its log).
-pub async fn create(bus: &Bus, log: &dyn EventLog, spec: &RunSpec) -> Result<bool> {
+/// Makes the run known and queues its seeds; `true` if it existed already: then what is neither done nor queued is queued.
+pub async fn create(bus: &Bus, spec: &RunSpec) -> Result<bool> {
     let existed = bus.put_run(spec).await.context("keeping the run")?;
-    let spec = if existed { bus.get_run(&spec.run).await?.unwrap_or_else(|| spec.clone()) } else { spec.clone() };
-    for seed in &spec.seeds {
-        let done = !log.read(&spec.run, &About::Seed(seed.id.clone())).await?.is_empty();
-        if done {
-            continue;
-        }
-        let item = WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(Work::Seed(document(seed)?)) };
-        bus.publish_work(Queue::Propose, &format!("{}-{}", spec.run, seed.id), &item).await?;
+    if existed {
+        let kept = bus.get_run(&spec.run).await?;
+        resume(bus, kept.as_ref().unwrap_or(spec)).await?;
+    } else {
+        queue_seeds(bus, spec, &spec.seeds).await?;
     }
     Ok(existed)
+}
+
+async fn resume(bus: &Bus, spec: &RunSpec) -> Result<()> {
+    let queued = bus.queued(&spec.run).await?;
+    let (mut done_seeds, mut open_tasks) = (BTreeSet::new(), BTreeMap::new());
+    for Logged { sequence, event, .. } in bus.events_of(&spec.run).await? {
+        match event {
+            RunEvent::SeedDone { seed, tasks, .. } => {
+                // a seed that is queued still queues its tasks itself
+                if !queued.seeds.contains(&seed) {
+                    open_tasks.extend(tasks.into_iter().map(|task| (task.id.clone(), (task, sequence))));
+                }
+                done_seeds.insert(seed);
+            }
+            event => {
+                if let About::Task(task) = event.about() {
+                    if event.ends_task() {
+                        open_tasks.remove(&task);
+                    } else if let Some((_, last)) = open_tasks.get_mut(&task) {
+                        *last = sequence;
+                    }
+                }
+            }
+        }
+    }
+    let is_lost = |seed: &&Seed| !done_seeds.contains(&seed.id) && !queued.seeds.contains(&seed.id);
+    queue_seeds(bus, spec, spec.seeds.iter().filter(is_lost)).await?;
+    for (task, last) in open_tasks.into_values().filter(|(task, _)| !queued.tasks.contains(&task.id)) {
+        tracing::warn!(task = %task.id, "the task is neither done nor queued; it is queued again");
+        // whoever resumes at the same time gives the same id
+        bus.publish_work(Queue::Solve, &format!("{}-resumed-{last}", task.id), &item(spec, Work::Task(document(&task)?))).await?;
+    }
+    Ok(())
+}
+
+async fn queue_seeds<'a>(bus: &Bus, spec: &RunSpec, seeds: impl IntoIterator<Item = &'a Seed>) -> Result<()> {
+    for seed in seeds {
+        bus.publish_work(Queue::Propose, &format!("{}-{}", spec.run, seed.id), &item(spec, Work::Seed(document(seed)?))).await?;
+    }
+    Ok(())
+}
+
+fn item(spec: &RunSpec, work: Work) -> WorkItem {
+    WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(work) }
 }
 
 /// Where the tasks of a run stand, with what the queues know of work in hand.

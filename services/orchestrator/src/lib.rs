@@ -60,13 +60,23 @@ impl OrchestratorService {
         let stop = token.clone();
         work_loop::run(worker, slots, token, move |delivery| {
             let (service, stop) = (service.clone(), stop.clone());
-            async move { service.handle(delivery, stop).await }
+            async move { service.handle(&delivery, stop).await }
         })
         .await;
         Ok(())
     }
 
-    async fn handle(&self, delivery: Delivery, stop: CancellationToken) -> Result<()> {
+    async fn handle(&self, delivery: &Delivery, stop: CancellationToken) -> Result<()> {
+        match self.work(delivery, stop.clone()).await {
+            Err(error) if is_outage(&error) => {
+                tracing::warn!(error = format!("{error:#}"), "what all tasks need is away; the task waits");
+                if delivery.wait_out(stop.cancelled()).await? { Ok(()) } else { Err(error) }
+            }
+            ended => ended,
+        }
+    }
+
+    async fn work(&self, delivery: &Delivery, stop: CancellationToken) -> Result<()> {
         let item = delivery.item.clone();
         let (Ok(run), Some(Work::Task(task))) = (RunId::new(item.run.clone()), &item.work) else {
             delivery.dead_letter("not a task").await?;
@@ -92,7 +102,7 @@ impl OrchestratorService {
             lifecycle::next(&logged, &spec)
         };
         match next {
-            Next::Start { number, expected_last } => self.attempt(&spec, task, number, expected_last, &delivery, stop).await?,
+            Next::Start { number, expected_last } => self.attempt(&spec, task, number, expected_last, delivery, stop).await?,
             Next::Judge { attempt } => {
                 self.queue_for_judges(&spec, &attempt).await?;
                 delivery.ack().await?;
@@ -100,7 +110,7 @@ impl OrchestratorService {
             Next::Done => delivery.ack().await?,
             Next::DeadLetter { reason, expected_last } => {
                 let event = RunEvent::DeadLettered { task: task.id.clone(), reason };
-                self.append_then_ack(&run, &event, expected_last, &delivery).await?;
+                self.append_then_ack(&run, &event, expected_last, delivery).await?;
             }
             Next::Invalid { why, attempt, expected_last } => {
                 let event = RunEvent::Judged {
@@ -110,7 +120,7 @@ impl OrchestratorService {
                     exemplar: None,
                     usage: Usage::default(),
                 };
-                self.append_then_ack(&run, &event, expected_last, &delivery).await?;
+                self.append_then_ack(&run, &event, expected_last, delivery).await?;
             }
         }
         Ok(())
@@ -152,10 +162,15 @@ impl OrchestratorService {
             last_sequence: sequence,
             cancel: stop.clone(),
             today: self.calendar.today(spec, SystemTime::now()),
+            outage_patience: self.bus.outage_patience(),
             trace_id: wayfarer_telemetry::trace_id_of(&span).unwrap_or_default(),
         };
         async {
             match run_attempt(deps, job).await {
+                AttemptEnd::Ended { outcome: Outcome::EnvFailed { kind, detail }, .. } if kind.is_outage() => {
+                    metrics().stage_completed(STAGE, "env_failed");
+                    self.wait_out(spec, &attempt, sequence, &format!("{kind:?}: {detail}"), delivery, &stop).await?;
+                }
                 AttemptEnd::Ended { outcome: Outcome::EnvFailed { kind, detail }, .. } => {
                     metrics().stage_completed(STAGE, "env_failed");
                     let pause = FIRST_PAUSE * 2_u32.pow(number.saturating_sub(1).min(DOUBLINGS));
@@ -175,9 +190,10 @@ impl OrchestratorService {
                     delivery.ack().await?;
                 }
                 AttemptEnd::Fenced => tracing::warn!("fenced: another owner has the task"),
-                AttemptEnd::Cancelled => delivery.retry_after(Duration::ZERO).await?,
-                AttemptEnd::LogUnavailable(why) => {
-                    tracing::error!(why, "the event log is gone; the task comes back");
+                AttemptEnd::Cancelled => delivery.give_back().await?,
+                AttemptEnd::LogUnavailable(why) => self.wait_out(spec, &attempt, sequence, &why, delivery, &stop).await?,
+                AttemptEnd::Broken(why) => {
+                    tracing::error!(why, "the attempt broke; the task comes back");
                     delivery.retry_after(Duration::from_secs(2)).await?;
                 }
             }
@@ -185,6 +201,31 @@ impl OrchestratorService {
         }
         .instrument(span)
         .await
+    }
+
+    /// Something is away that all tasks need: the task waits for it, and is given up when that takes too long.
+    async fn wait_out(
+        &self,
+        spec: &RunSpec,
+        attempt: &AttemptId,
+        epoch: u64,
+        why: &str,
+        delivery: &Delivery,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        tracing::warn!(why, "what all tasks need is away; the task waits");
+        if delivery.wait_out(stop.cancelled()).await? {
+            return Ok(());
+        }
+        let patience = self.bus.outage_patience().as_secs();
+        let reason =
+            format!("what all tasks need was away for longer than {patience} s (cluster.outage_patience_seconds); the last: {why}");
+        let logged = self.log.read(&spec.run, &About::Task(attempt.task.clone())).await?;
+        if newest_owner(&logged) != Some(epoch) || is_done(&logged) {
+            return Ok(());
+        }
+        let event = RunEvent::DeadLettered { task: attempt.task.clone(), reason };
+        self.append_then_ack(&spec.run, &event, last_sequence(&logged), delivery).await
     }
 
     /// A further attempt is a further item: deliveries count crashes, attempts count environment failures.
@@ -214,6 +255,15 @@ impl OrchestratorService {
     async fn is_cancelled(&self, run: &RunId) -> Result<bool> {
         Ok(self.log.read(run, &About::Run).await?.iter().any(|logged| matches!(logged.event, RunEvent::Cancelled { .. })))
     }
+}
+
+/// NATS or the store is away; what is wrong with a document of the task is its own fault.
+fn is_outage(error: &anyhow::Error) -> bool {
+    wayfarer_bus::is_outage(error.as_ref()) || wayfarer_store::is_outage(error.as_ref())
+}
+
+fn newest_owner(logged: &[Logged]) -> Option<u64> {
+    logged.iter().rev().find(|logged| matches!(logged.event, RunEvent::AttemptStarted { .. })).map(|logged| logged.sequence)
 }
 
 fn last_sequence(logged: &[Logged]) -> u64 {

@@ -9,7 +9,7 @@ use wayfarer_actor_orchestrator::SurferPort;
 use wayfarer_bus::{Bus, BusError, document, names, read_document};
 use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::surf::{ALIVE_EVERY, SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::{AttemptId, Usage};
 use wayfarer_proto::v1::{SurfReply, SurfRequest, surf_reply::Reply, surf_request::Order};
 use wayfarer_telemetry::{Counted, metrics};
@@ -20,8 +20,6 @@ const BUSY_BOUND: Duration = Duration::from_secs(20 * 60);
 /// Closing is a courtesy: the surfer gives the session back by itself when orders stay away.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often orchestrator and surfer show each other that they are there.
-const ALIVE_EVERY: Duration = Duration::from_secs(5);
 /// A surfer is gone when nobody serves its subject so often in a row: once may be a connection that is made again.
 const GONE_AFTER: u32 = 2;
 
@@ -33,6 +31,8 @@ pub(crate) struct NatsSurfer {
     held: Mutex<Option<Counted>>,
     /// Cancelled when the surfer is gone.
     gone: CancellationToken,
+    /// Cancelled when it says that its process stops.
+    stops: CancellationToken,
     /// Ends the signs of life.
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
@@ -41,8 +41,17 @@ pub(crate) struct NatsSurfer {
 impl NatsSurfer {
     pub(crate) fn new(bus: Bus, attempt: AttemptId, step_timeout: Duration) -> Self {
         let stop = CancellationToken::new();
-        let gone = CancellationToken::new();
-        Self { bus, attempt, step_timeout, held: Mutex::default(), gone, stop: stop.clone(), _stop_when_dropped: stop.drop_guard() }
+        let (gone, stops) = (CancellationToken::new(), CancellationToken::new());
+        Self { bus, attempt, step_timeout, held: Mutex::default(), gone, stops, stop: stop.clone(), _stop_when_dropped: stop.drop_guard() }
+    }
+
+    /// Why there is no report.
+    fn lost(&self, detail: &str) -> SurfReport {
+        let (kind, detail) = match self.stops.is_cancelled() {
+            true => (EnvFailure::NoBrowser, "the websurfer of this attempt was stopped"),
+            false => (EnvFailure::SurferLost, detail),
+        };
+        SurfReport::Failed { kind, detail: detail.to_owned(), usage: Usage::default() }
     }
 
     /// Takes note of whether a critical point waits for a decision from now on.
@@ -87,7 +96,8 @@ impl SurferPort for NatsSurfer {
                 }
                 opened => {
                     if let SurfOpened::Ready { .. } = &opened {
-                        tokio::spawn(show_life(self.bus.clone(), names::surf_attempt(&self.attempt), self.gone.clone(), self.stop.clone()));
+                        let (gone, stops, stop) = (self.gone.clone(), self.stops.clone(), self.stop.clone());
+                        tokio::spawn(show_life(self.bus.clone(), names::surf_attempt(&self.attempt), gone, stops, stop));
                     }
                     return opened;
                 }
@@ -105,7 +115,7 @@ impl SurferPort for NatsSurfer {
         let subject = names::surf_attempt(&self.attempt);
         let reply = tokio::select! {
             reply = self.ask(&subject, order, self.step_timeout) => reply,
-            () = self.gone.cancelled() => return failed(EnvFailure::SurferLost, "the websurfer of this attempt is gone".into()),
+            () = self.gone.cancelled() => return self.lost("the websurfer of this attempt is gone"),
         };
         match reply {
             Ok(SurfReply { reply: Some(Reply::Report(report)) }) => {
@@ -114,8 +124,8 @@ impl SurferPort for NatsSurfer {
                 report
             }
             Ok(_) => failed(EnvFailure::SurferLost, "the websurfer's reply holds nothing".into()),
-            Err(BusError::NoResponders { .. }) => failed(EnvFailure::SurferLost, "the websurfer of this attempt is gone".into()),
-            Err(error) => failed(EnvFailure::SurferLost, error.to_string()),
+            Err(BusError::NoResponders { .. }) => self.lost("the websurfer of this attempt is gone"),
+            Err(error) => self.lost(&error.to_string()),
         }
     }
 
@@ -129,7 +139,7 @@ impl SurferPort for NatsSurfer {
 }
 
 /// Keeps the surfer from giving its session back while the orchestrator thinks, and looks whether somebody still serves the attempt.
-async fn show_life(bus: Bus, subject: String, gone: CancellationToken, stop: CancellationToken) {
+async fn show_life(bus: Bus, subject: String, gone: CancellationToken, stops: CancellationToken, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(ALIVE_EVERY);
     let mut unserved = 0;
     while unserved < GONE_AFTER {
@@ -138,9 +148,12 @@ async fn show_life(bus: Bus, subject: String, gone: CancellationToken, stop: Can
             _ = ticks.tick() => {}
         }
         let request = SurfRequest { order: Some(Order::Alive(true)) };
-        // in the middle of a step the surfer answers later, which is as good
         match bus.request(&subject, request, ALIVE_EVERY).await {
             Err(BusError::NoResponders { .. }) => unserved += 1,
+            Ok(SurfReply { reply: Some(Reply::Alive(false)) }) => {
+                stops.cancel();
+                break;
+            }
             _ => unserved = 0,
         }
     }

@@ -60,15 +60,28 @@ impl ProposerService {
         let fetcher = Arc::new(EgressFetcher::start(self.egress.clone()).await?);
         let seen = Arc::new(RunSeen::new(self.bus.clone(), self.follower.clone(), self.redis.clone()));
         let service = Arc::new(self);
+        let stop = token.clone();
         work_loop::run(worker, slots, token, move |delivery| {
-            let (service, fetcher, seen) = (service.clone(), fetcher.clone(), seen.clone());
-            async move { service.handle(delivery, fetcher, seen).await }
+            let (service, fetcher, seen, stop) = (service.clone(), fetcher.clone(), seen.clone(), stop.clone());
+            async move { service.handle(&delivery, fetcher, seen, &stop).await }
         })
         .await;
         Ok(())
     }
 
-    async fn handle(&self, delivery: Delivery, fetcher: Arc<EgressFetcher>, seen: Arc<RunSeen>) -> Result<()> {
+    /// What is away passes by itself: the seed waits for it without losing a delivery, and is treated as any that fails when it has
+    /// waited long enough.
+    async fn handle(&self, delivery: &Delivery, fetcher: Arc<EgressFetcher>, seen: Arc<RunSeen>, stop: &CancellationToken) -> Result<()> {
+        match self.work(delivery, fetcher, seen, stop).await {
+            Err(error) if is_outage(&error) => {
+                tracing::warn!(error = format!("{error:#}"), "what proposing needs is away; the seed waits");
+                if delivery.wait_out(stop.cancelled()).await? { Ok(()) } else { Err(error) }
+            }
+            ended => ended,
+        }
+    }
+
+    async fn work(&self, delivery: &Delivery, fetcher: Arc<EgressFetcher>, seen: Arc<RunSeen>, stop: &CancellationToken) -> Result<()> {
         let item = delivery.item.clone();
         let (Ok(run), Some(Work::Seed(seed))) = (RunId::new(item.run.clone()), &item.work) else {
             delivery.dead_letter("not a seed").await?;
@@ -91,7 +104,7 @@ impl ProposerService {
         if let Some(queued_by) = &delivery.traceparent {
             wayfarer_telemetry::link(&span, queued_by);
         }
-        self.work_off(&spec, &seed, &delivery, fetcher, seen).instrument(span).await
+        self.work_off(&spec, &seed, delivery, fetcher, seen, stop).instrument(span).await
     }
 
     async fn work_off(
@@ -101,6 +114,7 @@ impl ProposerService {
         delivery: &Delivery,
         fetcher: Arc<EgressFetcher>,
         seen: Arc<RunSeen>,
+        stop: &CancellationToken,
     ) -> Result<()> {
         let logged = self.log.read(&spec.run, &About::Seed(seed.id.clone())).await?;
         let committed = logged.iter().find_map(|logged| match &logged.event {
@@ -108,7 +122,7 @@ impl ProposerService {
             _ => None,
         });
         let tasks = match committed {
-            Some(tasks) => tasks,
+            Some(tasks) => self.not_begun(spec, tasks).await?,
             None => {
                 let deps = ProposerDeps {
                     model: self.model.clone(),
@@ -118,7 +132,16 @@ impl ProposerService {
                     seen,
                     egress: self.egress.clone(),
                 };
-                let event = match propose(&deps, spec, seed, &self.calendar.today(spec, SystemTime::now())).await {
+                let proposed = propose(&deps, spec, seed, &self.calendar.today(spec, SystemTime::now())).await;
+                if let Err(error) = &proposed
+                    && error.is_outage()
+                {
+                    tracing::warn!(%error, "what proposing needs is away; the seed waits");
+                    if delivery.wait_out(stop.cancelled()).await? {
+                        return Ok(());
+                    }
+                }
+                let event = match proposed {
                     Ok(proposal) => RunEvent::SeedDone {
                         seed: seed.id.clone(),
                         strategy: proposal.strategy,
@@ -126,7 +149,7 @@ impl ProposerService {
                         dropped: proposal.dropped,
                         usage: proposal.usage,
                     },
-                    Err(error) if delivery.delivered < LAST_DELIVERY => {
+                    Err(error) if !error.is_outage() && delivery.delivered < LAST_DELIVERY => {
                         tracing::warn!(%error, "proposing failed; it is tried again");
                         delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
                         return Ok(());
@@ -153,10 +176,27 @@ impl ProposerService {
         Ok(())
     }
 
+    /// Those of a seed that was worked off before which nobody has met: its first worker died before it had queued them all, or the seed
+    /// was queued twice, and then they are queued long since.
+    async fn not_begun(&self, spec: &RunSpec, tasks: Vec<Task>) -> Result<Vec<Task>> {
+        let queued = self.bus.queued(&spec.run).await?;
+        let mut left = Vec::new();
+        for task in tasks {
+            if !queued.tasks.contains(&task.id) && self.log.read(&spec.run, &About::Task(task.id.clone())).await?.is_empty() {
+                left.push(task);
+            }
+        }
+        Ok(left)
+    }
+
     async fn queue(&self, spec: &RunSpec, task: &Task) -> Result<()> {
         let item = WorkItem { tenant: spec.tenant.to_string(), run: spec.run.to_string(), work: Some(Work::Task(document(task)?)) };
         Ok(self.bus.publish_work(Queue::Solve, task.id.as_str(), &item).await?)
     }
+}
+
+fn is_outage(error: &anyhow::Error) -> bool {
+    wayfarer_bus::is_outage(error.as_ref()) || wayfarer_store::is_outage(error.as_ref())
 }
 
 /// How a seed was worked off, in metrics.

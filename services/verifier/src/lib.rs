@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use wayfarer_actor_verifier::truth::GroundTruth;
-use wayfarer_actor_verifier::{VerifierDeps, verify};
+use wayfarer_actor_verifier::{VerifierDeps, VerifyError, verify};
 use wayfarer_bus::{Bus, Delivery, EventLog, LogError, Logged, Queue, RunFollower, document, work_loop};
 use wayfarer_chat::Model;
 use wayfarer_core::event::{About, RunEvent};
@@ -60,15 +60,28 @@ impl VerifierService {
         let worker = self.bus.worker(Queue::Judge).await?;
         let slots = self.slots;
         let service = Arc::new(self);
+        let stop = token.clone();
         work_loop::run(worker, slots, token, move |delivery| {
-            let service = service.clone();
-            async move { service.handle(delivery).await }
+            let (service, stop) = (service.clone(), stop.clone());
+            async move { service.handle(&delivery, stop).await }
         })
         .await;
         Ok(())
     }
 
-    async fn handle(&self, delivery: Delivery) -> Result<()> {
+    /// What is away passes by itself: the attempt waits for it without losing a delivery, and is treated as any that fails when it has
+    /// waited long enough.
+    async fn handle(&self, delivery: &Delivery, stop: CancellationToken) -> Result<()> {
+        match self.work(delivery, &stop).await {
+            Err(error) if is_outage(&error) => {
+                tracing::warn!(error = format!("{error:#}"), "what judging needs is away; the attempt waits");
+                if delivery.wait_out(stop.cancelled()).await? { Ok(()) } else { Err(error) }
+            }
+            ended => ended,
+        }
+    }
+
+    async fn work(&self, delivery: &Delivery, stop: &CancellationToken) -> Result<()> {
         let item = delivery.item.clone();
         let (Ok(run), Some(Work::JudgeAttempt(attempt))) = (RunId::new(item.run.clone()), &item.work) else {
             delivery.dead_letter("not an attempt to judge").await?;
@@ -87,15 +100,15 @@ impl VerifierService {
         if let Some(parent) = &delivery.traceparent {
             wayfarer_telemetry::propagate::set_parent(&span, parent);
         }
-        self.judge(&spec, &attempt, &delivery).instrument(span).await
+        self.judge(&spec, &attempt, delivery, stop).instrument(span).await
     }
 
-    async fn judge(&self, spec: &RunSpec, attempt: &AttemptId, delivery: &Delivery) -> Result<()> {
+    async fn judge(&self, spec: &RunSpec, attempt: &AttemptId, delivery: &Delivery, stop: &CancellationToken) -> Result<()> {
         let logged = self.log.read(&spec.run, &About::Task(attempt.task.clone())).await?;
         let judged = match verdict_in(&logged, attempt) {
             // judged before, but perhaps killed before the queues knew: what follows is done again under the same ids
             Some(judged) => judged,
-            None => match self.make_verdict(spec, attempt, &logged, delivery).await? {
+            None => match self.make_verdict(spec, attempt, &logged, delivery, stop).await? {
                 Some(judged) => judged,
                 None => return Ok(()),
             },
@@ -108,7 +121,14 @@ impl VerifierService {
     }
 
     /// `None`: the delivery was dealt with already (given back, given up or fenced).
-    async fn make_verdict(&self, spec: &RunSpec, attempt: &AttemptId, logged: &[Logged], delivery: &Delivery) -> Result<Option<Judged>> {
+    async fn make_verdict(
+        &self,
+        spec: &RunSpec,
+        attempt: &AttemptId,
+        logged: &[Logged],
+        delivery: &Delivery,
+        stop: &CancellationToken,
+    ) -> Result<Option<Judged>> {
         let store = self.stores.of(&spec.run)?;
         let expected_last = logged.last().map_or(0, |logged| logged.sequence);
         let deps = VerifierDeps {
@@ -124,9 +144,19 @@ impl VerifierService {
             anyhow::Ok((trajectory, verdict))
         }
         .await;
+        let waits = match &made {
+            Err(error) if is_outage(error) => {
+                tracing::warn!(error = format!("{error:#}"), "what judging needs is away; the attempt waits");
+                delivery.wait_out(stop.cancelled()).await?
+            }
+            _ => false,
+        };
+        if waits {
+            return Ok(None);
+        }
         let (trajectory, verdict) = match made {
             Ok(made) => made,
-            Err(error) if delivery.delivered < LAST_DELIVERY => {
+            Err(error) if !is_outage(&error) && delivery.delivered < LAST_DELIVERY => {
                 tracing::warn!(error = format!("{error:#}"), "judging failed; it is tried again");
                 delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
                 return Ok(None);
@@ -191,6 +221,12 @@ impl VerifierService {
         self.bus.publish_work(Queue::Curate, &attempt.to_string(), &item(Work::CurateAttempt(attempt.to_string()))).await?;
         Ok(())
     }
+}
+
+fn is_outage(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<VerifyError>().is_some_and(VerifyError::is_outage)
+        || wayfarer_bus::is_outage(error.as_ref())
+        || wayfarer_store::is_outage(error.as_ref())
 }
 
 fn exemplar_seed_id(run: &RunId, task: &Task) -> SeedId {

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use wayfarer_browser::EgressPolicy;
 use wayfarer_bus::{Bus, BusOptions};
 use wayfarer_children::{NatsOptions, NatsServer, RedisOptions, RedisServer, Tools};
-use wayfarer_config::Config;
+use wayfarer_config::{Cluster, Config};
 use wayfarer_core::RunId;
 use wayfarer_lease::Redis;
 use wayfarer_sandbox::engine::AttackPlan;
@@ -68,7 +68,7 @@ impl Machinery {
     }
 
     /// Starts (or connects to) NATS and Redis.
-    pub async fn servers(&self, nats_url: Option<&str>, redis_url: Option<&str>) -> Result<Servers> {
+    pub async fn servers(&self, nats_url: Option<&str>, redis_url: Option<&str>, cluster: &Cluster) -> Result<Servers> {
         let tools = Tools::locate();
         let nats = match nats_url {
             Some(_) => None,
@@ -80,7 +80,7 @@ impl Machinery {
         };
         let nats_at = nats_url.map(str::to_owned).or_else(|| nats.as_ref().map(|nats| nats.url().to_owned())).unwrap_or_default();
         let redis_at = redis_url.map(str::to_owned).or_else(|| redis.as_ref().map(RedisServer::url)).unwrap_or_default();
-        let bus = Bus::connect(&nats_at, bus_options(ACK_WAIT)).await?;
+        let bus = Bus::connect(&nats_at, bus_options(ACK_WAIT, cluster)).await?;
         bus.provision().await?;
         if nats.is_some() {
             // whoever held work before us is dead (the lock says so): it comes back at once
@@ -180,9 +180,10 @@ pub fn egress(config: &Config, worlds: Option<&Sandbox>) -> EgressPolicy {
 }
 
 /// How this process speaks to NATS.
-pub fn bus_options(ack_wait: Duration) -> BusOptions {
+pub fn bus_options(ack_wait: Duration, cluster: &Cluster) -> BusOptions {
     BusOptions {
         ack_wait,
+        outage_patience: Duration::from_secs(cluster.outage_patience_seconds),
         name: worker_name(),
         traceparent: std::sync::Arc::new(wayfarer_telemetry::propagate::current_traceparent),
         ..BusOptions::default()

@@ -238,6 +238,7 @@ impl Running {
                     stores: wiring.stores.clone(),
                     egress: wiring.egress.clone(),
                     slots: config.solver.slots,
+                    owner_silence: Duration::from_secs(config.cluster.owner_silence_seconds),
                 };
                 // surfers outlive the orchestrators that they work for
                 self.foundations.push((role, tokio::spawn(service.run(self.stop_foundations.clone()))));

@@ -89,7 +89,9 @@ fn a_model_that_dies_in_mid_run_is_told_and_every_seed_has_its_reason() {
     let dying = FakeModel::start(|call| if call == 1 { (200, completion("ok")) } else { (500, "out of memory".into()) });
     let started = Instant::now();
 
-    let output = generate(&factory, &["--out", &out, "--model", &dying.url, "--tasks", "2", "--strategies", "targeted", "--json"], &[]);
+    let patience = [("WAYFARER__CLUSTER__OUTAGE_PATIENCE_SECONDS", "5")];
+    let output =
+        generate(&factory, &["--out", &out, "--model", &dying.url, "--tasks", "2", "--strategies", "targeted", "--json"], &patience);
 
     assert_ended(&output, FAILED, "The model fails");
     assert_ended(&output, FAILED, "out of memory");

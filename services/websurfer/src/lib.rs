@@ -1,5 +1,5 @@
 //! The websurfer role: answers "open" for any attempt (queue group), then serves that attempt's own subject until it is closed, its task
-//! has a newer owner, or its orders stay away.
+//! has a newer owner, or its owner shows no life any more.
 //!
 //! ```text
 //!  order to open ──▶ every websurfer: a session of an older owner of the task ends
@@ -8,10 +8,12 @@
 //! ```
 
 mod owners;
+mod session;
 
 use anyhow::Result;
 use futures::StreamExt;
 use owners::Owners;
+use session::{Session, Silence};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -32,8 +34,6 @@ use wayfarer_telemetry::metrics;
 
 pub use wayfarer_actor_websurfer::longest_order;
 
-/// A surfer whose orchestrator is gone gives its session back after this long without an order or a sign of life.
-const IDLE_LIMIT: Duration = Duration::from_secs(300);
 /// How long a websurfer that ends answers those that have asked it already.
 const GOODBYE_BOUND: Duration = Duration::from_secs(2);
 /// When asking a full websurfer again makes sense.
@@ -54,6 +54,8 @@ pub struct WebSurferService {
     pub egress: EgressPolicy,
     /// Sessions at once.
     pub slots: usize,
+    /// How long the owner of a session may show no life before the session is ended.
+    pub owner_silence: Duration,
 }
 
 impl WebSurferService {
@@ -141,7 +143,7 @@ impl WebSurferService {
             }
         };
         // the subject is served before the reply leaves, so the first order cannot meet "no responders"
-        let mut orders = match self.bus.serve(&names::surf_attempt(&attempt)).await {
+        let orders = match self.bus.serve(&names::surf_attempt(&attempt)).await {
             Ok(orders) => orders,
             Err(error) => return reject(&incoming, &error.to_string()).await,
         };
@@ -153,45 +155,8 @@ impl WebSurferService {
         };
         answer(&incoming, opened(&reply)).await;
         let Some(handle) = handle else { return };
-        loop {
-            let order = tokio::select! {
-                biased;
-                () = token.cancelled() => break,
-                () = &mut superseded => {
-                    tracing::info!("the task has a newer owner; the session is ended");
-                    break;
-                }
-                () = tokio::time::sleep(IDLE_LIMIT) => {
-                    tracing::warn!("no order for {} s; the session is given back", IDLE_LIMIT.as_secs());
-                    break;
-                }
-                order = orders.next() => match order { Some(order) => order, None => break },
-            };
-            match &order.request.order {
-                Some(Order::Step(step)) => {
-                    let report = tokio::select! {
-                        biased;
-                        () = &mut superseded => None,
-                        report = carry_out(&handle, step, order.traceparent.as_deref()) => Some(report),
-                    };
-                    let is_superseded = report.is_none();
-                    let reply = document(&report.unwrap_or(SurfReport::Fenced)).ok().map(Reply::Report);
-                    answer(&order, SurfReply { reply }).await;
-                    if is_superseded {
-                        break;
-                    }
-                }
-                Some(Order::Close(_)) => {
-                    handle.close().await;
-                    answer(&order, SurfReply { reply: Some(Reply::Closed(true)) }).await;
-                    return;
-                }
-                // also what came in during a step
-                Some(Order::Alive(_)) => answer(&order, SurfReply { reply: Some(Reply::Alive(true)) }).await,
-                _ => reject(&order, "this attempt is open already").await,
-            }
-        }
-        handle.close().await;
+        let silence = Silence::new(self.bus.clone(), self.owner_silence);
+        Session { handle, orders, silence, stop: token }.serve(superseded).await;
     }
 }
 

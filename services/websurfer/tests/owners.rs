@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -93,12 +93,17 @@ struct Websurfers {
     behind: Behind,
     stop: CancellationToken,
     running: Vec<JoinHandle<anyhow::Result<()>>>,
-    _servers: Servers,
+    servers: Servers,
     _folder: tempfile::TempDir,
 }
 
 /// So many websurfers, each with one place and a connection of its own.
 async fn websurfers(count: usize) -> Websurfers {
+    websurfers_that_hear(count, 10 * PATIENCE).await
+}
+
+/// The same, with so much patience for owners that show no life.
+async fn websurfers_that_hear(count: usize, owner_silence: Duration) -> Websurfers {
     let servers = Servers::start().await;
     let (folder, store) = a_store();
     let (behind, stop) = (Behind::default(), CancellationToken::new());
@@ -111,10 +116,11 @@ async fn websurfers(count: usize) -> Websurfers {
             stores: Stores::Single(a_run().run, store.clone()),
             egress: EgressPolicy::default(),
             slots: 1,
+            owner_silence,
         };
         running.push(tokio::spawn(service.run(stop.clone())));
     }
-    Websurfers { bus: servers.bus().await, behind, stop, running, _servers: servers, _folder: folder }
+    Websurfers { bus: servers.bus().await, behind, stop, running, servers, _folder: folder }
 }
 
 impl Websurfers {
@@ -171,6 +177,15 @@ impl Websurfers {
         match self.ask(&subject, Order::Step(document(&order).unwrap())).await?.reply {
             Some(Reply::Report(report)) => Ok(read_document(&report).unwrap()),
             other => panic!("not a report: {other:?}"),
+        }
+    }
+
+    /// Shows the surfer of an attempt that its owner lives; whether the surfer stays.
+    async fn show_life(&self, task: &Task, number: u32) -> Result<bool, BusError> {
+        let subject = names::surf_attempt(&AttemptId { task: task.id.clone(), number });
+        match self.ask(&subject, Order::Alive(true)).await?.reply {
+            Some(Reply::Alive(stays)) => Ok(stays),
+            other => panic!("not a sign of life: {other:?}"),
         }
     }
 
@@ -248,5 +263,112 @@ async fn whichever_websurfer_answers_all_of_them_let_the_older_owner_go() {
         }
     }
 
+    surfers.end().await;
+}
+
+/// Below it every sign of life of a slow machine.
+const SILENCE: Duration = Duration::from_secs(6);
+const SIGN_EVERY: Duration = Duration::from_millis(500);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_place_of_an_owner_that_shows_no_life_comes_free_and_that_of_a_living_one_is_kept() {
+    let surfers = websurfers_that_hear(1, SILENCE).await;
+    let (task, other) = (a_task("What does the Trail Mug cost?"), a_task("Which mugs are blue?"));
+    surfers.open(&task, 1, 5).await;
+
+    let opened_at = Instant::now();
+    while opened_at.elapsed() < 2 * SILENCE {
+        assert!(surfers.show_life(&task, 1).await.unwrap());
+        tokio::time::sleep(SIGN_EVERY).await;
+    }
+    assert!(matches!(surfers.open(&other, 1, 6).await, SurfOpened::Busy { .. }));
+    // its owner is killed
+    let opened = surfers.open_in_turn(&other, 1, 6).await;
+
+    assert!(is_ready(&opened), "{opened:?}");
+    surfers.until_open(1).await;
+    assert!(matches!(surfers.step(&task, 1, 5).await, Err(BusError::NoResponders { .. })));
+    surfers.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_cut_off_when_its_owner_shows_no_life_and_goes_on_while_it_does() {
+    let surfers = Arc::new(websurfers_that_hear(1, SILENCE).await);
+    let (task, other) = (a_task("What does the Trail Mug cost?"), a_task("Which mugs are blue?"));
+    surfers.open(&task, 1, 5).await;
+    let stepping = tokio::spawn({
+        let (surfers, task) = (surfers.clone(), task.clone());
+        async move { surfers.step(&task, 1, 5).await }
+    });
+    tokio::time::timeout(PATIENCE, surfers.behind.asked.notified()).await.expect("the step asks the model");
+
+    let asked_at = Instant::now();
+    while asked_at.elapsed() < 2 * SILENCE {
+        assert!(surfers.show_life(&task, 1).await.unwrap(), "a step in hand keeps no sign of life waiting");
+        tokio::time::sleep(SIGN_EVERY).await;
+    }
+    stepping.abort();
+    let opened = surfers.open_in_turn(&other, 1, 6).await;
+
+    assert!(is_ready(&opened), "{opened:?}");
+    surfers.until_open(1).await;
+    let _ = stepping.await;
+    Arc::into_inner(surfers).unwrap().end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_cuts_a_step_off() {
+    let surfers = Arc::new(websurfers(1).await);
+    let task = a_task("What does the Trail Mug cost?");
+    surfers.open(&task, 1, 5).await;
+    let stepping = tokio::spawn({
+        let (surfers, task) = (surfers.clone(), task.clone());
+        async move { surfers.step(&task, 1, 5).await }
+    });
+    tokio::time::timeout(PATIENCE, surfers.behind.asked.notified()).await.expect("the step asks the model");
+
+    let subject = names::surf_attempt(&AttemptId { task: task.id.clone(), number: 1 });
+    let closed = surfers.ask(&subject, Order::Close(true)).await.unwrap();
+
+    assert_eq!(closed.reply, Some(Reply::Closed(true)));
+    surfers.until_open(0).await;
+    stepping.abort();
+    let _ = stepping.await;
+    Arc::into_inner(surfers).unwrap().end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owners_are_not_blamed_for_a_nats_that_is_away() {
+    let surfers = websurfers_that_hear(1, SILENCE).await;
+    let task = a_task("What does the Trail Mug cost?");
+    surfers.open(&task, 1, 5).await;
+
+    let pid = nix::unistd::Pid::from_raw(surfers.servers.nats.pid() as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGSTOP).unwrap();
+    tokio::time::sleep(3 * SILENCE).await;
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGCONT).unwrap();
+
+    assert!(surfers.show_life(&task, 1).await.unwrap());
+    assert_eq!(surfers.behind.open.load(Ordering::SeqCst), 1);
+    surfers.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_websurfer_that_is_stopped_says_that_it_is_no_fault_of_the_task() {
+    let surfers = websurfers(1).await;
+    let task = a_task("What does the Trail Mug cost?");
+    surfers.open(&task, 1, 5).await;
+
+    surfers.stop.cancel();
+    let said = async {
+        while surfers.show_life(&task, 1).await.unwrap() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        surfers.step(&task, 1, 5).await.unwrap()
+    };
+    let report = tokio::time::timeout(PATIENCE, said).await.unwrap();
+
+    let SurfReport::Failed { kind, .. } = &report else { panic!("{report:?}") };
+    assert!(kind.is_outage(), "{report:?}");
     surfers.end().await;
 }

@@ -114,6 +114,7 @@ async fn every_order_is_carried_out_in_its_own_trace() {
         stores: Stores::Single(a_run().run, store),
         egress: EgressPolicy::default(),
         slots: 1,
+        owner_silence: Duration::from_secs(300),
     };
     let running = tokio::spawn(service.run(stop.clone()));
     let (spec, task) = (a_run(), a_task("What does the Trail Mug cost?"));

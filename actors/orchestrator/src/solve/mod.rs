@@ -9,7 +9,7 @@ use crate::history::History;
 use crate::loops::{Trace, find_loop};
 use crate::simulator::{Moment, User};
 use crate::table::{Critical, Decision, Signals, decide};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::Instrument;
 use wayfarer_bus::LogError;
 use wayfarer_chat::{Scope, read_reply};
@@ -22,6 +22,7 @@ use wayfarer_core::prompt::surf::ToolCall;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::trajectory::{DecisionRecord, FollowUp, SCHEMA_VERSION, Step, Trajectory};
 use wayfarer_core::{Observation, StepIndex, Usage, gate};
+use wayfarer_store::StoreError;
 
 /// A surfer that finds the task infeasible is told to look once more, and then believed: the judges see whether it was right.
 const INFEASIBLE_ROLL_BACKS: u32 = 1;
@@ -29,6 +30,11 @@ const INFEASIBLE_ROLL_BACKS: u32 = 1;
 const ROLL_BACKS: u32 = 3;
 /// Stop-only orders before the attempt ends with what there is.
 const FORCED_ORDERS: u32 = 2;
+
+/// First pause before a trajectory is kept that could not be; doubled each time.
+const FIRST_STORE_PAUSE: Duration = Duration::from_millis(500);
+/// Its longest one.
+const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why solving cannot go on.
 enum Halt {
@@ -409,7 +415,7 @@ impl Solving {
             usage: self.history.usage,
             trace_id: self.job.trace_id.clone(),
         };
-        if let Err(error) = self.deps.store.put_trajectory(&trajectory).await {
+        if let Err(error) = self.keep(&trajectory).await {
             return Ok(AttemptEnd::LogUnavailable(error.to_string()));
         }
         let event = RunEvent::AttemptEnded {
@@ -422,6 +428,22 @@ impl Solving {
         };
         self.append(event).await?;
         Ok(AttemptEnd::Ended { outcome, last_sequence: self.last_sequence })
+    }
+
+    /// Keeps the trajectory; what was lived through is not thrown away because the store is away for a while.
+    async fn keep(&self, trajectory: &Trajectory) -> Result<(), StoreError> {
+        let until = Instant::now() + self.job.outage_patience;
+        let mut pause = FIRST_STORE_PAUSE;
+        loop {
+            match self.deps.store.put_trajectory(trajectory).await {
+                Err(error) if error.is_outage() && Instant::now() + pause < until => {
+                    tracing::warn!(%error, ?pause, "the trajectory could not be kept; it is tried again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_STORE_PAUSE);
+                }
+                kept => return kept,
+            }
+        }
     }
 
     fn current(&self) -> Result<&Observation, Halt> {

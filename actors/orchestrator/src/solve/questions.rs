@@ -116,7 +116,7 @@ impl Solving {
                 if let AskError::Unreadable { usage, .. } = &error {
                     self.charge(*usage);
                 }
-                Err(Halt::Ends(Outcome::EnvFailed { kind: EnvFailure::Model, detail: error.to_string() }))
+                Err(Halt::Ends(Outcome::EnvFailed { kind: error.env_failure(), detail: error.to_string() }))
             }
         }
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use wayfarer_actor_verifier::truth::GroundTruth;
-use wayfarer_bus::{Bus, Logged, NatsEventLog, Queue, RunFollower};
+use wayfarer_bus::{Bus, Logged, Queue, RunFollower};
 use wayfarer_chat::Scope;
 use wayfarer_config::Config;
 use wayfarer_core::Calendar;
@@ -203,7 +203,7 @@ impl Cluster {
         if config.inference.model != wayfarer_standin::server::MODEL {
             ask_model(flags, &config, spec).await?;
         }
-        let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref()).await?;
+        let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref(), &config.cluster).await?;
         let checked = async {
             refuse_shared_nats(&servers.bus, spec).await?;
             refuse_lost_log(&servers.bus, store, spec).await
@@ -249,7 +249,7 @@ impl Cluster {
         let bus = &self.servers.bus;
         // not before everything runs: a start that failed must not bind the folder to its flags
         store.put_document("run.json", spec).await?;
-        if wayfarer_gateway::runs::create(bus, &NatsEventLog::new(bus.clone()), spec).await? {
+        if wayfarer_gateway::runs::create(bus, spec).await? {
             progress.say(&format!("Resuming {}.", spec.run));
         }
         progress.say(&format!("To look at it while it goes on, open {}", index_of(flags).display()));
@@ -381,7 +381,7 @@ impl TroubleTeller {
         if self.told.is_none_or(|at| at.elapsed() >= TELL_AGAIN_AFTER)
             && let Some(trouble) = troubles.first()
         {
-            progress.say(&format!("The model fails: {trouble}. What needs it is tried again, then given up with this reason."));
+            progress.say(&format!("The model fails: {trouble}. What needs it waits; at last it is given up with this reason."));
             self.told = Some(Instant::now());
         }
     }

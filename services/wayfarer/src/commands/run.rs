@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use tonic::transport::Channel;
 use wayfarer_bus::{document, read_document};
-use wayfarer_config::Config;
+use wayfarer_config::{Cluster, Config};
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Stages, Summary};
 use wayfarer_core::seed::read_seed_lines;
 use wayfarer_core::{RunId, Task, TaskId};
@@ -137,7 +137,7 @@ async fn audit_folder(out: &Path) -> Result<Exit> {
     let spec: RunSpec = store.get_document("run.json").await?;
     let events = if Machinery::has_nats_files(out) {
         let machinery = Machinery::claim(out)?;
-        let servers = machinery.servers(None, None).await?;
+        let servers = machinery.servers(None, None, &Cluster::default()).await?;
         let events = servers.bus.events_of(&spec.run).await;
         servers.stop().await;
         events?

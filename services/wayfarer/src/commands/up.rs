@@ -76,7 +76,7 @@ pub async fn up(flags: Up, mut config: Config, ready: ReadyRoles) -> Result<Exit
         tracing::warn!("{warning}");
     }
     let worker = local::worker_name();
-    let bus = Bus::connect(&config.cluster.nats_url, local::bus_options(ACK_WAIT)).await?;
+    let bus = Bus::connect(&config.cluster.nats_url, local::bus_options(ACK_WAIT, &config.cluster)).await?;
     bus.provision().await?;
     let redis = Redis::connect(&config.cluster.redis_url).await?;
     let wiring = Wiring {
