@@ -15,6 +15,7 @@ if (list && more) {
     tile.setAttribute('aria-hidden', 'true');
     const link = el('a', '', job.title), heading = el('h2');
     link.href = '/job/' + job.ref;
+    link.target = '_blank';
     link.append(el('span', 'unseen', ` at ${job.company}, ${job.city}`));
     heading.append(link);
     what.append(heading, el('p', 'who', `${job.company} · ${job.city}`));
