@@ -31,6 +31,15 @@ impl Store {
         serde_json::from_slice(&json).map_err(|error| corrupt(path, &error))
     }
 
+    /// Reads a document that may not be there. One that is there and cannot be read is an error, not an absence.
+    pub async fn find_document<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StoreError> {
+        match self.get_document(path).await {
+            Ok(document) => Ok(Some(document)),
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes an attempt's `trajectory.json`.
     pub async fn put_trajectory(&self, trajectory: &Trajectory) -> Result<(), StoreError> {
         self.put_document(&trajectory_path(&trajectory.attempt), trajectory).await
