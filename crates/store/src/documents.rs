@@ -50,7 +50,8 @@ impl Store {
         self.get_document(&trajectory_path(attempt)).await
     }
 
-    /// Writes `verdict-<version>.json`; the newest version is the one in force.
+    /// Writes `verdict-<version>.json` in place of what was there; the newest version is the one in force. Who judges keeps its verdict
+    /// with [`keep_verdict`](Self::keep_verdict).
     pub async fn put_verdict(&self, attempt: &AttemptId, verdict: &Verdict) -> Result<(), StoreError> {
         self.put_document(&verdict_path(attempt, verdict.version), verdict).await
     }

@@ -110,7 +110,8 @@ async fn judge_again(deps: &VerifierDeps, attempt: &AttemptId) -> Result<Option<
     let before = deps.store.get_verdict(attempt).await?;
     let version = before.as_ref().map_or(1, |verdict| verdict.version + 1);
     let verdict = judge(deps, &trajectory, version).await?;
-    deps.store.put_verdict(attempt, &verdict).await?;
+    // who judged it meanwhile (a cluster's verifier, say) was first
+    let verdict = deps.store.keep_verdict(attempt, verdict).await?;
     curate(&deps.store, attempt).await.context("writing it in the layout of the reference harness")?;
     Ok(Some(Rejudged { was: before.map(|verdict| verdict.decision.name()), now: verdict.decision.name() }))
 }
