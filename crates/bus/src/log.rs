@@ -3,8 +3,12 @@
 use crate::DocumentError;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use wayfarer_core::event::{About, RunEvent};
 use wayfarer_core::{Epoch, RunId};
+
+/// How often whoever works on a run looks whether it was cancelled.
+const CANCELLED_LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// An event and where it stands in the stream.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -72,6 +76,18 @@ pub trait EventLog: Send + Sync {
 
     /// Appends, if the last event about the same thing still has this sequence (0: there is none). Returns the new sequence.
     async fn append(&self, run: &RunId, event: &RunEvent, expected_last: u64) -> Result<u64, LogError>;
+
+    /// Whether the run was cancelled.
+    async fn is_cancelled(&self, run: &RunId) -> Result<bool, LogError> {
+        Ok(self.read(run, &About::Run).await?.iter().any(|logged| matches!(logged.event, RunEvent::Cancelled { .. })))
+    }
+
+    /// Returns when the run is cancelled, or soon after; a log that cannot be read is asked again.
+    async fn cancelled(&self, run: &RunId) {
+        while !self.is_cancelled(run).await.unwrap_or(false) {
+            tokio::time::sleep(CANCELLED_LOOK_EVERY).await;
+        }
+    }
 }
 
 /// The fencing token that follows from the sequence of [`RunEvent::AttemptStarted`].

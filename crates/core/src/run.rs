@@ -78,6 +78,13 @@ pub struct RunSpec {
     pub created_unix_ms: u64,
 }
 
+impl RunSpec {
+    /// Whether both ask for the same; when they were made is no part of that.
+    pub fn asks_the_same(&self, other: &Self) -> bool {
+        Self { created_unix_ms: other.created_unix_ms, ..self.clone() } == *other
+    }
+}
+
 /// Critical points of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CriticalPointTally {

@@ -31,6 +31,15 @@ impl Store {
         serde_json::from_slice(&json).map_err(|error| corrupt(path, &error))
     }
 
+    /// Reads a document that may not be there. One that is there and cannot be read is an error, not an absence.
+    pub async fn find_document<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, StoreError> {
+        match self.get_document(path).await {
+            Ok(document) => Ok(Some(document)),
+            Err(StoreError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Writes an attempt's `trajectory.json`.
     pub async fn put_trajectory(&self, trajectory: &Trajectory) -> Result<(), StoreError> {
         self.put_document(&trajectory_path(&trajectory.attempt), trajectory).await
@@ -41,7 +50,8 @@ impl Store {
         self.get_document(&trajectory_path(attempt)).await
     }
 
-    /// Writes `verdict-<version>.json`; the newest version is the one in force.
+    /// Writes `verdict-<version>.json` in place of what was there; the newest version is the one in force. Who judges keeps its verdict
+    /// with [`keep_verdict`](Self::keep_verdict).
     pub async fn put_verdict(&self, attempt: &AttemptId, verdict: &Verdict) -> Result<(), StoreError> {
         self.put_document(&verdict_path(attempt, verdict.version), verdict).await
     }

@@ -67,6 +67,7 @@ async fn what_is_not_there_is_missing_and_not_a_fault() {
     assert!(matches!(blob, Err(StoreError::Missing { .. })));
     assert!(matches!(trajectory, Err(StoreError::Missing { .. })));
     assert_eq!(store.get_verdict(&an_attempt(1)).await.unwrap(), None);
+    assert_eq!(store.find_document::<Verdict>("verdict.json").await.unwrap(), None);
     assert!(store.attempts().await.unwrap().is_empty());
 }
 
@@ -90,6 +91,7 @@ async fn a_document_that_cannot_be_read_names_its_path() {
     let error = store.get_verdict(&an_attempt(1)).await.unwrap_err();
 
     assert!(error.to_string().contains("attempts/task-1-a1/verdict-1.json"), "{error}");
+    assert!(store.find_document::<Verdict>("attempts/task-1-a1/verdict-1.json").await.is_err(), "it is there");
 }
 
 #[tokio::test]

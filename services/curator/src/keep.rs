@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use wayfarer_bus::Bus;
 use wayfarer_core::RunId;
 use wayfarer_core::run::{RunSpec, Summary};
-use wayfarer_store::{SUMMARY_DOCUMENT, Store, Stores};
+use wayfarer_store::{SUMMARY_DOCUMENT, Store, StoreError, Stores};
 
 /// People reload a page less often than this.
 const EVERY: Duration = Duration::from_secs(2);
@@ -86,6 +86,10 @@ impl Keeper {
 
 /// Whether an earlier curator finished it.
 async fn is_finished(store: &Store, spec: &RunSpec) -> Result<bool> {
-    let summary: Option<Summary> = store.get_document(SUMMARY_DOCUMENT).await.ok();
+    let summary: Option<Summary> = match store.find_document(SUMMARY_DOCUMENT).await {
+        // written anew
+        Err(StoreError::Corrupt { .. }) => None,
+        found => found?,
+    };
     Ok(summary.is_some_and(|summary| summary.complete && summary.run_id == spec.run) && store.exists("index.html").await?)
 }

@@ -8,16 +8,32 @@ use wayfarer_core::run::{RunSpec, Stages, Tally};
 use wayfarer_core::{RunId, Seed};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 
-/// Makes the run known and queues its seeds; `true` if it existed already: then what is neither done nor queued is queued.
-pub async fn create(bus: &Bus, spec: &RunSpec) -> Result<bool> {
-    let existed = bus.put_run(spec).await.context("keeping the run")?;
-    if existed {
-        let kept = bus.get_run(&spec.run).await?;
-        resume(bus, kept.as_ref().unwrap_or(spec)).await?;
-    } else {
+/// A run of that name exists, and it is another one.
+#[derive(Debug, thiserror::Error)]
+#[error("run {0} exists and was made from other seeds, flags or budgets; give the same ones to go on with it, or another name (--run)")]
+pub struct OtherRequest(RunId);
+
+/// What became of a request for a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Created {
+    /// The run as it is kept.
+    pub spec: RunSpec,
+    /// It existed already: what is neither done nor queued was queued.
+    pub resumed: bool,
+}
+
+/// Makes the run known and queues its seeds, or goes on with the one that is there; [`OtherRequest`] if that one was asked for otherwise.
+pub async fn create(bus: &Bus, spec: &RunSpec) -> Result<Created> {
+    if !bus.put_run(spec).await.context("keeping the run")? {
         queue_seeds(bus, spec, &spec.seeds).await?;
+        return Ok(Created { spec: spec.clone(), resumed: false });
     }
-    Ok(existed)
+    let kept = bus.get_run(&spec.run).await?.with_context(|| format!("run {} was removed at the same time", spec.run))?;
+    if !kept.asks_the_same(spec) {
+        return Err(OtherRequest(kept.run).into());
+    }
+    resume(bus, &kept).await?;
+    Ok(Created { spec: kept, resumed: true })
 }
 
 async fn resume(bus: &Bus, spec: &RunSpec) -> Result<()> {

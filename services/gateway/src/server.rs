@@ -1,5 +1,6 @@
 //! The gRPC face of runs.
 
+use crate::runs::{Created, OtherRequest};
 use crate::{audit, runs};
 use anyhow::Result;
 use futures::Stream;
@@ -76,7 +77,11 @@ impl Runs for Gateway {
     async fn create(&self, request: Request<CreateRunRequest>) -> Result<Response<CreateRunReply>, Status> {
         let spec = request.into_inner().spec.ok_or_else(|| Status::invalid_argument("the request holds no run"))?;
         let spec: RunSpec = read_document(&spec).map_err(|error| Status::invalid_argument(error.to_string()))?;
-        let resumed = runs::create(&self.bus, &spec).await.map_err(internal)?;
+        let Created { spec, resumed } =
+            runs::create(&self.bus, &spec).await.map_err(|error| match error.downcast_ref::<OtherRequest>() {
+                Some(other) => Status::already_exists(other.to_string()),
+                None => internal(format!("{error:#}")),
+            })?;
         let store = self.stores.of(&spec.run).map_err(internal)?;
         store.put_document("run.json", &spec).await.map_err(internal)?;
         Ok(Response::new(CreateRunReply { run: spec.run.to_string(), resumed }))

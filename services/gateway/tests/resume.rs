@@ -6,7 +6,7 @@ use wayfarer_bus::{Bus, BusOptions, EventLog, NatsEventLog, Queue, QueueDepth, d
 use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::RunSpec;
 use wayfarer_core::{Strategy, Task, Usage};
-use wayfarer_gateway::runs;
+use wayfarer_gateway::runs::{self, Created, OtherRequest};
 use wayfarer_proto::v1::{WorkItem, work_item::Work};
 use wayfarer_testkit::{Servers, a_run, a_seed, a_task};
 
@@ -43,7 +43,7 @@ async fn only_what_is_neither_done_nor_queued_is_queued() {
     let log = NatsEventLog::new(bus.clone());
     let seeds: Vec<_> = ["done", "waiting", "in-hand", "lost"].map(|name| a_seed(&format!("http://{name}.localhost/"))).into();
     let spec = RunSpec { seeds: seeds.clone(), ..a_run() };
-    assert!(!runs::create(&bus, &spec).await.unwrap());
+    assert!(!runs::create(&bus, &spec).await.unwrap().resumed);
 
     // in the order of the queue: one seed is worked off, one is in hand, one is lost, one waits
     let worker = bus.worker(Queue::Propose).await.unwrap();
@@ -65,7 +65,7 @@ async fn only_what_is_neither_done_nor_queued_is_queued() {
     let _in_hand = taken[2].keep_alive();
     taken[3].ack().await.unwrap();
     until_ids_are_forgotten(&bus, &spec).await;
-    assert!(runs::create(&bus, &spec).await.unwrap());
+    assert!(runs::create(&bus, &spec).await.unwrap().resumed);
 
     // the seed that waited, the one that was lost and the one in hand; the task that was queued and the one that was lost
     let wanted =
@@ -75,6 +75,30 @@ async fn only_what_is_neither_done_nor_queued_is_queued() {
     assert_eq!(queued.seeds, seeds[1..].iter().map(|seed| seed.id.clone()).collect());
     assert_eq!(queued.tasks, tasks[1..].iter().map(|task| task.id.clone()).collect());
     until_ids_are_forgotten(&bus, &spec).await;
-    assert!(runs::create(&bus, &spec).await.unwrap());
+    assert!(runs::create(&bus, &spec).await.unwrap().resumed);
     assert_eq!(depths(&bus).await, wanted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_taken_by_another_request_is_refused_with_its_remedy() {
+    let servers = Servers::start().await;
+    let bus = servers.bus().await;
+    let spec = a_run();
+    runs::create(&bus, &spec).await.unwrap();
+
+    let others = [
+        RunSpec { seeds: vec![a_seed("http://other.localhost/")], ..spec.clone() },
+        RunSpec { seed: spec.seed + 1, ..spec.clone() },
+        RunSpec { attempts: spec.attempts + 1, ..spec.clone() },
+    ];
+    for other in others {
+        let refused = runs::create(&bus, &other).await.unwrap_err();
+        assert!(refused.is::<OtherRequest>() && refused.to_string().contains("--run"), "{refused}");
+    }
+    // the same request, made later
+    let again = runs::create(&bus, &RunSpec { created_unix_ms: spec.created_unix_ms + 60_000, ..spec.clone() }).await.unwrap();
+
+    assert_eq!(again, Created { spec: spec.clone(), resumed: true });
+    assert_eq!(bus.queue_depth(Queue::Propose).await.unwrap().waiting, 1);
+    assert_eq!(bus.get_run(&spec.run).await.unwrap(), Some(spec));
 }

@@ -27,6 +27,8 @@ use wayfarer_telemetry::metrics;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The pause is doubled this often at most.
 const DOUBLINGS: u32 = 4;
+/// Why the tasks of a cancelled run are given up.
+const CANCELLED: &str = "the run was cancelled";
 /// This stage in metrics.
 const STAGE: &str = "solve";
 
@@ -95,9 +97,9 @@ impl OrchestratorService {
         };
         let _alive = delivery.keep_alive();
         let logged = self.log.read(&run, &About::Task(task.id.clone())).await?;
-        let cancelled = self.is_cancelled(&run).await?;
+        let cancelled = self.log.is_cancelled(&run).await?;
         let next = if cancelled && !is_done(&logged) {
-            Next::DeadLetter { reason: "the run was cancelled".into(), expected_last: last_sequence(&logged) }
+            Next::DeadLetter { reason: CANCELLED.into(), expected_last: last_sequence(&logged) }
         } else {
             lifecycle::next(&logged, &spec)
         };
@@ -154,19 +156,29 @@ impl OrchestratorService {
             store: self.stores.of(&spec.run)?,
             surfer: Arc::new(surfer::NatsSurfer::new(self.bus.clone(), attempt.clone(), self.step_timeout)),
         };
+        let cancel = stop.child_token();
         let job = AttemptJob {
             spec: spec.clone(),
             task: task.clone(),
             attempt: attempt.clone(),
             epoch: Epoch(sequence),
             last_sequence: sequence,
-            cancel: stop.clone(),
+            cancel: cancel.clone(),
             today: self.calendar.today(spec, SystemTime::now()),
             outage_patience: self.bus.outage_patience(),
             trace_id: wayfarer_telemetry::trace_id_of(&span).unwrap_or_default(),
         };
         async {
-            match run_attempt(deps, job).await {
+            let running = run_attempt(deps, job);
+            tokio::pin!(running);
+            let end = tokio::select! {
+                end = &mut running => end,
+                () = self.log.cancelled(&spec.run) => {
+                    cancel.cancel();
+                    running.await
+                }
+            };
+            match end {
                 AttemptEnd::Ended { outcome: Outcome::EnvFailed { kind, detail }, .. } if kind.is_outage() => {
                     metrics().stage_completed(STAGE, "env_failed");
                     self.wait_out(spec, &attempt, sequence, &format!("{kind:?}: {detail}"), delivery, &stop).await?;
@@ -177,7 +189,7 @@ impl OrchestratorService {
                     tracing::warn!(?kind, detail, ?pause, "the environment failed; a fresh attempt follows");
                     // the slot stays taken: an environment that fails gets less work, not the next task at once
                     tokio::select! {
-                        () = stop.cancelled() => {}
+                        () = self.interrupted(spec, &stop) => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                     self.queue_again(spec, &task, number).await?;
@@ -190,7 +202,8 @@ impl OrchestratorService {
                     delivery.ack().await?;
                 }
                 AttemptEnd::Fenced => tracing::warn!("fenced: another owner has the task"),
-                AttemptEnd::Cancelled => delivery.give_back().await?,
+                AttemptEnd::Cancelled if stop.is_cancelled() => delivery.give_back().await?,
+                AttemptEnd::Cancelled => self.give_up(spec, &attempt, sequence, CANCELLED.into(), delivery).await?,
                 AttemptEnd::LogUnavailable(why) => self.wait_out(spec, &attempt, sequence, &why, delivery, &stop).await?,
                 AttemptEnd::Broken(why) => {
                     tracing::error!(why, "the attempt broke; the task comes back");
@@ -214,12 +227,25 @@ impl OrchestratorService {
         stop: &CancellationToken,
     ) -> Result<()> {
         tracing::warn!(why, "what all tasks need is away; the task waits");
-        if delivery.wait_out(stop.cancelled()).await? {
+        if delivery.wait_out(self.interrupted(spec, stop)).await? {
             return Ok(());
         }
         let patience = self.bus.outage_patience().as_secs();
         let reason =
             format!("what all tasks need was away for longer than {patience} s (cluster.outage_patience_seconds); the last: {why}");
+        self.give_up(spec, attempt, epoch, reason, delivery).await
+    }
+
+    /// Nobody waits any longer: this process stops, or the run is cancelled.
+    async fn interrupted(&self, spec: &RunSpec, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.log.cancelled(&spec.run) => {}
+        }
+    }
+
+    /// Dead-letters the task of an attempt, unless it has another owner meanwhile.
+    async fn give_up(&self, spec: &RunSpec, attempt: &AttemptId, epoch: u64, reason: String, delivery: &Delivery) -> Result<()> {
         let logged = self.log.read(&spec.run, &About::Task(attempt.task.clone())).await?;
         if newest_owner(&logged) != Some(epoch) || is_done(&logged) {
             return Ok(());
@@ -250,10 +276,6 @@ impl OrchestratorService {
             Err(LogError::Fenced { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
-    }
-
-    async fn is_cancelled(&self, run: &RunId) -> Result<bool> {
-        Ok(self.log.read(run, &About::Run).await?.iter().any(|logged| matches!(logged.event, RunEvent::Cancelled { .. })))
     }
 }
 

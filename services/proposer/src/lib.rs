@@ -124,38 +124,7 @@ impl ProposerService {
         let tasks = match committed {
             Some(tasks) => self.not_begun(spec, tasks).await?,
             None => {
-                let deps = ProposerDeps {
-                    model: self.model.clone(),
-                    fetcher,
-                    browsers: self.browsers.clone(),
-                    store: self.stores.of(&spec.run)?,
-                    seen,
-                    egress: self.egress.clone(),
-                };
-                let proposed = propose(&deps, spec, seed, &self.calendar.today(spec, SystemTime::now())).await;
-                if let Err(error) = &proposed
-                    && error.is_outage()
-                {
-                    tracing::warn!(%error, "what proposing needs is away; the seed waits");
-                    if delivery.wait_out(stop.cancelled()).await? {
-                        return Ok(());
-                    }
-                }
-                let event = match proposed {
-                    Ok(proposal) => RunEvent::SeedDone {
-                        seed: seed.id.clone(),
-                        strategy: proposal.strategy,
-                        tasks: proposal.tasks,
-                        dropped: proposal.dropped,
-                        usage: proposal.usage,
-                    },
-                    Err(error) if !error.is_outage() && delivery.delivered < LAST_DELIVERY => {
-                        tracing::warn!(%error, "proposing failed; it is tried again");
-                        delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
-                        return Ok(());
-                    }
-                    Err(error) => nothing_came_of(seed, error.to_string()),
-                };
+                let Some(event) = self.propose(spec, seed, delivery, fetcher, seen, stop).await? else { return Ok(()) };
                 match self.log.append(&spec.run, &event, 0).await {
                     Ok(_) => metrics().stage_completed("propose", result_of(&event)),
                     // another proposer committed first: its tasks are the run's, and its own delivery queues them
@@ -174,6 +143,63 @@ impl ProposerService {
         tracing::info!(tasks = tasks.len(), "seed worked off");
         delivery.ack().await?;
         Ok(())
+    }
+
+    /// What comes of a seed; `None` if it was given back.
+    async fn propose(
+        &self,
+        spec: &RunSpec,
+        seed: &Seed,
+        delivery: &Delivery,
+        fetcher: Arc<EgressFetcher>,
+        seen: Arc<RunSeen>,
+        stop: &CancellationToken,
+    ) -> Result<Option<RunEvent>> {
+        let cancelled = || nothing_came_of(seed, "cancelled", "the run was cancelled".into());
+        if self.log.is_cancelled(&spec.run).await? {
+            return Ok(Some(cancelled()));
+        }
+        let deps = ProposerDeps {
+            model: self.model.clone(),
+            fetcher,
+            browsers: self.browsers.clone(),
+            store: self.stores.of(&spec.run)?,
+            seen,
+            egress: self.egress.clone(),
+        };
+        let today = self.calendar.today(spec, SystemTime::now());
+        let proposed = tokio::select! {
+            proposed = propose(&deps, spec, seed, &today) => proposed,
+            () = self.log.cancelled(&spec.run) => return Ok(Some(cancelled())),
+        };
+        match proposed {
+            Ok(proposal) => Ok(Some(RunEvent::SeedDone {
+                seed: seed.id.clone(),
+                strategy: proposal.strategy,
+                tasks: proposal.tasks,
+                dropped: proposal.dropped,
+                usage: proposal.usage,
+            })),
+            Err(error) if error.is_outage() => {
+                tracing::warn!(%error, "what proposing needs is away; the seed waits");
+                let waits = delivery.wait_out(self.interrupted(spec, stop)).await?;
+                Ok((!waits).then(|| nothing_came_of(seed, "model", error.to_string())))
+            }
+            Err(error) if delivery.delivered < LAST_DELIVERY => {
+                tracing::warn!(%error, "proposing failed; it is tried again");
+                delivery.retry_after(Duration::from_secs(2 * delivery.delivered)).await?;
+                Ok(None)
+            }
+            Err(error) => Ok(Some(nothing_came_of(seed, "model", error.to_string()))),
+        }
+    }
+
+    /// Nobody waits any longer: this process stops, or the run is cancelled.
+    async fn interrupted(&self, spec: &RunSpec, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.log.cancelled(&spec.run) => {}
+        }
     }
 
     /// Those of a seed that was worked off before which nobody has met: its first worker died before it had queued them all, or the seed
@@ -208,13 +234,13 @@ fn result_of(event: &RunEvent) -> &'static str {
 }
 
 /// A seed that could not be worked off is still done: its reason is counted, and the run can complete.
-pub fn nothing_came_of(seed: &Seed, reason: String) -> RunEvent {
+fn nothing_came_of(seed: &Seed, gate: &str, reason: String) -> RunEvent {
     let (strategy, subject) = match &seed.kind {
         SeedKind::Targeted { url, .. } => (Strategy::Targeted, url.to_string()),
         SeedKind::Exploration { url, .. } => (Strategy::Exploration, url.to_string()),
         SeedKind::Exemplar { task, .. } => (Strategy::Exemplar, task.intent.clone()),
         SeedKind::Given { task } => (task.strategy, task.intent.clone()),
     };
-    let dropped = vec![Dropped { intent: subject, gate: "model".into(), reason }];
+    let dropped = vec![Dropped { intent: subject, gate: gate.into(), reason }];
     RunEvent::SeedDone { seed: seed.id.clone(), strategy, tasks: Vec::new(), dropped, usage: Usage::default() }
 }

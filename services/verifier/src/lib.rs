@@ -24,6 +24,9 @@ const STAGE: &str = "judge";
 /// Deliveries after which an attempt that cannot be judged is given up.
 const LAST_DELIVERY: u64 = 4;
 
+/// Why the attempts of a cancelled run are given up.
+const CANCELLED: &str = "the run was cancelled";
+
 /// What the role needs.
 #[derive(Clone)]
 pub struct VerifierService {
@@ -138,16 +141,26 @@ impl VerifierService {
             votes: self.votes,
             truth: self.truth.clone(),
         };
-        let made = async {
+        if self.log.is_cancelled(&spec.run).await? {
+            self.give_up(spec, attempt, CANCELLED, expected_last, delivery).await?;
+            return Ok(None);
+        }
+        let making = async {
             let trajectory = store.get_trajectory(attempt).await.context("reading the trajectory")?;
             let verdict = verify(&deps, &trajectory, 1).await?;
             anyhow::Ok((trajectory, verdict))
-        }
-        .await;
+        };
+        let made = tokio::select! {
+            made = making => made,
+            () = self.log.cancelled(&spec.run) => {
+                self.give_up(spec, attempt, CANCELLED, expected_last, delivery).await?;
+                return Ok(None);
+            }
+        };
         let waits = match &made {
             Err(error) if is_outage(error) => {
                 tracing::warn!(error = format!("{error:#}"), "what judging needs is away; the attempt waits");
-                delivery.wait_out(stop.cancelled()).await?
+                delivery.wait_out(self.interrupted(spec, stop)).await?
             }
             _ => false,
         };
@@ -162,15 +175,7 @@ impl VerifierService {
                 return Ok(None);
             }
             Err(error) => {
-                let event = RunEvent::DeadLettered { task: attempt.task.clone(), reason: format!("could not be judged: {error:#}") };
-                match self.log.append(&spec.run, &event, expected_last).await {
-                    Ok(_) => {
-                        metrics().stage_completed(STAGE, "dead_lettered");
-                        delivery.dead_letter("could not be judged").await?;
-                    }
-                    Err(LogError::Fenced { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
+                self.give_up(spec, attempt, &format!("could not be judged: {error:#}"), expected_last, delivery).await?;
                 return Ok(None);
             }
         };
@@ -196,6 +201,26 @@ impl VerifierService {
         metrics().stage_completed(STAGE, verdict.decision.name());
         tracing::info!(decision = verdict.decision.name(), "judged");
         Ok(Some(Judged { decision: verdict.decision, is_final, exemplar }))
+    }
+
+    async fn give_up(&self, spec: &RunSpec, attempt: &AttemptId, reason: &str, expected_last: u64, delivery: &Delivery) -> Result<()> {
+        let event = RunEvent::DeadLettered { task: attempt.task.clone(), reason: reason.to_owned() };
+        match self.log.append(&spec.run, &event, expected_last).await {
+            Ok(_) => {
+                metrics().stage_completed(STAGE, "dead_lettered");
+                Ok(delivery.dead_letter(reason).await?)
+            }
+            Err(LogError::Fenced { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Nobody waits any longer: this process stops, or the run is cancelled.
+    async fn interrupted(&self, spec: &RunSpec, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.log.cancelled(&spec.run) => {}
+        }
     }
 
     /// An accepted task may become an exemplar, while the run still wants some.

@@ -67,6 +67,20 @@ fn surroundings_that_do_not_work_are_named_with_their_remedy_and_do_not_bind_the
 }
 
 #[test]
+fn a_run_that_cannot_be_read_is_not_taken_for_none() {
+    let factory = Factory::new("unreadable", &[support::SHOP]);
+    let out = factory.out().display().to_string();
+    std::fs::create_dir_all(factory.out()).unwrap();
+    std::fs::write(factory.out().join("run.json"), "{ half").unwrap();
+
+    let refused = generate(&factory, &["--out", &out], &[]);
+
+    assert_ended(&refused, FAILED, "give another --out");
+    assert_eq!(factory.read_text("run.json"), "{ half");
+    factory.assert_nothing_runs();
+}
+
+#[test]
 fn a_model_that_is_none_is_met_before_there_is_work() {
     let factory = Factory::new("nonsense", &[support::SHOP]);
     let out = factory.out().display().to_string();

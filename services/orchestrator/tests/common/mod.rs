@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wayfarer_bus::{Bus, BusOptions, Delivery, EventLog, NatsEventLog, Queue, document, names, read_document};
+use wayfarer_bus::{Bus, BusOptions, Delivery, EventLog, NatsEventLog, Queue, QueueDepth, document, names, read_document};
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError};
 use wayfarer_core::action::Status;
 use wayfarer_core::event::{About, RunEvent};
@@ -196,5 +196,25 @@ impl Setting {
             }
         };
         tokio::time::timeout(PATIENCE, wait).await.expect("a step is ordered");
+    }
+
+    /// Waits for so many ended attempts.
+    pub async fn until_ended(&self, times: usize) {
+        let wait = async {
+            while self.events().await.iter().filter(|event| matches!(event, RunEvent::AttemptEnded { .. })).count() < times {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("attempts end");
+    }
+
+    /// Waits until nothing of a queue waits or is in hand.
+    pub async fn until_worked_off(&self, queue: Queue) {
+        let wait = async {
+            while self.bus.queue_depth(queue).await.unwrap() != QueueDepth::default() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("the queue is worked off");
     }
 }

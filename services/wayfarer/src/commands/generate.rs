@@ -59,7 +59,9 @@ pub async fn generate_from(flags: &Generate, config: Config, source: &Source, re
     let store = Store::open(&flags.out)?;
     refuse_full_disk(&store)?;
     let spec = spec_of(flags, source, &config, &store).await?;
-    if let Ok(summary) = store.get_document::<Summary>(SUMMARY_DOCUMENT).await
+    let before: Option<Summary> =
+        store.find_document(SUMMARY_DOCUMENT).await.with_context(|| format!("remove {SUMMARY_DOCUMENT}, and it is written anew"))?;
+    if let Some(summary) = before
         && summary.complete
         && summary.run_id == spec.run
     {
@@ -146,7 +148,8 @@ fn refuse_full_disk(store: &Store) -> Result<()> {
 
 /// The run of this folder: the one that is there, if it was made from the same input, or a new one.
 async fn spec_of(flags: &Generate, source: &Source, config: &Config, store: &Store) -> Result<RunSpec> {
-    let existing: Option<RunSpec> = store.get_document("run.json").await.ok();
+    let unreadable = || format!("whether {} holds a run cannot be read; give another --out", flags.out.display());
+    let existing: Option<RunSpec> = store.find_document("run.json").await.with_context(unreadable)?;
     let wanted = Wanted {
         run: existing.as_ref().map_or_else(local::new_run_id, |spec| spec.run.clone()),
         tasks: flags.tasks,
@@ -249,7 +252,7 @@ impl Cluster {
         let bus = &self.servers.bus;
         // not before everything runs: a start that failed must not bind the folder to its flags
         store.put_document("run.json", spec).await?;
-        if wayfarer_gateway::runs::create(bus, spec).await? {
+        if wayfarer_gateway::runs::create(bus, spec).await?.resumed {
             progress.say(&format!("Resuming {}.", spec.run));
         }
         progress.say(&format!("To look at it while it goes on, open {}", index_of(flags).display()));

@@ -68,7 +68,8 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
     while let Some((rejudged, attempt)) = judging.next().await {
         told.tell(&attempt, rejudged);
     }
-    let before: Option<Summary> = store.get_document(SUMMARY_DOCUMENT).await.ok();
+    let before: Option<Summary> =
+        store.find_document(SUMMARY_DOCUMENT).await.with_context(|| format!("remove {SUMMARY_DOCUMENT}, and it is written anew"))?;
     let after = tally_again(&store, before.as_ref()).await?;
     if let Some(standin) = standin {
         standin.shutdown().await;
@@ -120,14 +121,15 @@ async fn judge_again(deps: &VerifierDeps, attempt: &AttemptId) -> Result<Option<
     let before = deps.store.get_verdict(attempt).await?;
     let version = before.as_ref().map_or(1, |verdict| verdict.version + 1);
     let verdict = judge(deps, &trajectory, version).await?;
-    deps.store.put_verdict(attempt, &verdict).await?;
+    // who judged it meanwhile (a cluster's verifier, say) was first
+    let verdict = deps.store.keep_verdict(attempt, verdict).await?;
     curate(&deps.store, attempt).await.context("writing it in the layout of the reference harness")?;
     Ok(Some(Rejudged { was: before.map(|verdict| verdict.decision.name()), now: verdict.decision.name() }))
 }
 
 /// Figures and pages as the verdicts in force have them. What the run took (time, tokens, cost) stays: judging again is no part of it.
 pub(super) async fn tally_again(store: &Store, before: Option<&Summary>) -> Result<Option<Summary>> {
-    let spec: Option<RunSpec> = store.get_document("run.json").await.ok();
+    let spec: Option<RunSpec> = store.find_document("run.json").await?;
     match (spec, stored_events(store).await?) {
         (Some(spec), Some(events)) => finish_run(store, &spec, &events, before.map_or(0.0, |summary| summary.wall_s)).await.map(Some),
         _ => {
