@@ -23,6 +23,9 @@ use wayfarer_core::critical_point::CriticalPointKind;
 /// Most rows that are taken of one draw.
 const MOST_DRAWN: usize = 2000;
 
+/// Most sites of a family: each is attached as it is and as it was, and SQLite attaches ten files.
+const MOST_WORLDS: usize = 5;
+
 /// How much a task asks of an agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -111,6 +114,9 @@ struct FamilySpec {
     /// Path (or, in a file that spans sites, address) where the task begins; a template.
     #[serde(default = "root")]
     start: String,
+    /// Those of the file's sites that it spans, where it does not span them all.
+    #[serde(default)]
+    worlds: Vec<String>,
     /// Query over the data; each row makes one task.
     draw: String,
     critical: Option<Critical>,
@@ -231,7 +237,8 @@ pub(crate) fn families(folder: Option<&Path>) -> Result<Vec<Family>, SandboxErro
             return Err(files.fault("tasks.toml", "a file without a site of its own names its category"));
         };
         for spec in file.family {
-            check(files, &spec, &all, &worlds)?;
+            let worlds = if spec.worlds.is_empty() { &worlds } else { &spec.worlds };
+            check(files, &spec, &all, worlds)?;
             families.push(Family {
                 name: format!("{}/{}", files.world, spec.id),
                 worlds: worlds.clone(),
@@ -256,6 +263,9 @@ fn check(files: &Files, spec: &FamilySpec, all: &[Files], worlds: &[String]) -> 
     let changes = !truth.added.is_empty() || !truth.removed.is_empty();
     if worlds.iter().any(|world| !all.iter().any(|files| files.world == *world)) {
         return fault("it spans a world that is not there");
+    }
+    if worlds.len() > MOST_WORLDS {
+        return fault("it spans more than five worlds; `worlds` in the family names fewer");
     }
     match spec.kind {
         _ if spec.intents.is_empty() => fault("it has no wording"),

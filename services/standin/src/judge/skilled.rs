@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// What a right result is, in words.
 pub(super) fn requirement(told: &Told) -> String {
     let skill = told.skill;
-    let all = |wanted: &[String]| wanted.iter().map(|wanted| format!("\"{}\"", told.fill(wanted))).collect::<Vec<_>>().join(", ");
+    let all = |wanted: &[String]| wanted.iter().map(|wanted| format!("\"{}\"", told.describe(wanted))).collect::<Vec<_>>().join(", ");
     match skill.ends {
         Ends::Done if !skill.answer.is_empty() => "The answer gives what a page of the site shows for exactly this question.".into(),
         Ends::Done if skill.prepared.is_empty() => format!("A page shows {}.", all(&skill.done)),
@@ -21,7 +21,7 @@ pub(super) fn requirement(told: &Told) -> String {
         ),
         Ends::Prepared => format!("The work stops where a page shows {}, and goes no further.", all(&skill.prepared)),
         Ends::Asking => "The work stops and says what the task leaves open.".into(),
-        Ends::Impossible => format!("The work ends by saying that it cannot be done, as a page shows: \"{}\".", told.fill(&skill.sign)),
+        Ends::Impossible => format!("The work ends by saying that it cannot be done, as a page shows: \"{}\".", told.describe(&skill.sign)),
         Ends::Refused => "The task is declined.".into(),
         Ends::Blocked => "The work ends at the wall.".into(),
     }
@@ -52,9 +52,14 @@ pub(super) fn salience(told: &Told, page: &Seen) -> u8 {
 /// Looks for the result.
 pub(super) fn result(told: &Told, evidence: &Evidence) -> Found {
     let skill = told.skill;
+    let (told, shown) = &noted(told, evidence);
+    if matches!(skill.ends, Ends::Done | Ends::Prepared | Ends::Impossible) && !shown.is_met() {
+        return shown.clone();
+    }
     let outcome = evidence.record.outcome.replace('_', " ");
     let last = |found: Found| found.citing(evidence.last_step(), &evidence.record.answer);
     match skill.ends {
+        Ends::Done if !skill.answer.is_empty() && !skill.notes.is_empty() => concluded(told, shown, &evidence.record.answer),
         Ends::Done if !skill.answer.is_empty() => answered(told, evidence),
         Ends::Done => done(told, evidence),
         Ends::Prepared => {
@@ -83,49 +88,49 @@ pub(super) fn result(told: &Told, evidence: &Evidence) -> Found {
     }
 }
 
-/// An answer that rests on several pages: each value is looked for on its own page, and what follows is concluded again.
-fn concluded(told: &Told, evidence: &Evidence) -> Found {
-    let answer = &evidence.record.answer;
+/// The task with its notes, each looked for on its own page, and whether all of them were there.
+fn noted(told: &Told, evidence: &Evidence) -> (Told, Found) {
+    let mut known = told.clone();
     let mut noted = BTreeMap::new();
-    let mut found = Found::met("The pages show what the answer says.");
-    for (name, note) in &told.skill.notes {
-        let page = evidence.pages.iter().rev().find_map(|page| told.read_note(note, &page.everything()).map(|value| (page, value)));
+    let mut found = Found::met("The pages show what was noted.");
+    for (name, note) in told.notes() {
+        let page = evidence.pages.iter().rev().find_map(|page| known.read_note(note, &page.everything()).map(|value| (page, value)));
+        found = match &page {
+            Some((page, value)) => found.citing_page(page, value),
+            None => found.citing(evidence.last_step(), &evidence.record.answer),
+        };
         let memorized =
             evidence.record.steps.iter().filter(|step| step.action_name == "pause_and_memorize_fact").map(|step| step.action.as_str());
-        match page {
-            Some((page, value)) => {
-                found = found.citing_page(page, &value);
-                noted.insert(name.clone(), value);
+        // a judge that sees only some pages may rely on what was memorized
+        let recalled = || known.recalled(note, memorized).filter(|_| evidence.sight != Sight::All);
+        let Some(value) = page.map(|(_, value)| value).or_else(recalled) else {
+            if evidence.is_stopped() && told.is_noted_after_permission(name) {
+                break;
             }
-            // a judge that sees only some pages may rely on what was memorized
-            None => match told.recalled(note, memorized).filter(|_| evidence.sight != Sight::All) {
-                Some(value) => {
-                    found = found.citing(evidence.last_step(), answer);
-                    noted.insert(name.clone(), value);
-                }
-                None => {
-                    return Found::missed(format!("No page shows the value of {}.", told.fill(&note.label)))
-                        .citing(evidence.last_step(), answer);
-                }
-            },
-        }
+            let missed = Found::missed(format!("No page shows the value of {}.", known.describe(&note.label)));
+            return (known, missed.citing(evidence.last_step(), &evidence.record.answer));
+        };
+        noted.insert(name.clone(), value);
+        known = told.knowing(noted.clone());
     }
-    let values = told.conclude(noted);
-    let gaps = values.iter().filter(|(name, _)| told.skill.answer.contains(&format!("{{{name}}}")));
-    match gaps.map(|(_, value)| value).find(|value| !words::holds(answer, value)) {
+    (known, found)
+}
+
+/// An answer that rests on several pages: what follows from them is concluded again.
+fn concluded(told: &Told, shown: &Found, answer: &str) -> Found {
+    let mut values =
+        told.noted_names().filter(|name| told.skill.answer.contains(&format!("{{{name}}}"))).filter_map(|name| told.values.get(name));
+    match values.find(|value| !words::holds(answer, value)) {
         Some(value) => Found {
             share: 0.0,
             reason: format!("The pages come to {value}, but the answer says \"{}\".", words::shortened(answer, 100)),
-            ..found
+            ..shown.clone()
         },
-        None => found,
+        None => Found { reason: "The pages show what the answer says.".into(), ..shown.clone() },
     }
 }
 
 fn answered(told: &Told, evidence: &Evidence) -> Found {
-    if !told.skill.notes.is_empty() {
-        return concluded(told, evidence);
-    }
     let answer = &evidence.record.answer;
     let is_page = |page: &Seen| told.shows(&page.everything(), &told.skill.about);
     let read =

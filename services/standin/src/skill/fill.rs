@@ -6,6 +6,12 @@ use regex::{Captures, Regex};
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+/// What follows from figures that were noted.
+const CONCLUSIONS: [&str; 6] = ["best", "least", "worst", "most", "difference", "sum"];
+
+/// Stands for a value that no page has shown yet.
+const OPEN: &str = "\u{1}";
+
 /// `{value}` or `{value:form}`.
 static GAP: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\{([a-z_]+)(?::([a-z_]+))?\}").ok());
 
@@ -59,10 +65,52 @@ impl Told {
 
     /// What stands before the first gap of the answer that only a page can fill.
     pub fn answer_start(&self) -> String {
-        let concluded = ["best", "least", "worst", "most", "difference"].map(str::to_owned);
-        let names = self.skill.read.keys().chain(self.skill.notes.keys()).cloned().chain(concluded);
-        let marked: BTreeMap<String, String> = names.map(|name| (name, "\u{1}".to_owned())).collect();
-        self.fill_read(&self.skill.answer, &marked).split('\u{1}').next().unwrap_or_default().to_owned()
+        let names = self.skill.read.keys().map(String::as_str).chain(self.noted_names());
+        let marked: BTreeMap<String, String> = names.map(|name| (name.to_owned(), OPEN.to_owned())).collect();
+        self.fill_read(&self.skill.answer, &marked).split(OPEN).next().unwrap_or_default().to_owned()
+    }
+
+    /// The same task with what has been noted, and what follows from it, among its values: steps and words of pages may name it.
+    pub fn knowing(&self, noted: BTreeMap<String, String>) -> Self {
+        let mut told = self.clone();
+        told.values.extend(self.conclude(noted));
+        told
+    }
+
+    /// The notes in the order in which the steps take them: a later one may rest on an earlier one.
+    pub fn notes(&self) -> Vec<(&'static String, &'static Note)> {
+        let place = |name: &str| self.skill.steps.iter().position(|step| step.starts_with(&format!("Note \"{name}\"")));
+        let mut notes: Vec<_> = self.skill.notes.iter().collect();
+        notes.sort_by_key(|(name, _)| place(name));
+        notes
+    }
+
+    /// Whether a note is taken only after the step that needs permission: whoever stops there has none.
+    pub fn is_noted_after_permission(&self, name: &str) -> bool {
+        let place = |step: &str| self.skill.steps.iter().position(|text| text.starts_with(step));
+        place("!").is_some_and(|critical| place(&format!("Note \"{name}\"")) > Some(critical))
+    }
+
+    /// What a gap may name beside the task's values.
+    pub fn noted_names(&self) -> impl Iterator<Item = &'static str> {
+        let conclusions = if self.skill.notes.is_empty() { &[] } else { CONCLUSIONS.as_slice() };
+        self.skill.notes.keys().map(String::as_str).chain(conclusions.iter().copied())
+    }
+
+    /// What is not noted yet, each written in some way.
+    fn open(&self, write: impl Fn(&str) -> String) -> BTreeMap<String, String> {
+        self.noted_names().filter(|name| !self.values.contains_key(*name)).map(|name| (name.to_owned(), write(name))).collect()
+    }
+
+    /// Puts the task's values into a text that is to be read; what is not noted yet is named.
+    pub fn describe(&self, text: &str) -> String {
+        self.fill_read(text, &self.open(|name| format!("<{name}>")))
+    }
+
+    /// Whether a text has a gap for something that is not noted yet.
+    fn is_open(&self, text: &str) -> bool {
+        let open = self.open(str::to_owned);
+        GAP.as_ref().is_some_and(|gap| gap.captures_iter(text).any(|found| open.contains_key(&found[1])))
     }
 
     fn fill_with(&self, text: &str, read: &BTreeMap<String, String>, escape: impl Fn(&str) -> String) -> String {
@@ -79,12 +127,23 @@ impl Told {
     pub fn read(&self, text: &str) -> Option<BTreeMap<String, String>> {
         let mut read = BTreeMap::new();
         for (name, pattern) in &self.skill.read {
-            let pattern = Regex::new(&self.fill_with(pattern, &BTreeMap::new(), regex::escape)).ok()?;
-            let found = pattern.captures(text)?;
+            let found = self.pattern(pattern)?.captures(text)?;
             let value = found.iter().skip(1).flatten().next()?.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
             read.insert(name.clone(), value);
         }
         Some(read)
+    }
+
+    /// A pattern with the task's values; what is not noted yet may be anything.
+    fn pattern(&self, text: &str) -> Option<Regex> {
+        Regex::new(
+            &self.fill_with(
+                text,
+                &self.open(|_| OPEN.to_owned()),
+                |value| if value == OPEN { ".+?".to_owned() } else { regex::escape(value) },
+            ),
+        )
+        .ok()
     }
 
     /// The value of a note on a page; `None` where the page is another one, or does not show it.
@@ -92,8 +151,7 @@ impl Told {
         if !self.shows(page, &note.about) {
             return None;
         }
-        let pattern = Regex::new(&self.fill_with(&note.read, &BTreeMap::new(), regex::escape)).ok()?;
-        let found = pattern.captures(page)?;
+        let found = self.pattern(&note.read)?.captures(page)?;
         Some(found.iter().skip(1).flatten().next()?.as_str().split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
@@ -108,26 +166,27 @@ impl Told {
         memorized.rev().find_map(|fact| fact.split_once(&start).map(|(_, value)| value.trim_matches(['"', '.', ' ']).to_owned()))
     }
 
-    /// What follows from the notes, for the answer: each by its name; of sums of money or numbers also `best` and `least` (label and value
-    /// of the smallest), `worst` and `most`, and `difference`.
+    /// What follows from the notes: each by its name; of sums of money (or, where there are none, of numbers) also `best` and `least` (label
+    /// and value of the smallest), `worst` and `most`, `difference` and `sum`.
     pub fn conclude(&self, mut noted: BTreeMap<String, String>) -> BTreeMap<String, String> {
         let labelled = |name: &str| self.skill.notes.get(name).map(|note| self.fill(&note.label)).unwrap_or_default();
+        let are_money = noted.values().any(|value| value.contains('$'));
         let mut figures: Vec<(f64, String, String)> = noted
             .iter()
+            .filter(|(_, value)| value.contains('$') == are_money)
             .map(|(name, value)| (words::amount(value), labelled(name), value.clone()))
             .filter(|(figure, ..)| *figure < f64::MAX)
             .collect();
         figures.sort_by(|a, b| a.0.total_cmp(&b.0));
         if let (Some((low, best, least)), Some((high, worst, most))) = (figures.first().cloned(), figures.last().cloned()) {
-            let sign = if least.contains('$') { "$" } else { "" };
-            let difference = if sign.is_empty() { format!("{}", high - low) } else { format!("${:.2}", high - low) };
-            let concluded = [("best", best), ("least", least), ("worst", worst), ("most", most), ("difference", difference)];
-            noted.extend(concluded.map(|(name, value)| (name.to_owned(), value)));
+            let written = |figure: f64| if are_money { format!("${figure:.2}") } else { format!("{figure}") };
+            let (difference, sum) = (written(high - low), written(figures.iter().map(|(figure, ..)| figure).sum()));
+            noted.extend(CONCLUSIONS.map(str::to_owned).into_iter().zip([best, least, worst, most, difference, sum]));
         }
         noted
     }
 
-    /// Whether a page shows all of these words (with gaps); dates count in every usual form.
+    /// Whether a page shows all of these words (with gaps); dates count in every usual form. Words that wait for a note exclude no page.
     pub fn shows(&self, page: &str, wanted: &[String]) -> bool {
         wanted.iter().all(|wanted| self.shows_one(page, wanted))
     }
@@ -138,7 +197,7 @@ impl Told {
     }
 
     fn shows_one(&self, page: &str, wanted: &str) -> bool {
-        holds_dated(page, &self.fill(wanted))
+        self.is_open(wanted) || holds_dated(page, &self.fill(wanted))
     }
 
     /// Whether it meets a step that needs permission.
@@ -149,7 +208,11 @@ impl Told {
     /// What it is about, in a few words.
     pub fn subject(&self) -> String {
         let named = ["name", "title", "item", "subject"].iter().find_map(|name| self.values.get(*name));
-        named.or_else(|| self.values.values().max_by_key(|value| value.len())).cloned().unwrap_or_else(|| words::shortened(&self.task, 60))
+        let told = self.values.iter().filter(|(name, _)| !self.noted_names().any(|noted| noted == name.as_str()));
+        named
+            .or_else(|| told.map(|(_, value)| value).max_by_key(|value| value.len()))
+            .cloned()
+            .unwrap_or_else(|| words::shortened(&self.task, 60))
     }
 }
 
@@ -165,6 +228,7 @@ fn formed(value: &str, form: &str) -> String {
     let date = dates::parse(value);
     match (form, date) {
         ("iso", Some(date)) => dates::iso(date),
+        ("next", Some(date)) => date.next_day().map(dates::long).unwrap_or_default(),
         ("day", Some(date)) => date.day().to_string(),
         ("month", Some(date)) => format!("{} {}", date.month(), date.year()),
         ("short", Some(date)) => format!("{} {}", date.day(), &date.month().to_string()[..3]),
@@ -185,7 +249,43 @@ pub(super) fn check_pattern(pattern: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::holds_dated;
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::skill::store;
+
+    #[test]
+    fn what_is_noted_is_a_value_of_later_steps_and_of_the_words_of_pages() {
+        let skill = r#"
+            [[skill]]
+            name = 'a/b'
+            reads = ['a room on the day of the (?<show>\w+) show']
+            steps = ['Note "day"', 'Note "seat"', 'Note "room"', '! Click "Confirm"', 'Note "code"']
+            notes.day = { label = 'Day', about = [], read = '{show} show: (\d+ \w+ \d+)' }
+            notes.seat = { label = 'Seat', about = ['{day}'], read = 'one seat (\$\d+)' }
+            notes.room = { label = 'Room', about = ['{day}'], read = '{day:next} (\$\d+)' }
+            notes.code = { label = 'Code', about = [], read = 'Code (\d+)' }
+            done = ['Booked', 'until {day:next}']
+        "#;
+        let skill: &'static Skill = Box::leak(store::read("a.toml", skill).unwrap().remove(0).into());
+        let told = Told { skill, values: [("show".to_owned(), "late".to_owned())].into(), task: String::new() };
+        let note = |told: &Told, name: &str, page: &str| told.read_note(&skill.notes[name], page);
+        let late = BTreeMap::from([("day".to_owned(), note(&told, "day", "early show: 4 May 2027, late show: 5 May 2027").unwrap())]);
+        let page = "5 May 2027, until 6 May 2027: 6 May 2027 $90";
+
+        // what is not noted yet excludes no page
+        assert_eq!(note(&told, "room", "4 May 2027 $80").as_deref(), Some("$80"));
+        assert!(told.shows("Booked until 5 May 2027", &skill.done));
+
+        let told = told.knowing(late.clone());
+        assert_eq!(note(&told, "room", "4 May 2027 $80"), None);
+        assert_eq!(note(&told, "room", page).as_deref(), Some("$90"));
+        assert!(!told.shows("Booked until 5 May 2027", &skill.done) && told.shows("Booked until 6 May 2027", &skill.done));
+
+        let prices = [("seat", "$40"), ("room", "$90"), ("code", "7")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let told = told.knowing(late.into_iter().chain(prices).collect());
+        assert_eq!(told.fill("{best} {least} {worst} {most} {difference} {sum}"), "Seat $40 Room $90 $50.00 $130.00");
+        assert!(told.is_noted_after_permission("code") && !told.is_noted_after_permission("room"));
+    }
 
     #[test]
     fn a_date_counts_in_every_form_and_does_not_speak_for_the_words_beside_it() {

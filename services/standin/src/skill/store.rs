@@ -37,7 +37,8 @@ pub struct Skill {
     pub name: String,
     /// Regular expressions over a task's wording (case does not matter, the end mark is cut); groups name the values.
     pub reads: Vec<String>,
-    /// Steps, as instructions with `{value}` gaps; `?` before one: only if its control is there; `!`: it needs permission.
+    /// Steps, as instructions with `{value}` gaps; `?` before one: only if its control is there; `!`: it needs permission; `[note]`: only
+    /// where that note is the `{best}`.
     #[serde(default)]
     pub steps: Vec<String>,
     /// Regular expressions with one group, over the text of the page that shows the answer.
@@ -46,7 +47,7 @@ pub struct Skill {
     /// The answer, with gaps for values of the task and of `read`.
     #[serde(default)]
     pub answer: String,
-    /// What is noted on the way, on one page each, where an answer needs several pages: name → where it stands.
+    /// What is noted on the way, on one page each, for the answer or for later steps: name → where it stands.
     #[serde(default)]
     pub notes: BTreeMap<String, Note>,
     /// Words that the page with the answer shows.
@@ -69,7 +70,7 @@ pub struct Skill {
     pub(super) patterns: Vec<Regex>,
 }
 
-/// A value that is noted on one page for an answer that needs several.
+/// A value that is noted on one page, for an answer that needs several or for later steps.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Note {
@@ -141,7 +142,7 @@ pub fn install(folder: &Path) -> Result<(), SkillError> {
     SKILLS.set(all).map_err(|_| SkillError::InUse)
 }
 
-fn read(name: &str, text: &str) -> Result<Vec<Skill>, SkillError> {
+pub(super) fn read(name: &str, text: &str) -> Result<Vec<Skill>, SkillError> {
     let fault = |why: String| SkillError::File { file: name.to_owned(), why };
     let mut file: File = toml::from_str(text).map_err(|error| fault(error.to_string()))?;
     for skill in &mut file.skill {
@@ -187,5 +188,6 @@ mod tests {
         assert!(of("[[skill]]\nname = 'a/b'\nreads = ['do (']\nanswer = 'x'").contains("a/b"));
         assert!(of("[[skill]]\nname = 'a/b'\nreads = ['do']").contains("`sign`"));
         assert!(of("[[skill]]\nname = 'a/b'\nreads = ['do']\nanswer = 'x'\nsteps = ['Dance.']").contains("Dance"));
+        assert!(of("[[skill]]\nname = 'a/b'\nreads = ['do']\nanswer = 'x'\nsteps = ['[c] Wait']").contains("[c]"));
     }
 }

@@ -7,7 +7,6 @@ use crate::faults::FaultKind;
 use crate::reading::marks;
 use crate::step::{Ending, Step};
 use crate::{dates, words};
-use std::collections::BTreeMap;
 use wayfarer_core::prompt::{MarkText, StepText};
 
 /// How often a page is scrolled to find a control or a value.
@@ -24,6 +23,16 @@ enum Item {
     FillForm,
     /// A value is noted.
     Note(String),
+    /// Not for this task: another note than the step's is the best.
+    PassedOver,
+}
+
+/// The note in front of a step that is taken only where that note is the `{best}`: `[voltline] Click …`.
+fn condition(text: &str) -> (Option<&str>, &str) {
+    match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((note, step)) => (Some(note), step),
+        None => (None, text),
+    }
 }
 
 fn item(text: &str) -> Option<Item> {
@@ -40,17 +49,28 @@ fn item(text: &str) -> Option<Item> {
 }
 
 /// Whether a step can be read.
-pub(super) fn check_step(text: &str, skill: &Skill) -> Result<(), String> {
-    if let Some(Item::Note(name)) = item(text)
-        && !skill.notes.contains_key(&name)
-    {
-        return Err(format!("the step {text:?} notes what `notes` does not name"));
+pub(super) fn check_step(step: &str, skill: &Skill) -> Result<(), String> {
+    let (note, text) = condition(step);
+    let noted = if let Some(Item::Note(name)) = item(text) { Some(name) } else { note.map(str::to_owned) };
+    if noted.is_some_and(|name| !skill.notes.contains_key(&name)) {
+        return Err(format!("the step {step:?} notes, or rests on, what `notes` does not name"));
     }
     item(text).map(|_| ()).ok_or_else(|| format!("the step {text:?} is none of the instructions that the stand-in knows (src/step.rs)"))
 }
 
 fn items(told: &Told) -> Vec<Item> {
-    told.skill.steps.iter().filter_map(|text| item(&told.fill(text))).collect()
+    let is_best = |note: &str| told.skill.notes.get(note).is_some_and(|note| told.values.get("best") == Some(&told.fill(&note.label)));
+    let read = |text: &String| match condition(text) {
+        (Some(note), _) if !is_best(note) => Some(Item::PassedOver),
+        (_, step) => item(&told.fill(step)),
+    };
+    told.skill.steps.iter().filter_map(read).collect()
+}
+
+/// The task with the notes that were memorized.
+fn recall(told: &Told, memorized: &[String]) -> Told {
+    let recalled = |note| told.recalled(note, memorized.iter().map(String::as_str));
+    told.knowing(told.skill.notes.iter().filter_map(|(name, note)| Some((name.clone(), recalled(note)?))).collect())
 }
 
 /// The index of the step that is done with something else than was asked for, if that is how this task fails.
@@ -60,7 +80,8 @@ fn spoiled(told: &Told, items: &[Item], fault: Option<FaultKind>) -> Option<usiz
     }
     let has_value = |index: &usize| told.skill.steps.get(*index).is_some_and(|text| text.contains('{'));
     let can_go_wrong = |index: &usize| match &items[*index] {
-        Item::Do { step: Step::Type { text, .. }, .. } => dates::parse(text).is_some() || text.parse::<u32>().is_ok(),
+        // what is typed may be known only later
+        Item::Do { step: Step::Type { text, .. }, .. } => text.is_empty() || dates::parse(text).is_some() || text.parse::<u32>().is_ok(),
         Item::Do { step: Step::Click { .. } | Step::Choose { .. }, critical: false, .. } => true,
         _ => false,
     };
@@ -80,7 +101,7 @@ fn reached(told: &Told, items: &[Item], history: &[StepText], spoiled: Option<us
                 next = if matches!(item, Item::FillForm) { at } else { at + 1 };
                 break;
             }
-            let can_be_passed = matches!(item, Item::FillForm | Item::Do { optional: true, .. });
+            let can_be_passed = matches!(item, Item::FillForm | Item::PassedOver | Item::Do { optional: true, .. });
             if !can_be_passed {
                 break;
             }
@@ -94,6 +115,7 @@ fn is_it(told: &Told, item: &Item, done: &StepText, is_spoiled: bool) -> bool {
     let step = match item {
         Item::Do { step, .. } => step,
         Item::FillForm => return done.action_name == "type",
+        Item::PassedOver => return false,
         Item::Note(name) => {
             let label = told.skill.notes.get(name).map(|note| told.noted(note, "")).unwrap_or_default();
             return done.action_name == "pause_and_memorize_fact" && done.action.contains(label.trim_end());
@@ -138,8 +160,10 @@ pub fn decide(situation: &Situation, told: &Told) -> Decision {
         }
         _ => {}
     }
+    // which step goes wrong must not change while more and more is noted
+    let wrong = spoiled(told, &items(told), situation.fault);
+    let told = &recall(told, situation.memorized);
     let items = items(told);
-    let wrong = spoiled(told, &items, situation.fault);
     for (index, item) in items.iter().enumerate().skip(reached(told, &items, situation.history, wrong)) {
         match item {
             Item::Note(name) => {
@@ -152,6 +176,7 @@ pub fn decide(situation: &Situation, told: &Told) -> Decision {
                     None => find(situation, told, &format!("what is to be noted of \"{name}\"")),
                 };
             }
+            Item::PassedOver => {}
             Item::FillForm => {
                 if let Some(decision) = permitted(situation, told, other::fill_form(situation)) {
                     return decision;
@@ -256,16 +281,8 @@ fn end(situation: &Situation, told: &Told) -> Decision {
             {
                 return Decision::new(Step::stop(Ending::Success, fact.clone()), "The answer is known and was seen on the site.");
             }
-            let noted: BTreeMap<String, String> = skill
-                .notes
-                .iter()
-                .filter_map(|(name, note)| Some((name.clone(), told.recalled(note, situation.memorized.iter().map(String::as_str))?)))
-                .collect();
             let read = told.read(&text).filter(|_| is_wrong || told.shows(&text, &skill.about));
-            match read.map(|mut read| {
-                read.extend(told.conclude(noted));
-                read
-            }) {
+            match read {
                 Some(read) => Decision::new(
                     Step::Memorize { fact: told.fill_read(&skill.answer, &read) },
                     format!("\"{}\" shows it.", words::shortened(&seen.title, 60)),
@@ -349,26 +366,20 @@ pub fn premature(told: &Told) -> String {
 /// What a model says that did not look.
 pub fn invented(told: &Told) -> String {
     let number = words::number_of(&told.task);
-    let made_up = told
-        .skill
-        .read
-        .iter()
-        .map(|(name, pattern)| {
-            let value = if pattern.contains('$') {
-                format!("${}.{:02}", 11 + number % 480, 5 + 10 * (number % 9))
-            } else if pattern.contains(r"\d+:") || pattern.contains(r":\d") {
-                format!("{:02}:{:02}", 6 + number % 15, 5 * (number % 12))
-            } else if pattern.contains(r"(\d") {
-                (2 + number % 90).to_string()
-            } else {
-                "Everyday Classic".to_owned()
-            };
-            (name.clone(), value)
-        })
-        .collect();
-    let mut made_up: BTreeMap<String, String> = made_up;
-    let notes = told.skill.notes.keys().enumerate();
-    let noted = notes.map(|(at, name)| (name.clone(), format!("${}.{:02}", 21 + (number + 7 * at as u64) % 380, 49))).collect();
-    made_up.extend(told.conclude(noted));
+    let make_up = |pattern: &str, number: u64| {
+        if pattern.contains('$') {
+            format!("${}.{:02}", 11 + number % 480, 5 + 10 * (number % 9))
+        } else if pattern.contains(r"\d+:") || pattern.contains(r":\d") {
+            format!("{:02}:{:02}", 6 + number % 15, 5 * (number % 12))
+        } else if pattern.contains(r"(\d") {
+            (2 + number % 90).to_string()
+        } else {
+            "Everyday Classic".to_owned()
+        }
+    };
+    let read = told.skill.read.iter().map(|(name, pattern)| (name.clone(), make_up(pattern, number)));
+    let notes = told.skill.notes.iter().zip(1..);
+    let noted = notes.map(|((name, note), at)| (name.clone(), make_up(&note.read, number % 1000 + 7 * at))).collect();
+    let made_up = read.chain(told.conclude(noted)).collect();
     told.fill_read(&told.skill.answer, &made_up)
 }
