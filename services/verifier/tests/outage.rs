@@ -50,6 +50,7 @@ async fn given_up(bus: &Bus, model: Away) -> String {
         follower: Arc::new(RunFollower::new(bus.clone())),
         model: Arc::new(model),
         stores: Stores::Single(spec.run.clone(), store),
+        truth: None,
         policy: VerdictPolicy::Legacy,
         votes: 1,
         slots: 1,

@@ -66,7 +66,7 @@ async fn settle(flags: &Disputes, attempt: &AttemptId, accepts: bool, why: &str)
     let trajectory = store.get_trajectory(attempt).await?;
     let last = trajectory.steps.last().map(|step| step.index.0);
     let before: Option<Summary> = store.get_document(SUMMARY_DOCUMENT).await.ok();
-    store.put_verdict(attempt, &settled(&verdict, accepts, why, last)).await?;
+    store.keep_verdict(attempt, settled(&verdict, accepts, why, last)).await?;
     curate(&store, attempt).await.context("writing it in the layout of the reference harness")?;
     tally_again(&store, before.as_ref()).await?;
     println!("{attempt} is {}.", if accepts { "accepted" } else { "rejected" });
