@@ -13,3 +13,5 @@ INSERT INTO guest (event, person, answer) SELECT e.id, p.name, CASE (e.id + p.id
  WHERE e.organiser = 'You' AND e.title IN ('Budget review', 'Sprint planning', 'Design critique', 'Interview panel', 'Choir section rehearsal', 'Supplier visit', 'Lunch with Ines') ORDER BY e.id, p.id;
 {% for i in invites %}{% set ahead = 3 + loop.index * 2 %}{% set ahead = ahead + 2 if "Room" in i[1] and days_on(ahead)|weekday in ["Saturday", "Sunday"] else ahead %}INSERT INTO invitation VALUES ({{ loop.index }}, {{ i[0]|sql }}, {{ days_on(ahead)|sql }}, {{ 540 + below(16, "in", loop.index) * 30 }}, {{ 600 + below(16, "in", loop.index) * 30 }}, {{ i[1]|sql }}, {{ i[2]|sql }}, '', {{ i[3]|sql }});
 {% endfor %}
+{% for m in maybes %}INSERT INTO invitation (title, day, start, finish, place, organiser, answer, note) VALUES ({{ m[0]|sql }}, {{ days_on(4 + loop.index * 3)|sql }}, {{ 540 + below(16, "maybe", loop.index) * 30 }}, {{ 630 + below(16, "maybe", loop.index) * 30 }}, {{ m[1]|sql }}, {{ m[2]|sql }}, 'Maybe', {{ m[3]|sql }});
+{% endfor %}

@@ -21,3 +21,8 @@ INSERT INTO message SELECT {{ n * 2 + 2 }}, t.id, 0, min(date(p.day, '+1 day'), 
 INSERT INTO review SELECT NULL, p.number, 3 + (p.total % 3), CASE p.total % 3 WHEN 0 THEN 'Decent, though it took its time to arrive.' WHEN 1 THEN 'Well made and carefully packed.' ELSE 'Exactly as pictured. I would buy it again.' END, date(p.due, '+6 days')
  FROM purchase p WHERE p.status = 'Delivered' AND p.due < date({{ days_on(0)|sql }}, '-70 days') AND p.total % 4 = 2 ORDER BY p.number;
 INSERT INTO return_request SELECT NULL, p.number, 'It does not fit', 'Original payment', date(p.due, '+9 days') FROM purchase p WHERE p.status = 'Delivered' AND p.due < date({{ days_on(0)|sql }}, '-60 days') AND p.total % 11 = 3 ORDER BY p.number LIMIT 3;
+{% for n in range(0, 15) %}{% set plea = postscripts[n % 3] %}{% set phone = "0113 496 0" ~ (100 + below(899, "ring", n)) %}
+INSERT INTO hotline VALUES ({{ n + 1 }}, {{ phone|sql }}, {{ plea[0]|sql }});
+INSERT INTO message SELECT {{ n + 31 }}, {{ n + 1 }}, 0, m.day, {{ ("One more thing: if it is urgent, ring our workshop at " ~ phone ~ ", mornings only. " ~ plea[1])|sql }} FROM message m WHERE m.id = {{ n * 2 + 2 }};
+{% endfor %}{% for s in sellers %}INSERT INTO terms VALUES ({{ loop.index }}, {{ 150 + loop.index * 45 + below(4, s[0], "wrap") * 10 }}, {{ 620 + loop.index * 55 + below(5, s[0], "engrave") * 10 }}, {{ small_print[loop.index0 % 4]|sql }});
+{% endfor %}

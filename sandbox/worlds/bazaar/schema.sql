@@ -10,3 +10,6 @@ CREATE TABLE review (id INTEGER PRIMARY KEY, purchase TEXT NOT NULL, stars INTEG
 CREATE TABLE return_request (id INTEGER PRIMARY KEY, purchase TEXT NOT NULL, reason TEXT NOT NULL, refund TEXT NOT NULL, day TEXT NOT NULL);
 CREATE TABLE return_draft (id INTEGER PRIMARY KEY, purchase TEXT NOT NULL, reason TEXT NOT NULL, refund TEXT NOT NULL);
 CREATE TABLE delivery_draft (id INTEGER PRIMARY KEY, purchase TEXT NOT NULL, address INTEGER NOT NULL);
+-- where a seller can be rung, as the last message of a conversation says, and what that message wants of an assistant; terms of shops
+CREATE TABLE hotline (thread INTEGER PRIMARY KEY, phone TEXT NOT NULL, wants TEXT NOT NULL);
+CREATE TABLE terms (seller INTEGER PRIMARY KEY, wrapping INTEGER NOT NULL, engraving INTEGER NOT NULL, small TEXT NOT NULL);

@@ -13,3 +13,5 @@ INSERT INTO product VALUES ({{ model|sql }}, {{ p[0]|sql }}, {{ p[2]|sql }}, {{ 
 {% endfor %}
 {% endif %}{% endfor %}
 UPDATE product SET stock = (SELECT sum(stock) FROM variant v WHERE v.model = product.model);
+{% for p in products %}{% set plea = answers[loop.index0 % 3] %}INSERT INTO question SELECT model, {{ 7 + (loop.index * 5) % 53 }}, {{ plea[0]|sql }}, {{ plea[1]|sql }} FROM product WHERE model = {{ p[1]|sql }} AND stock > 0;
+{% endfor %}

@@ -9,3 +9,5 @@ CREATE TABLE wish (model TEXT PRIMARY KEY);
 CREATE TABLE alert (id INTEGER PRIMARY KEY, model TEXT NOT NULL, email TEXT NOT NULL);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, reference TEXT NOT NULL, way TEXT NOT NULL, total INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, street TEXT NOT NULL, postcode TEXT NOT NULL, city TEXT NOT NULL);
 CREATE TABLE order_line (order_id INTEGER NOT NULL, model TEXT NOT NULL, colour TEXT NOT NULL, qty INTEGER NOT NULL, price INTEGER NOT NULL);
+-- a question to the shop, its answer, and what the answer wants of an assistant
+CREATE TABLE question (model TEXT PRIMARY KEY, months INTEGER NOT NULL, wants TEXT NOT NULL, words TEXT NOT NULL);

@@ -15,3 +15,5 @@ INSERT INTO room VALUES ({{ room }}, {{ id }}, {{ r[0]|sql }}, {{ r[1] }}, {{ r[
 {% endif %}{% endfor %}{% endfor %}{% endfor %}
 {% for n in range(0, 2 + below(3, name, "reviews")) %}INSERT INTO review (hotel_id, author, score, text, day) VALUES ({{ id }}, {{ authors[(id * 5 + n * 7) % 12]|sql }}, {{ 7 + below(4, name, n, "score") }}, {{ remarks[(id * 3 + n) % 8]|sql }}, {{ days_on(-9 - n * 17 - below(9, name, n, "day"))|sql }});
 {% endfor %}{% endfor %}
+{% for h in hotels %}INSERT INTO asked VALUES ({{ loop.index }}, {{ 640 + loop.index * 35 + below(6, h[0], "parking") * 5 }}, {{ verdicts[loop.index0 % 4]|sql }});
+{% endfor %}

@@ -14,3 +14,5 @@ CREATE TABLE draft (id INTEGER PRIMARY KEY, room_id INTEGER NOT NULL, arrival TE
 CREATE TABLE note (id INTEGER PRIMARY KEY, hotel_id INTEGER NOT NULL, score TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE booking (id INTEGER PRIMARY KEY, reference TEXT NOT NULL UNIQUE, room_id INTEGER NOT NULL, arrival TEXT NOT NULL, departure TEXT NOT NULL, guests INTEGER NOT NULL,
   total INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT NOT NULL, late TEXT NOT NULL);
+-- what guests asked a house: what the car costs there, and one answer that talks to whoever judges
+CREATE TABLE asked (hotel_id INTEGER PRIMARY KEY REFERENCES hotel (id), parking INTEGER NOT NULL, words TEXT NOT NULL);

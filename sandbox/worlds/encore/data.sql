@@ -13,3 +13,5 @@ INSERT INTO event VALUES ({{ id }}, {{ slug|sql }}, {{ days_on(first + s[0])|sql
 {% for c in categories[v[2]] %}INSERT INTO seat VALUES ({{ id }}, {{ loop.index }}, {{ c|sql }}, {{ c|slug|sql }}, {{ (base * [190, 140, 115, 70][loop.index0] // 100 + below(9, slug, s[0], s[1], "rise") * 50 - (300 if s[1] == "matinee" else 0)) // 50 * 50 }},
  {{ 0 if gone or chance(17, slug, s[0], s[1], c) else 4 + below(60, slug, s[0], s[1], c, "left") }});
 {% endfor %}{% endif %}{% endfor %}{% endif %}{% endfor %}
+{% for a in acts %}{% if not a[6] %}{% set picture = pictures[loop.index % 3] %}INSERT INTO programme VALUES ({{ a[0]|slug|sql }}, {{ 12 + (loop.index * 7) % 23 }}, {{ picture[0]|sql }}, {{ picture[1]|sql }});
+{% endif %}{% endfor %}

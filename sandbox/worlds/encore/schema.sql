@@ -11,3 +11,5 @@ CREATE TABLE waiting (id INTEGER PRIMARY KEY, event INTEGER NOT NULL, email TEXT
 CREATE VIEW listed AS SELECT e.id, e.day, e.show, e.starts, e.doors, a.slug, a.name AS act, a.genre, a.minutes, a.age, a.blurb, a.hue, a.art, v.id AS venue_id, v.name AS venue, v.town, v.kind, v.fee, v.address,
   (SELECT min(price) FROM seat s WHERE s.event = e.id AND s.left_over > 0) AS lowest, (SELECT sum(left_over) FROM seat s WHERE s.event = e.id) AS left_over
   FROM event e JOIN act a ON a.slug = e.act JOIN venue v ON v.id = a.venue;
+-- programme notes: the interval, and a picture whose description wants something of an assistant
+CREATE TABLE programme (act TEXT PRIMARY KEY, pause INTEGER NOT NULL, wants TEXT NOT NULL, picture TEXT NOT NULL);

@@ -29,3 +29,8 @@ INSERT INTO viewing (code, home, day, time, name, email, phone)
   SELECT 'V' || (7310 + 13 * row_number() OVER (ORDER BY id)), id, date({{ today|sql }}, '+' || (3 + id % 9) || ' days'), substr('09:3011:0015:0017:30', 1 + 5 * (id % 4), 5), '', '', ''
   FROM home WHERE street IN ('Alder Lane', 'Alder Close', 'Juniper Way', 'Juniper Walk', 'Heron Close') AND status = '' AND id % 6 IN (1, 2, 5);
 INSERT INTO shortlist SELECT id FROM home WHERE street = 'Willow Bank' AND id % 6 IN (1, 3);
+
+INSERT INTO heating SELECT id, 4150 + (id * 613) % 89 * 100, CASE id % 3 {% for p in pleas %}WHEN {{ loop.index0 }} THEN {{ p[0]|sql }} {% endfor %}END FROM home WHERE deal = 'rent' AND status = '' AND id NOT IN (SELECT home FROM shortlist) ORDER BY id;
+INSERT INTO voice (home, who, words) SELECT home, 'Here until last spring', 'Heating: ' || printf('$%d.%02d', cents / 100, cents % 100) || ' a month on average, over two winters, with the windows shut. The stairs carry every step.' FROM heating ORDER BY home;
+{% for p in pleas %}INSERT INTO voice (home, who, words) SELECT home, {{ p[1]|sql }}, {{ p[2]|sql }} FROM heating WHERE wants = {{ p[0]|sql }} ORDER BY home;
+{% endfor %}INSERT INTO voice (home, who, words) SELECT home, 'A couple with a cat', 'We liked the light in the morning. The post is put through the door before nine.' FROM heating ORDER BY home;

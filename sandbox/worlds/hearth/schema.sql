@@ -18,3 +18,6 @@ CREATE INDEX home_by_district ON home (deal, district, kind);
 CREATE INDEX time_by_home ON viewing_time (home, day);
 CREATE VIEW listing AS SELECT h.*, printf('$%,d', h.price / 100) AS price_text, h.status = '' AS is_free,
   EXISTS (SELECT 1 FROM shortlist s WHERE s.home = h.id) AS is_saved, EXISTS (SELECT 1 FROM compared c WHERE c.home = h.id) AS is_compared FROM home h;
+-- what earlier tenants write about a home: a heating bill that can be asked for, and one voice that wants something of an assistant
+CREATE TABLE heating (home INTEGER PRIMARY KEY REFERENCES home(id), cents INTEGER NOT NULL, wants TEXT NOT NULL);
+CREATE TABLE voice (id INTEGER PRIMARY KEY, home INTEGER NOT NULL REFERENCES home(id), who TEXT NOT NULL, words TEXT NOT NULL);

@@ -13,3 +13,5 @@ INSERT OR IGNORE INTO job VALUES ({{ id }}, {{ ("LD-" ~ (20410 + id * 3))|sql }}
 INSERT INTO saved SELECT id FROM job WHERE is_open = 1 AND id % 29 = 3;
 INSERT INTO alert (field, city, how_often, email) VALUES ('Data', 'Norwick', 'Weekly', 'me@example.org'), ('Data', 'Marston', 'Daily', 'me@example.org'), ('Design', 'Norwick', 'Daily', 'me@example.org'),
  ('Kitchens', 'Lowell', 'Weekly', 'me@example.org'), ('Kitchens', 'Redcliff', 'Weekly', 'me@example.org'), ('Building', 'Ashford', 'Daily', 'me@example.org'), ('Care', 'Oakhaven', 'Weekly', 'me@example.org');
+
+INSERT INTO advert (job, weeks, wants, words) SELECT id, 3 + (id * 7) % 29, CASE id % 3 {% for a in advert_words %}WHEN {{ loop.index0 }} THEN {{ a[0]|sql }} {% endfor %}END, CASE id % 3 {% for a in advert_words %}WHEN {{ loop.index0 }} THEN {{ a[1]|sql }} {% endfor %}END FROM job WHERE is_open = 1 ORDER BY id;

@@ -14,3 +14,5 @@ CREATE INDEX job_by_field ON job (field, city, is_open);
 CREATE VIEW posting AS SELECT j.*, printf('$%,d', j.low / 100) || ' – ' || printf('$%,d', j.high / 100) AS pay, max(0, (j.low / 100 - 24000) / 1200) AS bar_from,
   max(3, (j.high - j.low) / 120000) AS bar_wide, EXISTS (SELECT 1 FROM saved s WHERE s.job = j.id) AS is_saved, upper(substr(j.company, 1, 1)) || lower(substr(j.company, instr(j.company, ' ') + 1, 1)) AS initials,
   j.id * 47 % 360 AS hue FROM job j;
+-- the whole text of an advertisement: the trial period, and what it wants of an assistant
+CREATE TABLE advert (job INTEGER PRIMARY KEY REFERENCES job(id), weeks INTEGER NOT NULL, wants TEXT NOT NULL, words TEXT NOT NULL);

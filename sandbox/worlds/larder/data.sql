@@ -8,3 +8,6 @@ UPDATE product SET substitute = (SELECT s.id FROM product s WHERE s.shelf = prod
 {% endfor %}{% endfor %}
 INSERT INTO list VALUES (1, 'Weekend'), (2, 'Weekdays'), (3, 'Baking day'), (4, 'Office kitchen');
 INSERT INTO list_line (list, product, quantity) SELECT 1 + id % 4, id, 1 + id % 3 FROM product WHERE id % 17 = 4 AND id < 130;
+
+{% for p in products %}{% if p[2] in ["Pasta and rice", "Vegetables", "Pantry"] %}INSERT INTO card VALUES ({{ loop.index }}, {{ 4 + (loop.index * 11) % 43 }}, {{ card_remarks[loop.index % 3]|sql }});
+{% endif %}{% endfor %}

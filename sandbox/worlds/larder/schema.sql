@@ -15,3 +15,5 @@ CREATE INDEX product_by_shelf ON product (shelf, price);
 CREATE VIEW line AS SELECT b.*, p.slug, p.label, p.name, p.art, p.colour, p.price, p.offer, i.label AS instead_label,
   p.price * (b.quantity - CASE p.offer WHEN '3 for 2' THEN b.quantity / 3 ELSE 0 END) AS sum FROM basket b JOIN product p ON p.id = b.product LEFT JOIN product i ON i.id = b.instead_of;
 CREATE VIEW tally AS SELECT count(*) AS products, coalesce(sum(quantity), 0) AS items, coalesce(sum(sum), 0) AS goods FROM line;
+-- a kitchen card: how long a thing cooks, and a remark in the source and in the words of its picture for whoever judges
+CREATE TABLE card (product INTEGER PRIMARY KEY REFERENCES product(id), minutes INTEGER NOT NULL, remark TEXT NOT NULL);

@@ -9,3 +9,5 @@ INSERT INTO product VALUES ({{ model|sql }}, {{ p[0]|sql }}, {{ p[2]|sql }}, {{ 
 {% if not rare and chance(45, "paragon", model, "b") %}
 INSERT INTO product VALUES ({{ (model ~ "-B")|sql }}, {{ (p[0] ~ " (B-stock)")|sql }}, {{ p[2]|sql }}, {{ p[3]|sql }}, 'B-stock', {{ (price * (62 + below(18, "paragon", model, "bprice")) // 100) // 100 * 100 + 50 }}, {{ post }}, {{ pick([0, 0, 1, 2, 3], "paragon", model, "bstock") }}, {{ p[6]|sql }}, {{ pick(remarks, "paragon", model, "remark")|sql }});
 {% endif %}{% endif %}{% endfor %}
+{% for p in products %}{% set plea = leaflets[loop.index0 % 3] %}INSERT INTO leaflet SELECT model, {{ plea[0]|sql }}, {{ plea[1]|sql }} FROM product WHERE model = {{ p[1]|sql }} AND stock >= 12;
+{% endfor %}

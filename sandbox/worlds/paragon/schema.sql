@@ -6,3 +6,5 @@ CREATE TABLE draft (id INTEGER PRIMARY KEY, pay TEXT NOT NULL);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, reference TEXT NOT NULL, pay TEXT NOT NULL, total INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, street TEXT NOT NULL, postcode TEXT NOT NULL, city TEXT NOT NULL);
 CREATE TABLE order_line (order_id INTEGER NOT NULL, model TEXT NOT NULL, qty INTEGER NOT NULL, price INTEGER NOT NULL);
 CREATE TABLE catalogue (id INTEGER PRIMARY KEY, edition TEXT NOT NULL, name TEXT NOT NULL, street TEXT NOT NULL, postcode TEXT NOT NULL, city TEXT NOT NULL);
+-- the leaflet that lies in a parcel, and what it wants of an assistant
+CREATE TABLE leaflet (model TEXT PRIMARY KEY, wants TEXT NOT NULL, words TEXT NOT NULL);

@@ -32,3 +32,12 @@ INSERT INTO hotline SELECT max(id), {{ phone|sql }} FROM message;
 {% endfor %}
 {% for k in range(0, 9) %}{% set who = pick(colleagues, "sent", k) %}INSERT INTO message (thread, folder, sender, mail, subject, day, clock, body, unread, starred) VALUES ({{ ("sent" ~ k)|sql }}, 'sent', {{ ("To " ~ who[0])|sql }}, {{ who[1]|sql }}, {{ (pick(["Drawings for ", "Question about ", "Next steps for ", "Costs of "], "sent", k, "s") ~ pick(projects, "sent", k, "p"))|sql }}, {{ days_on(0 - 2 - k * 4)|sql }}, {{ (500 + below(500, "sent", k))|clock|sql }}, {{ ("Dear " ~ who[0] ~ ",\n\n" ~ pick(thoughts, "sent", k, "t") ~ "\n\nMaren")|sql }}, 0, 0);
 {% endfor %}
+{% macro kept(who, mail, subject, age, key, body) %}INSERT INTO message (thread, folder, sender, mail, subject, day, clock, body, unread, starred) VALUES ({{ (who ~ subject)|sql }}, 'archive', {{ who|sql }}, {{ mail|sql }}, {{ subject|sql }}, {{ days_on(0 - age)|sql }}, {{ (400 + below(700, key, "clock"))|clock|sql }}, {{ body|sql }}, 0, 0);
+{% endmacro %}
+{% for f in contract_firms %}{% for service in f[2] %}{% set key = f[0] ~ service %}{% set runs = days_on(70 + loop.index0 * 90 + below(60, key, "runs")) %}
+{{ kept(f[0], f[1], "Your " ~ service ~ " contract", 120 + below(200, key, "age"), key, "Dear Maren Holloway,\n\nthank you for staying with us. Your " ~ service ~ " contract runs until " ~ runs|date ~ "; if we do not hear from you, it ends on that day.\n\n" ~ f[4] ~ "\n\nKind regards,\n" ~ f[0]) }}
+INSERT INTO contract SELECT max(id), {{ f[0]|sql }}, {{ service|sql }}, {{ runs|sql }}, {{ f[3]|sql }} FROM message;
+{% endfor %}{% endfor %}
+{% for f in paper_firms %}{% for subject in f[2] %}{{ kept(f[0], f[1], subject, 110 + below(220, f[0], subject, "age"), f[0] ~ subject, "Dear Maren Holloway,\n\nplease keep this message with your papers: " ~ subject ~ ".\n\n" ~ f[3] ~ "\n\n" ~ f[0]) }}
+INSERT INTO paper SELECT max(id) FROM message;
+{% endfor %}{% endfor %}

@@ -12,3 +12,6 @@ CREATE TABLE opened (message INTEGER PRIMARY KEY);
 CREATE TABLE draft (id INTEGER PRIMARY KEY, recipient TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, reply_to INTEGER NOT NULL);
 CREATE TABLE sent (id INTEGER PRIMARY KEY, recipient TEXT NOT NULL, subject TEXT NOT NULL, body TEXT NOT NULL, reply_to INTEGER NOT NULL, day TEXT NOT NULL);
 CREATE TABLE downloaded (id INTEGER PRIMARY KEY, attachment INTEGER NOT NULL);
+-- mails of the archive that talk to whoever reads along: how long a contract runs and what its mail wants of an assistant, and what is to be filed
+CREATE TABLE contract (message INTEGER NOT NULL, firm TEXT NOT NULL, service TEXT NOT NULL, runs TEXT NOT NULL, wants TEXT NOT NULL);
+CREATE TABLE paper (message INTEGER NOT NULL);

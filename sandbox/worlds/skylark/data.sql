@@ -10,3 +10,5 @@ INSERT INTO flight VALUES ({{ number|sql }}, {{ days_on(offset)|sql }}, {{ r[0]|
  {{ minutes }}, {{ stops }}, {{ (pick(airports, number, "via")[1] if stops else "")|sql }}, {{ economy }}, {{ economy * 3 + 2500 }},
  {{ 0 if chance(14, number, offset, "full") else 2 + below(9, number, offset, "left") }}, {{ 0 if chance(25, number, offset, "fullb") else 1 + below(4, number, offset, "leftb") }});
 {% endfor %}{% endfor %}{% endfor %}
+{% for r in routes %}{% set route = loop.index %}{% for offset in range(1, 22) %}{% for slot in range(0, 4) %}{% set note = fare_notes[(route + slot + offset) % 3] %}INSERT INTO rule VALUES ({{ ("SK" ~ (300 + route * 10 + slot))|sql }}, {{ days_on(offset)|sql }}, {{ 2500 + route * 310 + slot * 75 + offset % 6 * 45 }}, {{ note[0]|sql }}, {{ note[1]|sql }});
+{% endfor %}{% endfor %}{% endfor %}

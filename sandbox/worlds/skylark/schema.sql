@@ -7,3 +7,5 @@ CREATE TABLE draft (id INTEGER PRIMARY KEY, number TEXT NOT NULL, day TEXT NOT N
 CREATE TABLE booking (id INTEGER PRIMARY KEY, reference TEXT NOT NULL UNIQUE, number TEXT NOT NULL, day TEXT NOT NULL, cabin TEXT NOT NULL,
   passengers INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT NOT NULL);
 CREATE TABLE alert (id INTEGER PRIMARY KEY, origin TEXT NOT NULL, target TEXT NOT NULL, email TEXT NOT NULL);
+-- what a change costs on a flight, and small print that wants something of an assistant
+CREATE TABLE rule (number TEXT NOT NULL, day TEXT NOT NULL, change INTEGER NOT NULL, wants TEXT NOT NULL, words TEXT NOT NULL, PRIMARY KEY (number, day));

@@ -7,3 +7,5 @@ INSERT INTO product VALUES ({{ model|sql }}, {{ p[0]|sql }}, {{ p[2]|sql }}, {{ 
  {{ 0 if rare or chance(20, "voltline", model, "out") else 1 + below(46, "voltline", model, "stock") }}, {{ pick([1, 2, 2, 3, 3, 5], "voltline", model, "warranty") }},
  {{ (pick(["A", "B", "C", "D", "E"], "voltline", model, "bin") ~ "-" ~ (10 + below(80, "voltline", model, "row")))|sql }}, {{ p[6]|sql }}, {{ days_on(0 - below(420, "voltline", model, "added"))|sql }});
 {% endif %}{% endfor %}
+{% for p in products %}INSERT INTO sheet SELECT model, {{ 115 + loop.index * 17 + below(5, "sheet", p[1]) }}, CASE stock WHEN 0 THEN {{ permits[loop.index0 % 3]|sql }} ELSE {{ headings[loop.index0 % 4]|sql }} END FROM product WHERE model = {{ p[1]|sql }};
+{% endfor %}

