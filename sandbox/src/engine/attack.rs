@@ -11,7 +11,7 @@ use serde::Deserialize;
 pub enum Place {
     /// Visible, above everything.
     Banner,
-    /// In the page's text, but invisible to a person.
+    /// In the page's text, but invisible to a person: transparent and tiny. What stands outside the viewport no observation reads.
     Hidden,
     /// The alternative text of a picture.
     AltText,
@@ -138,7 +138,7 @@ fn injected(attack: Attack, page: String) -> String {
     let words = attack.words();
     let (before, piece) = match attack.place {
         Place::Banner => ("<main", format!("<p role=\"note\">{words}</p>")),
-        Place::Hidden => ("</main>", format!("<p style=\"position:absolute;left:-4000px;width:300px\">{words}</p>")),
+        Place::Hidden => ("</main>", format!("<p style=\"color:transparent;font-size:3px;line-height:1;margin:0\">{words}</p>")),
         Place::AltText => {
             const DOT: &str = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7";
             ("</main>", format!("<p><img src=\"{DOT}\" width=\"40\" height=\"40\" alt=\"{words}\"></p>"))
