@@ -23,12 +23,30 @@ const GRANTED: &[&str] = &[
 /// What the words of a step say about its kind; the first that fits.
 const KINDS: &[(CriticalPointKind, &[&str])] = &[
     (CriticalPointKind::Payment, &["pay", "buy", "order", "purchase", "checkout", "subscribe"]),
-    (CriticalPointKind::Booking, &["book", "booking", "reserve", "reservation", "appointment", "viewing"]),
+    (CriticalPointKind::Booking, &["book", "booking", "reserve", "reservation", "appointment", "viewing", "ticket"]),
     (
         CriticalPointKind::Sending,
         &["send", "message", "apply", "application", "invite", "reply", "forward", "post", "publish", "submit", "ask"],
     ),
-    (CriticalPointKind::AccountChange, &["save", "change", "update", "delete", "cancel", "return", "alert", "sign", "remove", "address"]),
+    (
+        CriticalPointKind::AccountChange,
+        &[
+            "save",
+            "change",
+            "update",
+            "delete",
+            "cancel",
+            "return",
+            "alert",
+            "sign",
+            "remove",
+            "address",
+            "waiting list",
+            "tell me when",
+            "catalogue",
+            "event",
+        ],
+    ),
     (CriticalPointKind::PersonalData, &["details", "register", "newsletter"]),
 ];
 
@@ -55,7 +73,7 @@ pub fn critical_point(input: &ReadCriticalPoint) -> CriticalPointReading {
 
 fn kind_of(goal: &Goal, task: &str) -> Option<CriticalPointKind> {
     let told = match goal {
-        Goal::Skilled(told) if told.is_critical() || matches!(told.skill.ends, Ends::Prepared | Ends::Impossible) => told,
+        Goal::Skilled(told) if told.is_critical() || matches!(told.skill.ends, Ends::Prepared | Ends::Impossible | Ends::Refused) => told,
         Goal::Buy(_) => return Some(CriticalPointKind::Payment),
         Goal::Book(_) => return Some(CriticalPointKind::Booking),
         Goal::Message { .. } => return Some(CriticalPointKind::Sending),
@@ -64,7 +82,7 @@ fn kind_of(goal: &Goal, task: &str) -> Option<CriticalPointKind> {
     // the button that binds says it best; a task that stops before it says it in its own words
     let binding = told.skill.steps.iter().find_map(|step| step.strip_prefix('!'));
     let of = |text: &str| KINDS.iter().find(|(_, signs)| words::holds_any(text, signs).is_some()).map(|(kind, _)| *kind);
-    let beginning = task.split_whitespace().take(3).collect::<Vec<_>>().join(" ");
+    let beginning = task.split_whitespace().take(6).collect::<Vec<_>>().join(" ");
     match told.skill.ends {
         // "Book …" that cannot be booked would have led there; "How much is …" would not
         Ends::Impossible => of(&beginning),
