@@ -7,6 +7,7 @@ use crate::tab::{Realm, Tab, TabError};
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use serde::Deserialize;
+use std::time::{Duration, Instant};
 use wayfarer_core::gate::{self, Meaning};
 use wayfarer_core::hash::sha256_hex;
 use wayfarer_core::observation::{Form, Rect, Scroll, Settle, Viewport};
@@ -17,8 +18,8 @@ const TRIES: usize = 4;
 
 /// Rounds in which closed shadow roots are looked for.
 const MAX_CLOSED_ROUNDS: usize = 3;
-/// How long the layout of a frame of another site may move on.
-const FRAME_REST_MS: u32 = 300;
+/// How long the layouts of all frames of other sites together are waited for: some never rest.
+const FRAMES_REST: Duration = Duration::from_millis(300);
 /// Characters of visible text, frames included.
 const MAX_TEXT: usize = 6000;
 
@@ -98,16 +99,28 @@ pub(crate) async fn observe(tab: &Tab, viewport: Viewport, secrets: &Secrets) ->
     Err(TabError::Navigated)
 }
 
+/// What one look may still spend on frames of other sites.
+struct FramesLeft {
+    frames: usize,
+    rest: Duration,
+}
+
+impl Default for FramesLeft {
+    fn default() -> Self {
+        Self { frames: foreign::MAX_FRAMES, rest: FRAMES_REST }
+    }
+}
+
 /// Looks at the page and at everything in it that its own script cannot see.
 async fn look(tab: &Tab, secrets: &Secrets) -> Result<Snapshot, TabError> {
     tab.forget_foreign();
-    let snapshot = look_into(tab, secrets, tab.main.clone(), 0, 0, &mut { foreign::MAX_FRAMES }).await?;
+    let snapshot = look_into(tab, secrets, tab.main.clone(), 0, 0, &mut FramesLeft::default()).await?;
     if !tab.has_foreign() || !secrets.learn(&snapshot.secrets) {
         return Ok(snapshot);
     }
     // what one document hides, another one may show
     tab.forget_foreign();
-    look_into(tab, secrets, tab.main.clone(), 0, 0, &mut { foreign::MAX_FRAMES }).await
+    look_into(tab, secrets, tab.main.clone(), 0, 0, &mut FramesLeft::default()).await
 }
 
 /// Looks at one document. Frames of other sites that do not answer, or went away meanwhile, are left out: their own mark stays.
@@ -117,7 +130,7 @@ fn look_into<'a>(
     realm: Realm,
     number: u32,
     depth: usize,
-    left: &'a mut usize,
+    left: &'a mut FramesLeft,
 ) -> BoxFuture<'a, Result<Snapshot, TabError>> {
     Box::pin(async move {
         let ask = format!("__wayfarer.snapshot({}, {})", secrets.literal(), foreign::base_of(number));
@@ -133,16 +146,19 @@ fn look_into<'a>(
             return Ok(snapshot);
         }
         for spot in std::mem::take(&mut snapshot.foreign) {
-            if *left == 0 {
+            if left.frames == 0 {
                 break;
             }
-            *left -= 1;
+            left.frames -= 1;
             let Some((inner, inner_realm)) = tab.meet(number, &realm, spot.id).await else { continue };
             // it has a layout and a parser of its own
-            let rested: Result<serde_json::Value, TabError> =
-                tab.script_in(&inner_realm, &format!("__wayfarer.rest({FRAME_REST_MS})")).await;
-            if rested.is_err() {
-                continue;
+            if !left.rest.is_zero() {
+                let began = Instant::now();
+                let rest = format!("__wayfarer.rest({})", left.rest.as_millis());
+                if tab.script_in::<serde_json::Value>(&inner_realm, &rest).await.is_err() {
+                    continue;
+                }
+                left.rest = left.rest.saturating_sub(began.elapsed());
             }
             let Ok(seen) = look_into(tab, secrets, inner_realm, inner, depth + 1, left).await else { continue };
             let Ok(seen) = moved_out(tab, &realm, spot, seen).await else { continue };
