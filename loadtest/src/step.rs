@@ -200,6 +200,7 @@ async fn bare_loop(chromium: &ChromiumSupply, egress: &EgressPolicy, steps: u32,
         epoch: Epoch(1),
         viewport: Viewport::default(),
         egress: egress.clone(),
+        files: Vec::new(),
     };
     let session = chromium.acquire(spec).await?;
     let mut observed = session.open(SHOP).await?;

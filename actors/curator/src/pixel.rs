@@ -8,7 +8,8 @@ use wayfarer_core::action::{Status, Target};
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PixelAction {
     /// `left_click`, `type`, `mouse_move`, `key`, `scroll`, `visit_url`, `web_search`, `history_back`, `pause_and_memorize_fact`,
-    /// `wait` or `terminate`.
+    /// `wait` or `terminate`; of the second generation also `double_click`, `triple_click`, `right_click`, `left_click_drag`, `hscroll`,
+    /// `read_page_answer_question` and `ask_user_question`. `upload_file` is ours alone.
     pub action: String,
     /// Key names, pressed in order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +26,10 @@ pub struct PixelAction {
     /// CSS pixels of the viewport (the frame of the screenshots): x, y.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coordinate: Option<[i64; 2]>,
-    /// Positive is up, negative is down.
+    /// Where a drag begins; the students that know only its end stand there already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_coordinate: Option<[i64; 2]>,
+    /// Positive is up, negative is down; sideways, positive is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pixels: Option<i32>,
     /// Address to open.
@@ -37,6 +41,12 @@ pub struct PixelAction {
     /// Fact to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fact: Option<String>,
+    /// Question to the page or to the user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// Handles of files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<String>>,
     /// Seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<f64>,
@@ -51,7 +61,17 @@ pub struct PixelAction {
 /// effect in a browser and can be said with the student's words.
 pub fn pixel_action(action: &Action) -> PixelAction {
     let mut pixel = match action {
-        Action::LeftClick { .. } | Action::MouseMove { .. } | Action::HistoryBack => PixelAction::default(),
+        Action::LeftClick { .. }
+        | Action::DoubleClick { .. }
+        | Action::TripleClick { .. }
+        | Action::RightClick { .. }
+        | Action::MouseMove { .. }
+        | Action::HistoryBack => PixelAction::default(),
+        Action::LeftClickDrag { from, .. } => PixelAction { start_coordinate: Some(coordinate(from)), ..PixelAction::default() },
+        Action::UploadFile { files, .. } => PixelAction { files: Some(files.clone()), ..PixelAction::default() },
+        Action::ReadPage { question } | Action::AskUserQuestion { question } => {
+            PixelAction { question: Some(question.clone()), ..PixelAction::default() }
+        }
         Action::Type { text, press_enter, delete_existing_text, .. } => PixelAction {
             text: Some(text.clone()),
             press_enter: Some(*press_enter),
@@ -62,7 +82,7 @@ pub fn pixel_action(action: &Action) -> PixelAction {
             PixelAction { text: Some(option.clone()), press_enter: Some(true), delete_existing_text: Some(false), ..PixelAction::default() }
         }
         Action::Key { keys } => PixelAction { keys: Some(keys.clone()), ..PixelAction::default() },
-        Action::Scroll { pixels, .. } => PixelAction { pixels: Some(*pixels), ..PixelAction::default() },
+        Action::Scroll { pixels, .. } | Action::Hscroll { pixels, .. } => PixelAction { pixels: Some(*pixels), ..PixelAction::default() },
         Action::VisitUrl { url } => PixelAction { url: Some(url.clone()), ..PixelAction::default() },
         Action::WebSearch { query } => PixelAction { query: Some(query.clone()), ..PixelAction::default() },
         Action::PauseAndMemorizeFact { fact } => PixelAction { fact: Some(fact.clone()), ..PixelAction::default() },
@@ -71,6 +91,7 @@ pub fn pixel_action(action: &Action) -> PixelAction {
     };
     pixel.action = match action {
         Action::SelectOption { .. } => "type".into(),
+        Action::ReadPage { .. } => "read_page_answer_question".into(),
         other => other.name().into(),
     };
     pixel.coordinate = action.target().map(coordinate);
@@ -110,6 +131,20 @@ mod tests {
             (Action::VisitUrl { url: "https://example.org/".into() }, json!({"action": "visit_url", "url": "https://example.org/"})),
             (Action::WebSearch { query: "mug".into() }, json!({"action": "web_search", "query": "mug"})),
             (Action::HistoryBack, json!({"action": "history_back"})),
+            (Action::DoubleClick { target: target(1.0, 2.0) }, json!({"action": "double_click", "coordinate": [1, 2]})),
+            (Action::TripleClick { target: target(1.0, 2.0) }, json!({"action": "triple_click", "coordinate": [1, 2]})),
+            (Action::RightClick { target: target(1.0, 2.0) }, json!({"action": "right_click", "coordinate": [1, 2]})),
+            (
+                Action::LeftClickDrag { from: target(1.0, 2.0), to: target(3.0, 4.0) },
+                json!({"action": "left_click_drag", "coordinate": [3, 4], "start_coordinate": [1, 2]}),
+            ),
+            (Action::Hscroll { pixels: 300, target: None }, json!({"action": "hscroll", "pixels": 300})),
+            (Action::ReadPage { question: "How much?".into() }, json!({"action": "read_page_answer_question", "question": "How much?"})),
+            (Action::AskUserQuestion { question: "Which size?".into() }, json!({"action": "ask_user_question", "question": "Which size?"})),
+            (
+                Action::UploadFile { target: target(1.0, 2.0), files: vec!["cv".into()] },
+                json!({"action": "upload_file", "coordinate": [1, 2], "files": ["cv"]}),
+            ),
             (Action::PauseAndMemorizeFact { fact: "$24".into() }, json!({"action": "pause_and_memorize_fact", "fact": "$24"})),
             (Action::Wait { seconds: 2.5 }, json!({"action": "wait", "time": 2.5})),
             (

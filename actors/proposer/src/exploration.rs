@@ -56,6 +56,7 @@ pub(crate) async fn propose(mut work: Work<'_>, url: &Url, hint: Option<Category
             epoch: Epoch(0),
             viewport: Viewport::default(),
             egress: work.deps.egress.clone(),
+            files: Vec::new(),
         };
         let session = match work.deps.browsers.acquire(spec).await {
             Ok(session) => session,

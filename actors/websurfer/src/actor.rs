@@ -130,6 +130,7 @@ async fn acquire(deps: &SurferDeps, order: &SurfOpen) -> Result<Box<dyn BrowserS
         epoch: order.epoch,
         viewport: Viewport::default(),
         egress: deps.egress.clone(),
+        files: Vec::new(),
     };
     let until = Instant::now() + ACQUIRE_BOUND;
     loop {

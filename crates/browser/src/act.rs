@@ -1,9 +1,12 @@
-//! Every action of the student's action space as trusted input (spec/faragen.md E, without its faults).
+//! Every action of the action space as trusted input (docs/actions.md; spec/faragen.md E, without its faults).
 //!
 //! What the page or the agent did wrong comes back as words for the agent (`Ok(Some(words))`); only a broken environment is an error.
 
 use crate::address;
+use crate::files::{self, Taker};
+use crate::foreign;
 use crate::keys::{self, Key};
+use crate::pointer::Button;
 use crate::session::ChromiumSession;
 use crate::tab::{Tab, TabError};
 use serde::Deserialize;
@@ -20,6 +23,8 @@ const LONGEST_WAIT: f64 = 10.0;
 const TYPED_CHARACTERS: usize = 60;
 /// Longest text of one action.
 const LONGEST_TEXT: usize = 20_000;
+/// Longest text of a page that is read (spec/faragen.md E).
+const PAGE_TEXT_LENGTH: usize = 20_000;
 /// A navigation that a `visit` waits for.
 const VISIT_LIMIT: Duration = Duration::from_secs(30);
 
@@ -61,7 +66,12 @@ impl ChromiumSession {
     /// `focus_is_known` says that nothing was done since the last look, so that keys must meet the focus that was seen then.
     pub(crate) async fn perform(&self, tab: &Arc<Tab>, action: &Action, focus_is_known: bool) -> Result<Fault, TabError> {
         let done = match action {
-            Action::LeftClick { target } => self.click(tab, target).await,
+            Action::LeftClick { target } => self.click(tab, target, Button::Left, 1).await,
+            Action::DoubleClick { target } => self.click(tab, target, Button::Left, 2).await,
+            Action::TripleClick { target } => self.click(tab, target, Button::Left, 3).await,
+            Action::RightClick { target } => self.click(tab, target, Button::Right, 1).await,
+            Action::LeftClickDrag { from, to } => self.drag(tab, from, to).await,
+            Action::UploadFile { target, files } => self.upload(tab, target, files).await,
             Action::Type { target, text, press_enter, delete_existing_text } => {
                 let typed = Typed { text, press_enter: *press_enter, clear: *delete_existing_text };
                 self.type_text(tab, target.as_ref(), typed, focus_is_known).await
@@ -75,7 +85,9 @@ impl ChromiumSession {
                 Ok(keys) => self.press_judged(tab, &keys, focus_is_known).await,
                 Err(fault) => Ok(Some(fault)),
             },
-            Action::Scroll { pixels, target } => self.scroll(tab, *pixels, target.as_ref()).await,
+            // positive is up for an agent, a positive delta is down for a wheel
+            Action::Scroll { pixels, target } => self.scroll(tab, 0.0, -f64::from(*pixels), target.as_ref()).await,
+            Action::Hscroll { pixels, target } => self.scroll(tab, f64::from(*pixels), 0.0, target.as_ref()).await,
             Action::VisitUrl { url } => self.go(tab, address::visit(url, &self.spec.egress)).await,
             Action::WebSearch { query } => self.go(tab, address::search(query, &self.spec.egress)).await,
             Action::HistoryBack => self.back(tab).await,
@@ -84,7 +96,10 @@ impl ChromiumSession {
                 tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                 Ok(None)
             }
-            Action::PauseAndMemorizeFact { .. } | Action::Terminate { .. } => Ok(None),
+            // read elsewhere, or no business of a browser
+            Action::ReadPage { .. } | Action::AskUserQuestion { .. } | Action::PauseAndMemorizeFact { .. } | Action::Terminate { .. } => {
+                Ok(None)
+            }
         };
         match done {
             // a click that closes its window, or a document that leaves while it is used, did what it was told
@@ -96,6 +111,16 @@ impl ChromiumSession {
 
     /// Finds the target anew: a mark by its element, anything else by its coordinates, brought inside the viewport.
     async fn place(&self, tab: &Tab, target: &Target) -> Result<Result<Place, String>, TabError> {
+        let is_foreign = |mark: &u32| foreign::number_of(*mark) > 0;
+        if let Some(mark) = target.mark.filter(is_foreign) {
+            return Ok(match tab.locate_foreign(mark, target.x, target.y).await {
+                Ok(Ok(place)) => Ok(serde_json::from_value(place)
+                    .map_err(|error| TabError::Refused(format!("the page script answered nonsense: {error}")))?),
+                Ok(Err(fault)) => Err(fault),
+                Err(TabError::Navigated) => Err(format!("mark {mark} is gone: its frame went elsewhere")),
+                Err(error) => return Err(error),
+            });
+        }
         let expression = match target.mark {
             Some(mark) => format!("__wayfarer.locate({mark}, {}, {}, {})", tab.judged(), json!(target.x), json!(target.y)),
             None => {
@@ -116,17 +141,68 @@ impl ChromiumSession {
         })
     }
 
-    async fn click(&self, tab: &Tab, target: &Target) -> Result<Fault, TabError> {
+    async fn click(&self, tab: &Tab, target: &Target, button: Button, times: u8) -> Result<Fault, TabError> {
         let place = match self.place(tab, target).await? {
             Ok(place) => place,
             Err(fault) => return Ok(Some(fault)),
         };
-        match place.kind.as_str() {
+        match (place.kind.as_str(), button) {
             // its pop-up is drawn by the system and on no screenshot
-            "select" => Ok(Some(format!("this is a native select; use select_option with one of: {}", place.options.join(", ")))),
-            "file" => Ok(Some("files cannot be uploaded".into())),
-            _ => tab.click(place.x, place.y).await.map(|()| None),
+            ("select", Button::Left) => {
+                Ok(Some(format!("this is a native select; use select_option with one of: {}", place.options.join(", "))))
+            }
+            ("file", Button::Left) => Ok(Some(format!("this opens a file chooser; {}", self.files.handles()))),
+            _ => tab.clicks(place.x, place.y, button, times).await.map(|()| None),
         }
+    }
+
+    async fn drag(&self, tab: &Tab, from: &Target, to: &Target) -> Result<Fault, TabError> {
+        // the end first: bringing it into view may move the beginning
+        let mut ends = Vec::new();
+        for target in [to, from] {
+            match self.place(tab, target).await? {
+                Ok(place) => ends.push((place.x, place.y)),
+                Err(fault) => return Ok(Some(fault)),
+            }
+        }
+        let [_, start] = ends[..] else { return Ok(None) };
+        let end = match self.place(tab, to).await? {
+            Ok(place) => (place.x, place.y),
+            Err(fault) => return Ok(Some(fault)),
+        };
+        tab.drag(start, end).await.map(|()| None)
+    }
+
+    async fn upload(&self, tab: &Tab, target: &Target, handles: &[String]) -> Result<Fault, TabError> {
+        let place = match self.place(tab, target).await? {
+            Ok(place) => place,
+            Err(fault) => return Ok(Some(fault)),
+        };
+        let taker = match (place.kind.as_str(), target.mark) {
+            ("file", Some(mark)) => Taker::Field(tab.realm_of(Some(mark)).0, format!("__wayfarer.fileField({mark})")),
+            _ => Taker::Opener(place.x, place.y),
+        };
+        files::upload(tab, &self.files, taker, handles).await
+    }
+
+    /// The whole page as text; frames of other sites after it.
+    pub(crate) async fn read_page(&self, tab: &Tab) -> Result<String, TabError> {
+        let ask = |left: usize| format!("__wayfarer.read({left}, {})", self.secrets.literal());
+        let mut text: String = match tab.script(&ask(PAGE_TEXT_LENGTH)).await {
+            Err(TabError::Navigated) => tab.script(&ask(PAGE_TEXT_LENGTH)).await?,
+            other => other?,
+        };
+        for realm in tab.foreign_realms() {
+            let left = PAGE_TEXT_LENGTH.saturating_sub(text.chars().count() + 2);
+            // a frame that went away has nothing to say
+            if let Ok(more) = tab.script_in::<String>(&realm, &ask(left)).await
+                && left > 0
+                && !more.is_empty()
+            {
+                text = format!("{text}\n\n{more}");
+            }
+        }
+        Ok(text)
     }
 
     /// Keys that press what has the focus do so only where it is the element that was judged.
@@ -134,7 +210,8 @@ impl ChromiumSession {
         let presses = keys.iter().any(|key| matches!(key.key.as_str(), "Enter" | " "));
         let moves = keys.iter().any(|key| key.key == "Tab");
         if presses && focus_is_known && !moves {
-            let fault: Fault = tab.script(&format!("__wayfarer.focusMoved({})", tab.judged())).await?;
+            let (realm, judged) = tab.focused_realm();
+            let fault: Fault = tab.script_in(&realm, &format!("__wayfarer.focusMoved({judged})")).await?;
             if fault.is_some() {
                 return Ok(fault);
             }
@@ -155,7 +232,11 @@ impl ChromiumSession {
         }
         let text: String = typed.text.chars().take(LONGEST_TEXT).collect();
         let mark = target.and_then(|target| target.mark).map_or(Value::Null, Value::from);
-        let field: Field = match tab.script(&format!("__wayfarer.prepare({mark}, {}, {})", json!(text), typed.clear)).await {
+        let (realm, judged) = match target {
+            Some(target) => tab.realm_of(target.mark),
+            None => tab.focused_realm(),
+        };
+        let field: Field = match tab.script_in(&realm, &format!("__wayfarer.prepare({mark}, {}, {})", json!(text), typed.clear)).await {
             Err(TabError::Navigated | TabError::Closed) => {
                 return Ok(Some("the page went elsewhere when the field was clicked; nothing was typed".into()));
             }
@@ -174,7 +255,7 @@ impl ChromiumSession {
                 return Ok(Some("no field has the focus; click the field first, or name its mark".into()));
             }
             if typed.press_enter && focus_is_known {
-                let fault: Fault = tab.script(&format!("__wayfarer.focusMoved({})", tab.judged())).await?;
+                let fault: Fault = tab.script_in(&realm, &format!("__wayfarer.focusMoved({judged})")).await?;
                 if fault.is_some() {
                     return Ok(fault);
                 }
@@ -194,7 +275,7 @@ impl ChromiumSession {
             && let Some(enter) = keys::key("enter")
         {
             if field.kind != "keys" {
-                let left: Fault = tab.script("__wayfarer.leftField()").await?;
+                let left: Fault = tab.script_in(&realm, "__wayfarer.leftField()").await?;
                 if left.is_some() {
                     return Ok(left);
                 }
@@ -207,11 +288,12 @@ impl ChromiumSession {
     async fn select(&self, tab: &Tab, target: &Target, option: &str) -> Result<Fault, TabError> {
         let mark = target.mark.map_or(Value::Null, Value::from);
         let (x, y) = clamp(target.x, target.y, self.spec.viewport);
-        let field: Field = tab.script(&format!("__wayfarer.select({mark}, {x}, {y}, {}, {})", json!(option), tab.judged())).await?;
+        let (realm, judged) = tab.realm_of(target.mark);
+        let field: Field = tab.script_in(&realm, &format!("__wayfarer.select({mark}, {x}, {y}, {}, {judged})", json!(option))).await?;
         Ok(field.error)
     }
 
-    async fn scroll(&self, tab: &Tab, pixels: i32, target: Option<&Target>) -> Result<Fault, TabError> {
+    async fn scroll(&self, tab: &Tab, right: f64, down: f64, target: Option<&Target>) -> Result<Fault, TabError> {
         let Viewport { width, height } = self.spec.viewport;
         let (x, y) = match target {
             None => (f64::from(width) / 2.0, f64::from(height) / 2.0),
@@ -220,8 +302,7 @@ impl ChromiumSession {
                 Err(fault) => return Ok(Some(fault)),
             },
         };
-        // positive is up for an agent, a positive delta is down for a wheel
-        tab.wheel(x, y, -f64::from(pixels)).await?;
+        tab.wheel(x, y, right, down).await?;
         Ok(None)
     }
 
@@ -258,11 +339,14 @@ struct Typed<'a> {
 /// Presses keys in order and releases them in reverse.
 async fn press(tab: &Tab, keys: &[Key]) -> Result<(), TabError> {
     let mut modifiers = 0;
+    let mut pressed = Vec::new();
     for key in keys {
         modifiers |= key.modifier;
-        tab.key_down(key, modifiers).await?;
+        let key = if modifiers & keys::SHIFT != 0 { keys::shifted(key) } else { key.clone() };
+        tab.key_down(&key, modifiers).await?;
+        pressed.push(key);
     }
-    for key in keys.iter().rev() {
+    for key in pressed.iter().rev() {
         modifiers &= !key.modifier;
         tab.key_up(key, modifiers).await?;
     }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use wayfarer_core::action::Effect;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, Epoch, Observation, SessionId, TaskRef, TenantId};
+use wayfarer_core::{Action, BlobHash, Epoch, Observation, SessionId, TaskRef, TenantId};
 
 /// What a session is wanted for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,41 @@ pub struct SessionSpec {
     /// What the session may reach.
     #[serde(default)]
     pub egress: EgressPolicy,
+    /// Files that pages may be given, by handle; nothing else of any disk can be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<AllowedFile>,
+}
+
+/// A file that an agent may upload. It travels with the session's specification: a farm knows no disk but its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AllowedFile {
+    /// How actions name it.
+    pub handle: String,
+    /// The name that pages see; its ending tells its type.
+    pub name: String,
+    /// What is in it; at most [`MAX_FILES_BYTES`] over all files of a session.
+    #[serde(with = "base64_text")]
+    pub content: Bytes,
+}
+
+/// Bytes of all allowed files of a session together: they go with one message.
+pub const MAX_FILES_BYTES: usize = 8 * 1024 * 1024;
+
+/// Bytes as base64 in JSON.
+mod base64_text {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64_STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64_STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
+    }
 }
 
 /// What a session may reach. Public addresses are open, everything private is closed unless it is opened here by name.
@@ -123,6 +158,12 @@ pub trait BrowserSession: Send + Sync {
 
     /// Performs an action, lets the page settle and observes it, with as few round trips as can be.
     async fn act_and_observe(&self, action: &Action) -> Result<(Effect, Observed), BrowserError>;
+
+    /// Content of a file that the session kept ([`Effect::files`]); `None` if it keeps no such file.
+    async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
+        let _ = blob;
+        Ok(None)
+    }
 
     /// Closes the context and frees the place. A session that is dropped instead is closed in the background.
     async fn release(self: Box<Self>) -> Result<(), BrowserError>;

@@ -88,6 +88,8 @@ pub(crate) struct RunningBrowser {
     pub(crate) browser: Browser,
     /// Cancelled when the process or its driver is gone.
     pub(crate) gone: CancellationToken,
+    /// For what sessions need on disk.
+    pub(crate) folder: PathBuf,
     /// Free places in this process.
     places: Arc<Semaphore>,
 }
@@ -270,7 +272,8 @@ impl ChromiumSupply {
             gone.cancel();
         }
         tracing::info!(version = browser.version(), "chromium is running");
-        Ok(RunningBrowser { browser, gone, places: Arc::new(Semaphore::new(self.options.sessions_per_browser.max(1))) })
+        let folder = driver.folder().to_owned();
+        Ok(RunningBrowser { browser, gone, folder, places: Arc::new(Semaphore::new(self.options.sessions_per_browser.max(1))) })
     }
 }
 

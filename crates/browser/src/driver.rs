@@ -38,7 +38,7 @@ pub(crate) struct Driver {
     child: Mutex<Child>,
     gone: CancellationToken,
     /// The last field: it is dropped when the child is killed.
-    _scratch: Scratch,
+    scratch: Scratch,
 }
 
 /// Scratch folders of this process that are in use, by number.
@@ -161,12 +161,17 @@ impl Driver {
             greeted = greeting => greeted.map_err(|error| no_browser(format!("the browser driver did not greet: {error}")))?,
             () = gone.cancelled() => return Err(no_browser(format!("the browser driver {} ended at once; is it a working Node 20?", node.display()))),
         };
-        Ok(Self { playwright, connection, child: Mutex::new(child), gone, _scratch: scratch })
+        Ok(Self { playwright, connection, child: Mutex::new(child), gone, scratch })
     }
 
     /// The Chromium launcher.
     pub(crate) fn chromium(&self) -> &BrowserType {
         self.playwright.chromium()
+    }
+
+    /// Folder for what its browsers' sessions need on disk; gone with the driver.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.scratch.folder
     }
 
     /// Cancelled when Node is gone; calls that were in flight then never answer.

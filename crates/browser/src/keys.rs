@@ -143,6 +143,18 @@ pub(crate) fn key(name: &str) -> Option<Key> {
     })
 }
 
+/// The key as it is with Shift held: `a` is `A`, `1` is `!`.
+pub(crate) fn shifted(key: &Key) -> Key {
+    let mut characters = key.key.chars();
+    let (Some(character), None) = (characters.next(), characters.next()) else { return key.clone() };
+    let upper = match character {
+        letter if letter.is_alphabetic() => letter.to_uppercase().to_string(),
+        digit if digit.is_ascii_digit() => char::from(SHIFTED_DIGITS[usize::from(digit as u8 - b'0')]).to_string(),
+        other => PUNCTUATION.iter().find(|(plain, ..)| *plain == other).map_or(other, |(_, shifted, ..)| *shifted).to_string(),
+    };
+    Key { text: upper.clone(), key: upper, ..key.clone() }
+}
+
 /// The key that types a character on a US keyboard.
 pub(crate) fn of_character(character: char) -> Key {
     let (code, key_code) = match character {
@@ -183,6 +195,7 @@ mod tests {
         assert_eq!(names(&["+"]), ["+"]);
         assert_eq!(names(&["ctrl++"]), ["Control", "+"]);
         assert_eq!(of_character('!').code, "Digit1");
+        assert_eq!(["a", "1", "/", "Tab", " "].map(|name| shifted(&key(name).unwrap()).key), ["A", "!", "?", "Tab", " "]);
     }
 
     #[test]

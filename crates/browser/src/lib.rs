@@ -2,9 +2,10 @@
 //!
 //! Callers know two traits, [`BrowserSupply`] and [`BrowserSession`] (`api.rs`); the farm service gives the same two over the wire.
 //! Here they are real: one Node driver shared by a few Chromium processes (`chromium.rs`), each holding isolated contexts
-//! (`session.rs`). A session settles by events (`settle.rs`), observes in one evaluation of `page_script.js` (`observe.rs`), with
-//! every secret masked in texts and painted over in the picture (`mask.rs`), acts with trusted input (`act.rs`) and reaches the network
-//! only through its own checking proxy (`egress.rs`, rules in `policy.rs`).
+//! (`session.rs`). A session settles by events (`settle.rs`) and observes in one evaluation of `page_script.js` (`observe.rs`), and one
+//! more for each document that the first cannot see into (`foreign.rs`), with every secret masked in texts and painted over in the
+//! picture (`mask.rs`). It acts with trusted input (`act.rs`, `pointer.rs`, `files.rs`; docs/actions.md tells what each action does) and
+//! reaches the network only through its own checking proxy (`egress.rs`, rules in `policy.rs`).
 
 mod act;
 mod address;
@@ -12,16 +13,21 @@ mod api;
 mod chromium;
 mod driver;
 mod egress;
+mod files;
+mod foreign;
 mod keys;
 mod mask;
 mod observe;
 mod outline;
+mod pointer;
 mod policy;
 mod session;
 mod settle;
 mod tab;
 
-pub use api::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec};
+pub use api::{
+    AllowedFile, BrowserError, BrowserSession, BrowserSupply, EgressPolicy, INSTANCE_HEADER, MAX_FILES_BYTES, Observed, SessionSpec,
+};
 pub use chromium::{ChromiumOptions, ChromiumSupply};
 pub use egress::{EgressProxy, Refusal};
 pub use outline::accessibility_outline;

@@ -21,14 +21,16 @@ const MOST: usize = 50;
 pub(crate) struct Secrets(Mutex<Vec<String>>);
 
 impl Secrets {
-    /// Takes values in.
-    pub(crate) fn learn(&self, values: &[String]) {
+    /// Takes values in; whether any of them is new.
+    pub(crate) fn learn(&self, values: &[String]) -> bool {
         let mut known = lock(&self.0);
+        let before = known.len();
         for value in values {
             if value.chars().count() >= LEAST_LENGTH && known.len() < MOST && !known.contains(value) {
                 known.push(value.clone());
             }
         }
+        known.len() > before
     }
 
     /// As an argument for the page script.

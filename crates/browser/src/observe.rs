@@ -1,11 +1,13 @@
 //! From what the page script saw to an [`Observation`].
 
 use crate::Observed;
+use crate::foreign::{self, Spot};
 use crate::mask::{self, Secrets};
-use crate::tab::{Tab, TabError};
+use crate::tab::{Realm, Tab, TabError};
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use serde::Deserialize;
-use serde_json::json;
+use std::time::{Duration, Instant};
 use wayfarer_core::gate::{self, Meaning};
 use wayfarer_core::hash::sha256_hex;
 use wayfarer_core::observation::{Form, Rect, Scroll, Settle, Viewport};
@@ -13,6 +15,13 @@ use wayfarer_core::{BlobHash, Mark, Observation};
 
 /// How often an observation starts again because the page moved on meanwhile.
 const TRIES: usize = 4;
+
+/// Rounds in which closed shadow roots are looked for.
+const MAX_CLOSED_ROUNDS: usize = 3;
+/// How long the layouts of all frames of other sites together are waited for: some never rest.
+const FRAMES_REST: Duration = Duration::from_millis(300);
+/// Characters of visible text, frames included.
+const MAX_TEXT: usize = 6000;
 
 /// The answer of `__wayfarer.snapshot()`. Holds secrets, so it is never shown: no `Debug`.
 #[derive(Deserialize)]
@@ -34,9 +43,33 @@ struct Snapshot {
     secret_marks: Vec<u32>,
     /// Where secrets can be read on the screen.
     covers: Vec<Rect>,
+    /// Elements that may hide a closed shadow root.
+    suspected: u32,
+    /// Frames of other sites that are seen.
+    foreign: Vec<Spot>,
 }
 
 impl Snapshot {
+    /// Takes in what a frame of another site shows: marks in view first, as always.
+    fn take_in(&mut self, other: Snapshot) {
+        let offset = self.forms.len() as u32;
+        let (mut marks, mut hidden): (Vec<Mark>, Vec<Mark>) = std::mem::take(&mut self.marks).into_iter().partition(|mark| mark.visible);
+        for mut mark in other.marks {
+            mark.form = mark.form.map(|form| form + offset);
+            if mark.visible { marks.push(mark) } else { hidden.push(mark) }
+        }
+        marks.append(&mut hidden);
+        self.marks = marks;
+        self.forms.extend(other.forms);
+        self.secrets.extend(other.secrets);
+        self.secret_marks.extend(other.secret_marks);
+        self.covers.extend(other.covers);
+        if !other.text.is_empty() {
+            let text = format!("{}\n{}", self.text, other.text);
+            self.text = text.trim_start().chars().take(MAX_TEXT).collect();
+        }
+    }
+
     /// Fields that the gate calls secret and the page script does not know as such.
     fn unguarded(&self) -> Vec<u32> {
         let is_secret = |mark: &&Mark| mark.tag != "select" && gate::mark_meaning(mark).is_some_and(Meaning::is_secret);
@@ -48,8 +81,7 @@ impl Snapshot {
 pub(crate) async fn observe(tab: &Tab, viewport: Viewport, secrets: &Secrets) -> Result<Observed, TabError> {
     for _ in 0..TRIES {
         let (settle, url) = tab.settle().await?;
-        let look = format!("__wayfarer.snapshot({})", secrets.literal());
-        let (snapshot, screenshot) = tokio::join!(tab.script::<Snapshot>(&look), tab.screenshot());
+        let (snapshot, screenshot) = tokio::join!(look(tab, secrets), tab.screenshot());
         match (snapshot, screenshot) {
             // the two belong to one moment only if the page did not go elsewhere between them
             (Ok(snapshot), Ok(screenshot)) if snapshot.at == url => match covered(tab, snapshot, screenshot, viewport, secrets).await {
@@ -67,6 +99,102 @@ pub(crate) async fn observe(tab: &Tab, viewport: Viewport, secrets: &Secrets) ->
     Err(TabError::Navigated)
 }
 
+/// What one look may still spend on frames of other sites.
+struct FramesLeft {
+    frames: usize,
+    rest: Duration,
+}
+
+impl Default for FramesLeft {
+    fn default() -> Self {
+        Self { frames: foreign::MAX_FRAMES, rest: FRAMES_REST }
+    }
+}
+
+/// Looks at the page and at everything in it that its own script cannot see.
+async fn look(tab: &Tab, secrets: &Secrets) -> Result<Snapshot, TabError> {
+    tab.forget_foreign();
+    let snapshot = look_into(tab, secrets, tab.main.clone(), 0, 0, &mut FramesLeft::default()).await?;
+    if !tab.has_foreign() || !secrets.learn(&snapshot.secrets) {
+        return Ok(snapshot);
+    }
+    // what one document hides, another one may show
+    tab.forget_foreign();
+    look_into(tab, secrets, tab.main.clone(), 0, 0, &mut FramesLeft::default()).await
+}
+
+/// Looks at one document. Frames of other sites that do not answer, or went away meanwhile, are left out: their own mark stays.
+fn look_into<'a>(
+    tab: &'a Tab,
+    secrets: &'a Secrets,
+    realm: Realm,
+    number: u32,
+    depth: usize,
+    left: &'a mut FramesLeft,
+) -> BoxFuture<'a, Result<Snapshot, TabError>> {
+    Box::pin(async move {
+        let ask = format!("__wayfarer.snapshot({}, {})", secrets.literal(), foreign::base_of(number));
+        let mut snapshot: Snapshot = tab.script_in(&realm, &ask).await?;
+        // closed roots may hold others
+        for _ in 0..MAX_CLOSED_ROUNDS {
+            if snapshot.suspected == 0 || !tab.show_closed_roots(&realm).await? {
+                break;
+            }
+            snapshot = tab.script_in(&realm, &ask).await?;
+        }
+        if depth == foreign::MAX_DEPTH {
+            return Ok(snapshot);
+        }
+        for spot in std::mem::take(&mut snapshot.foreign) {
+            if left.frames == 0 {
+                break;
+            }
+            left.frames -= 1;
+            let Some((inner, inner_realm)) = tab.meet(number, &realm, spot.id).await else { continue };
+            // it has a layout and a parser of its own
+            if !left.rest.is_zero() {
+                let began = Instant::now();
+                let rest = format!("__wayfarer.rest({})", left.rest.as_millis());
+                if tab.script_in::<serde_json::Value>(&inner_realm, &rest).await.is_err() {
+                    continue;
+                }
+                left.rest = left.rest.saturating_sub(began.elapsed());
+            }
+            let Ok(seen) = look_into(tab, secrets, inner_realm, inner, depth + 1, left).await else { continue };
+            let Ok(seen) = moved_out(tab, &realm, spot, seen).await else { continue };
+            tab.judge_foreign(inner, seen.token.clone());
+            if snapshot.focused == Some(spot.id) {
+                if seen.focused.is_none_or(|focused| foreign::number_of(focused) == inner) {
+                    tab.focus_foreign(inner);
+                }
+                snapshot.focused = seen.focused;
+            }
+            snapshot.take_in(seen);
+        }
+        Ok(snapshot)
+    })
+}
+
+/// What a frame shows, where the document around it shows it.
+async fn moved_out(tab: &Tab, around: &Realm, spot: Spot, mut seen: Snapshot) -> Result<Snapshot, TabError> {
+    for mark in &mut seen.marks {
+        mark.rect = spot.move_out(mark.rect);
+        mark.frame = mark.frame.or(Some(spot.id));
+    }
+    for cover in &mut seen.covers {
+        *cover = spot.move_out(*cover);
+    }
+    let centres: Vec<(f64, f64)> = seen.marks.iter().map(|mark| mark.rect.centre()).collect();
+    let on_top = tab.on_top(around, spot.id, &centres).await?;
+    let mut on_top = on_top.into_iter();
+    seen.marks.retain_mut(|mark| {
+        // what is below in the frame is still out of view; what something covers is no mark
+        let is_met = on_top.next().unwrap_or(false);
+        is_met || !mark.visible
+    });
+    Ok(seen)
+}
+
 /// Nothing secret is left on the picture. Where there is something, the page is asked again after the picture was taken: a field that
 /// moved meanwhile is covered in both places.
 async fn covered(
@@ -78,8 +206,11 @@ async fn covered(
 ) -> Result<(Snapshot, Bytes), TabError> {
     let unguarded = snapshot.unguarded();
     if !unguarded.is_empty() {
-        let again = format!("(__wayfarer.guard({}), __wayfarer.snapshot({}))", json!(unguarded), secrets.literal());
-        let guarded: Snapshot = tab.script(&again).await?;
+        for id in unguarded {
+            let (realm, _) = tab.realm_of(Some(id));
+            tab.script_in::<serde_json::Value>(&realm, &format!("(__wayfarer.guard([{id}]), null)")).await?;
+        }
+        let guarded = look(tab, secrets).await?;
         if guarded.at != snapshot.at {
             return Err(TabError::Navigated);
         }
@@ -89,7 +220,17 @@ async fn covered(
     if snapshot.secrets.is_empty() && snapshot.covers.is_empty() {
         return Ok((snapshot, screenshot));
     }
-    let after: Vec<Rect> = tab.script("__wayfarer.covers()").await?;
+    let after: Vec<Rect> = if tab.has_foreign() {
+        // frames are asked through the look that finds them; its tokens are the ones that count from here on
+        let again = look(tab, secrets).await?;
+        if again.at != snapshot.at {
+            return Err(TabError::Navigated);
+        }
+        let before = std::mem::replace(&mut snapshot, again).covers;
+        before.into_iter().chain(snapshot.covers.iter().copied()).collect()
+    } else {
+        tab.script("__wayfarer.covers()").await?
+    };
     let boxes: Vec<Rect> = snapshot.covers.iter().copied().chain(after).collect();
     if boxes.is_empty() {
         return Ok((snapshot, screenshot));

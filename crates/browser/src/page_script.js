@@ -12,7 +12,7 @@
   const BLOCKS = new Set('ADDRESS ARTICLE ASIDE BLOCKQUOTE DD DETAILS DIALOG DIV DL DT FIELDSET FIGCAPTION FIGURE FOOTER FORM H1 H2 H3 H4 H5 H6 HEADER HR LI MAIN NAV OL P PRE SECTION SUMMARY TABLE TBODY THEAD TFOOT TR UL LEGEND CAPTION OPTION BUTTON'.split(' '));
 
   const ids = new WeakMap(), elements = new Map();
-  let next = FIRST_ID;
+  let next = 0;
   // values of secret fields, of this document and (told by `snapshot`) of earlier ones: they are masked wherever the page shows them again
   const secrets = new Set();
   const MAX_SECRETS = 50, LEAST_SECRET = 4;
@@ -30,32 +30,62 @@
   const whole = (text) => (text.toWellFormed ? text.toWellFormed() : text);
   const attribute = (element, name) => whole(element.getAttribute(name) || '');
   const clean = (text, limit) => { const t = (text || '').replace(/\s+/g, ' ').trim(); return whole(t.length > limit ? t.slice(0, limit - 1) + '…' : t); };
+  // the shadow root of an element; closed ones are known once they were shown to `adopt`
+  const closedRoots = new WeakMap();
+  const rootOf = (element) => element.shadowRoot || closedRoots.get(element) || null;
   const parentOf = (node) => node.parentElement || (node.getRootNode() instanceof ShadowRoot ? node.getRootNode().host : null);
 
   // ---- geometry: boxes in the top viewport, through same-origin frames
+  const TOP = { x: 0, y: 0, sx: 1, sy: 1 };
+  // from points of a frame's document to points of the document around it: its content box, as large as it is drawn (scaled, zoomed)
+  const frameBox = (frame) => {
+    const r = frame.getBoundingClientRect(), style = getComputedStyle(frame);
+    const sx = frame.offsetWidth ? r.width / frame.offsetWidth : 1, sy = frame.offsetHeight ? r.height / frame.offsetHeight : 1;
+    return { x: r.left + (frame.clientLeft + parseFloat(style.paddingLeft || 0)) * sx, y: r.top + (frame.clientTop + parseFloat(style.paddingTop || 0)) * sy, sx, sy };
+  };
+  const within = (frame, o) => { const f = frameBox(frame); return { x: o.x + f.x * o.sx, y: o.y + f.y * o.sy, sx: o.sx * f.sx, sy: o.sy * f.sy }; };
   const frameOffset = (doc) => {
-    let x = 0, y = 0, view = doc.defaultView;
+    const frames = [];
+    let view = doc.defaultView;
     while (view && view !== window) {
       let frame = null;
       try { frame = view.frameElement; } catch { return null; }
       if (!frame) return null;
-      const r = frame.getBoundingClientRect();
-      x += r.left + frame.clientLeft; y += r.top + frame.clientTop;
+      frames.unshift(frame);
       view = frame.ownerDocument.defaultView;
     }
-    return view ? { x, y } : null;
+    return view ? frames.reduce((offset, frame) => within(frame, offset), TOP) : null;
   };
-  const shift = (r, o) => ({ x: r.left + o.x, y: r.top + o.y, w: r.width, h: r.height });
+  const shift = (r, o) => ({ x: o.x + r.left * o.sx, y: o.y + r.top * o.sy, w: r.width * o.sx, h: r.height * o.sy });
+  // an area of an image map has no box: it is drawn by its picture
+  const pictureOf = (area) => {
+    const map = tagOf(area) === 'area' && area.closest('map');
+    return map && map.name ? [...area.getRootNode().querySelectorAll('img[usemap]')].find((img) => attribute(img, 'usemap') === `#${map.name}`) || null : null;
+  };
+  const areaBox = (area) => {
+    const picture = pictureOf(area);
+    if (!picture) return new DOMRect();
+    const r = picture.getBoundingClientRect(), numbers = attribute(area, 'coords').split(',').map(Number), shape = attribute(area, 'shape').toLowerCase();
+    if (numbers.some(Number.isNaN)) return r;
+    if (shape === 'default') return r;
+    if (shape === 'circle' && numbers.length >= 3) return new DOMRect(r.left + numbers[0] - numbers[2], r.top + numbers[1] - numbers[2], 2 * numbers[2], 2 * numbers[2]);
+    const xs = numbers.filter((_, at) => at % 2 === 0), ys = numbers.filter((_, at) => at % 2 === 1);
+    return new DOMRect(r.left + Math.min(...xs), r.top + Math.min(...ys), Math.max(...xs) - Math.min(...xs), Math.max(...ys) - Math.min(...ys));
+  };
   // a wrapped inline link is best met in its first line box; a label or link around a picture has no own box
   const boxOf = (element) => {
+    if (tagOf(element) === 'area') return areaBox(element);
     const r = element.getBoundingClientRect();
     if (r.width >= 1 && r.height >= 1) return r;
     const inner = element.firstElementChild && element.firstElementChild.getBoundingClientRect();
     return inner && inner.width >= 1 && inner.height >= 1 ? inner : r;
   };
   const shown = (element) => {
-    if (element.checkVisibility) return element.checkVisibility({ visibilityProperty: true, opacityProperty: false });
-    return getComputedStyle(element).visibility === 'visible';
+    if (tagOf(element) === 'area') { const picture = pictureOf(element); return !!picture && shown(picture); }
+    if (element.checkVisibility({ visibilityProperty: true, opacityProperty: false })) return true;
+    // an element without a box of its own shows where its children do
+    if (getComputedStyle(element).display !== 'contents') return false;
+    return [...element.children].some(shown) || (!element.children.length && !!parentOf(element) && shown(parentOf(element)));
   };
   // the deepest element at a point of the top viewport, through shadow roots and same-origin frames
   const deepest = (x, y) => {
@@ -64,13 +94,13 @@
       const hit = root.elementFromPoint(x, y);
       if (!hit || hit === found) return found || hit;
       found = hit;
-      if (hit.shadowRoot) { root = hit.shadowRoot; continue; }
+      if (rootOf(hit)) { root = rootOf(hit); continue; }
       if (tagOf(hit) === 'iframe' || tagOf(hit) === 'frame') {
         let inner = null;
         try { inner = hit.contentDocument; } catch { return hit; }
         if (!inner) return hit;
-        const r = hit.getBoundingClientRect();
-        x -= r.left + hit.clientLeft; y -= r.top + hit.clientTop;
+        const f = frameBox(hit);
+        x = (x - f.x) / f.sx; y = (y - f.y) / f.sy;
         root = inner; found = hit; continue;
       }
       return hit;
@@ -85,6 +115,7 @@
   const reaches = (hit, element) => {
     if (!hit) return false;
     if (isWithin(hit, element)) return true;
+    if (tagOf(element) === 'area') return hit === pictureOf(element);
     if (element.labels) for (const label of element.labels) if (isWithin(hit, label)) return true;
     return false;
   };
@@ -150,7 +181,24 @@
     if (drawn) return drawn;
     return clean(attribute(element, 'aria-valuetext') || attribute(element, 'aria-valuenow'), 200);
   };
+  // what is hidden from those who listen is no part of a name
+  const heard = (element) => {
+    let text = '';
+    const walk = (node) => {
+      if (node.nodeType === 3) text += node.data;
+      else if (node.nodeType === 1 && attribute(node, 'aria-hidden') !== 'true' && shown(node)) {
+        const block = BLOCKS.has(node.tagName) || node.tagName === 'BR';
+        if (block) text += ' ';
+        for (const child of node.childNodes) walk(child);
+        if (block) text += ' ';
+      }
+    };
+    for (const child of element.childNodes) walk(child);
+    return clean(text, 200);
+  };
   const textOf = (element) => {
+    const partly = element.querySelector && element.querySelector('[aria-hidden=true]') ? heard(element) : '';
+    if (partly) return partly;
     const own = clean(element.innerText !== undefined ? element.innerText : element.textContent, 200);
     if (own) return own;
     const picture = element.querySelector && element.querySelector('img[alt],svg title,[aria-label]');
@@ -221,18 +269,17 @@
       for (const element of root.querySelectorAll('*')) {
         if (budget-- <= 0) return;
         visit(element, offset);
-        if (element.shadowRoot) descend(element.shadowRoot, offset);
+        if (rootOf(element)) descend(rootOf(element), offset);
         else if (tagOf(element) === 'iframe' || tagOf(element) === 'frame') {
           let inner = null;
           try { inner = element.contentDocument; } catch { inner = null; }
           if (inner && shown(element)) {
-            const r = element.getBoundingClientRect();
-            descend(inner, { x: offset.x + r.left + element.clientLeft, y: offset.y + r.top + element.clientTop });
+            descend(inner, within(element, offset));
           }
         }
       }
     };
-    descend(document, { x: 0, y: 0 });
+    descend(document, TOP);
   };
   const isInteractive = (element) => {
     if (element.matches(SELECTOR)) return true;
@@ -281,9 +328,9 @@
     const seen = (node, offset) => {
       const range = node.ownerDocument.createRange();
       range.selectNodeContents(node);
-      const r = range.getBoundingClientRect();
-      return r.width > 0 && r.height > 0 && r.bottom + offset.y > 0 && r.top + offset.y < innerHeight && r.right + offset.x > 0 && r.left + offset.x < innerWidth;
+      return inView(range.getBoundingClientRect(), offset) && (!node.parentElement || shown(node.parentElement));
     };
+    const inView = (r, offset) => { const b = shift(r, offset); return b.w > 0 && b.h > 0 && b.y + b.h > 0 && b.y < innerHeight && b.x + b.w > 0 && b.x < innerWidth; };
     const read = (node, offset) => {
       if (length > MAX_TEXT || budget-- <= 0) return;
       if (node.nodeType === 3) { if (node.data.trim() && seen(node, offset)) line += node.data; else if (node.data.trim() === '') line += ' '; return; }
@@ -300,31 +347,27 @@
       const block = BLOCKS.has(tag) || tag === 'TD' || tag === 'TH';
       if (block && tag !== 'TD' && tag !== 'TH') flush();
       if (tag === 'INPUT' || tag === 'TEXTAREA' || tag === 'SELECT') {
-        const r = node.getBoundingClientRect();
-        const inView = r.width > 0 && r.bottom + offset.y > 0 && r.top + offset.y < innerHeight;
-        const type = (node.type || '').toLowerCase();
-        if (inView && ['submit', 'button', 'reset'].includes(type)) line += ` ${nameOf(node)} `;
-        else if (inView && tag === 'SELECT') line += ` ${valueOf(node)} `;
-        else if (inView && !['checkbox', 'radio', 'hidden', 'file', 'image', 'range', 'color'].includes(type)) line += ` ${valueOf(node)} `;
+        const type = (node.type || '').toLowerCase(), isSeen = inView(node.getBoundingClientRect(), offset) && shown(node);
+        if (isSeen && ['submit', 'button', 'reset'].includes(type)) line += ` ${nameOf(node)} `;
+        else if (isSeen && tag === 'SELECT') line += ` ${valueOf(node)} `;
+        else if (isSeen && !['checkbox', 'radio', 'hidden', 'file', 'image', 'range', 'color'].includes(type)) line += ` ${valueOf(node)} `;
       } else if (tag === 'IMG') {
-        const r = node.getBoundingClientRect();
-        if (attribute(node, 'alt') && r.width > 0 && r.bottom + offset.y > 0 && r.top + offset.y < innerHeight) line += ` ${attribute(node, 'alt')} `;
+        if (attribute(node, 'alt') && inView(node.getBoundingClientRect(), offset)) line += ` ${attribute(node, 'alt')} `;
       } else if (tag === 'IFRAME' || tag === 'FRAME') {
         let inner = null;
         try { inner = node.contentDocument; } catch { inner = null; }
         if (inner && inner.body) {
-          const r = node.getBoundingClientRect();
           flush();
-          read(inner.body, { x: offset.x + r.left + node.clientLeft, y: offset.y + r.top + node.clientTop });
+          read(inner.body, within(node, offset));
           flush();
         }
-      } else if (node.shadowRoot) read(node.shadowRoot, offset);
+      } else if (rootOf(node)) read(rootOf(node), offset);
       else if (tag === 'SLOT' && node.assignedNodes().length) for (const child of node.assignedNodes()) read(child, offset);
       else for (const child of node.childNodes) read(child, offset);
       if (tag === 'TD' || tag === 'TH') line += ' | ';
       else if (block) flush();
     };
-    if (document.body) read(document.body, { x: 0, y: 0 });
+    if (document.body) read(document.body, TOP);
     flush();
     return clip(lines.map((l) => l.replace(/(\s*\|\s*)+$/, '')).filter(Boolean).join('\n'), MAX_TEXT);
   };
@@ -351,7 +394,7 @@
   const activeElement = () => {
     let active = document.activeElement;
     for (let depth = 0; active && depth < 20; depth++) {
-      if (active.shadowRoot && active.shadowRoot.activeElement) active = active.shadowRoot.activeElement;
+      if (rootOf(active) && rootOf(active).activeElement) active = rootOf(active).activeElement;
       else if (tagOf(active) === 'iframe') { let inner = null; try { inner = active.contentDocument; } catch { inner = null; } if (!inner || !inner.activeElement || inner.activeElement === inner.body) return active; active = inner.activeElement; }
       else break;
     }
@@ -454,14 +497,71 @@
     return 'the focus left the field while it was typed into; Enter was not pressed';
   };
 
+  // ---- frames of other sites, into which only their own script sees: where their documents are drawn
+  const isForeign = (element) => {
+    if (tagOf(element) !== 'iframe' && tagOf(element) !== 'frame') return false;
+    try { return !element.contentDocument; } catch { return true; }
+  };
+  const spotOf = (element) => within(element, frameOffset(element.ownerDocument) || TOP);
+  const frameSpot = (id, intoView) => {
+    const element = byId(id);
+    if (!element || !isForeign(element)) return { error: 'the frame is gone' };
+    const look = () => pointOf(element, shift(boxOf(element), frameOffset(element.ownerDocument) || TOP));
+    if (intoView && look().outside) element.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
+    return spotOf(element);
+  };
+  // which of these points meet the frame and nothing in front of it
+  const onTop = (id, points) => { const element = byId(id); return points.map(([x, y]) => !!element && x >= 0 && y >= 0 && x < innerWidth && y < innerHeight && deepest(x, y) === element); };
+
+  // ---- closed shadow roots: the protocol knows them, a script does not; who may have one is asked about once
+  const HOSTS = new Set('article aside blockquote body div footer h1 h2 h3 h4 h5 h6 header main nav p section span'.split(' '));
+  const asked = new WeakSet();
+  const MAX_SUSPECTS = 64;
+  const isSuspect = (element) => {
+    const tag = tagOf(element), own = tag.includes('-');
+    if ((!own && !HOSTS.has(tag)) || asked.has(element) || rootOf(element)) return false;
+    if (own) return true;
+    // children that are not drawn although nothing hides them, or something drawn without any children
+    const child = element.firstElementChild;
+    if (child) return getComputedStyle(child).display === '';
+    if (element.textContent.trim()) return false;
+    const r = element.getBoundingClientRect();
+    return r.width >= 2 && r.height >= 2;
+  };
+  const suspects = () => {
+    const found = [];
+    walk((element) => { if (found.length < MAX_SUSPECTS && isSuspect(element)) { asked.add(element); found.push(element); } });
+    return found;
+  };
+  const adopt = (host, root) => { closedRoots.set(host, root); observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true }); };
+
+  // where the page stands: many pages scroll in a part of their own that fills the window, and their document not at all
+  const scrollState = () => {
+    const whole = document.scrollingElement || document.documentElement;
+    if (!whole) return { top: 0, height: 0 };
+    const moves = (element) => element.scrollHeight > element.clientHeight + 1 && ['auto', 'scroll', 'overlay'].includes(getComputedStyle(element).overflowY);
+    const isFixed = whole.scrollHeight <= innerHeight + 1 || getComputedStyle(whole).overflowY === 'hidden';
+    if (isFixed) {
+      for (let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2); element; element = parentOf(element)) {
+        if (element !== whole && moves(element) && element.clientWidth * element.clientHeight > innerWidth * innerHeight / 2) {
+          return { top: element.scrollTop, height: element.scrollHeight + innerHeight - element.clientHeight };
+        }
+      }
+    }
+    return { top: whole.scrollTop, height: whole.scrollHeight };
+  };
+
   // one settled moment of the page; `known` are the secrets of earlier documents
-  const snapshot = (known) => {
+  // and `base` what this document's ids begin with, where it is a frame of another site
+  const snapshot = (known, base) => {
+    next = next || (base || 0) + FIRST_ID;
     known.forEach(learn);
-    let holdsSecret = false;
+    let holdsSecret = false, suspected = 0;
     for (const [id, element] of elements) if (!element.isConnected) elements.delete(id);
     const visible = [], hidden = [], forms = [];
     walk((element, offset) => {
       if (tagOf(element) === 'form' && forms.length < 40) forms.push(element);
+      if (isSuspect(element)) suspected++;
       if (isSecret(element) && contentOf(element)) { holdsSecret = true; learn(contentOf(element)); }
       if (!isInteractive(element)) return;
       if (!shown(element)) return;
@@ -491,21 +591,22 @@
       .concat(hidden.slice(0, MAX_HIDDEN).map(({ element, rect }) => markOf(element, rect, false, forms)));
     const active = activeElement();
     const focused = active && ids.has(active) && elements.has(ids.get(active)) ? ids.get(active) : null;
-    const scrolling = document.scrollingElement || document.documentElement;
+    const { top, height } = scrollState();
     judged = {
       token: `${performance.timeOrigin}-${performance.now()}-${Math.random()}`, active, marked: focused !== null,
       boxes: marks.filter((mark) => mark.visible).map((mark) => ({ id: mark.id, ...mark.rect })),
       prints: new Map(marks.map((mark) => [mark.id, printOf(elements.get(mark.id))])),
     };
     const secretMarks = marks.filter((mark) => isSecret(elements.get(mark.id))).map((mark) => mark.id);
-    return { token: judged.token, at: location.href, secrets: [...secrets], secret_marks: secretMarks, covers: holdsSecret || secrets.size ? covers() : [], ...masked({
-      url: location.href, title: clean(document.title, 300), top: scrolling ? scrolling.scrollTop : 0, height: scrolling ? scrolling.scrollHeight : 0,
+    const foreign = kept.filter(({ element }) => isForeign(element)).map(({ element }) => ({ id: idOf(element), ...spotOf(element) }));
+    return { token: judged.token, at: location.href, suspected, foreign, secrets: [...secrets], secret_marks: secretMarks, covers: holdsSecret || secrets.size ? covers() : [], ...masked({
+      url: location.href, title: clean(document.title, 300), top, height,
       marks, forms: readForms(forms), focused, text: visibleText(),
     }) };
   };
 
-  // ---- rest: resolves when two frames in a row show the same layout, or when the bound is reached
   let mutations = 0;
+  // ---- rest: resolves when two frames in a row show the same layout, or when the bound is reached
   const observer = new MutationObserver(() => { mutations++; });
   if (document.documentElement) observer.observe(document.documentElement, { subtree: true, childList: true, attributes: true, characterData: true });
   // whether a frame was drawn: a starved renderer draws none for a while, and a hidden page, which has nothing to draw, none at all
@@ -621,7 +722,8 @@
     typedInto = field;
     const full = field.isContentEditable ? !!field.innerText.trim() : !!field.value;
     if (clear && full && !field.isContentEditable) field.select();
-    if (!clear && full && !field.isContentEditable) { try { field.setSelectionRange(field.value.length, field.value.length); } catch { /* fields without a selection */ } }
+    // after a click the caret goes to the end; where the agent made a selection itself, typing replaces it
+    if (id !== null && !clear && full && !field.isContentEditable) { try { field.setSelectionRange(field.value.length, field.value.length); } catch { /* fields without a selection */ } }
     return { kind: 'text', secret, clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
   };
   const select = (id, x, y, wanted, token) => {
@@ -642,5 +744,112 @@
     return { kind: 'done' };
   };
 
-  globalThis.__wayfarer = { snapshot, guard, covers, rest, locate, at, prepare, select, focusMoved, leftField };
+  // ---- reading the whole page, in view or not, as Markdown
+  const read = (limit, known) => {
+    known.forEach(learn);
+    const lines = [];
+    let line = '', length = 0, budget = MAX_NODES, prefix = '', kept = false;
+    const put = (text) => { lines.push(text); length += text.length + 1; };
+    const flush = () => {
+      const text = kept ? line.replace(/\s+$/, '') : line.replace(/\s+/g, ' ').trim();
+      line = '';
+      if (text) { put(prefix + text); prefix = prefix.replace(/[^\s>]/g, ' ').replace(/ +$/, (end) => ' '.repeat(end.length)); }
+    };
+    // a blank line, never two
+    const gap = () => { flush(); if (lines.length && lines[lines.length - 1] !== '') put(''); };
+    const indented = (marker, node, visit) => {
+      const outer = prefix;
+      flush();
+      prefix = outer.replace(/[^\s>]/g, ' ') + marker;
+      visit(node);
+      flush();
+      prefix = outer;
+    };
+    const childrenOf = (node) => {
+      if (tagOf(node) === 'slot' && node.assignedNodes().length) return node.assignedNodes();
+      return (rootOf(node) || node).childNodes;
+    };
+    const all = (node) => { for (const child of childrenOf(node)) visit(child); };
+    const cells = (row) => [...row.cells].map((cell) => clean(cell.innerText, 200).replace(/\|/g, '\\|'));
+    const visit = (node) => {
+      if (length > limit || budget-- <= 0) return;
+      if (node.nodeType === 3) { line += kept ? node.data : node.data.replace(/\s+/g, ' '); return; }
+      if (node.nodeType !== 1) return;
+      const tag = tagOf(node);
+      if (['script', 'style', 'noscript', 'template', 'head', 'datalist', 'svg'].includes(tag)) return;
+      const style = getComputedStyle(node);
+      if (style.display === 'none' || (style.visibility !== 'visible' && !node.children.length)) return;
+      if (/^h[1-6]$/.test(tag)) { gap(); line = ''; const text = textOf(node); if (text) put(`${'#'.repeat(+tag[1])} ${text}`); gap(); return; }
+      if (tag === 'br') { flush(); return; }
+      if (tag === 'hr') { gap(); put('---'); gap(); return; }
+      if (tag === 'a' && node.href) { const text = textOf(node); if (text) line += /^https?:/.test(node.href) ? `[${text}](${whole(node.href.slice(0, 300))})` : text; return; }
+      if (tag === 'img') { if (attribute(node, 'alt')) line += ` ![${clean(attribute(node, 'alt'), 200)}] `; return; }
+      if (tag === 'ul' || tag === 'ol') {
+        const nested = prefix.trim() !== '' || lines.length && prefix !== '';
+        if (nested) flush(); else gap();
+        let nth = tag === 'ol' ? node.start || 1 : 0;
+        for (const item of childrenOf(node)) {
+          if (tagOf(item) === 'li') indented(tag === 'ol' ? `${nth++}. ` : '- ', item, all); else visit(item);
+        }
+        if (!nested) gap();
+        return;
+      }
+      if (tag === 'table') {
+        gap();
+        [...node.rows].forEach((row, at) => { const texts = cells(row); if (texts.some(Boolean)) put(`| ${texts.join(' | ')} |`); if (at === 0 && texts.length) put(`|${' --- |'.repeat(texts.length)}`); });
+        gap();
+        return;
+      }
+      if (tag === 'pre') { gap(); const before = kept; kept = true; put('```'); all(node); flush(); put('```'); kept = before; gap(); return; }
+      if (tag === 'blockquote') { gap(); indented('> ', node, all); gap(); return; }
+      if (isField(node)) {
+        const type = node.type || '';
+        if (type === 'hidden') return;
+        if (type === 'checkbox' || type === 'radio') line += ` [${node.checked ? 'x' : ' '}] `;
+        else if (['submit', 'button', 'reset'].includes(type)) line += ` ${nameOf(node)} `;
+        else line += ` [${[nameOf(node), valueOf(node)].filter(Boolean).join(': ')}] `;
+        return;
+      }
+      if (tag === 'iframe' || tag === 'frame') {
+        let inner = null;
+        try { inner = node.contentDocument; } catch { inner = null; }
+        if (inner && inner.body) { gap(); all(inner.body); gap(); }
+        return;
+      }
+      const paragraph = ['P', 'SECTION', 'ARTICLE', 'HEADER', 'FOOTER', 'MAIN', 'NAV', 'FORM', 'ASIDE', 'FIGURE', 'DL', 'FIELDSET', 'DETAILS', 'DIALOG'].includes(node.tagName);
+      const block = BLOCKS.has(node.tagName);
+      if (paragraph && !prefix) gap(); else if (block) flush();
+      all(node);
+      if (paragraph && !prefix) gap(); else if (block) flush();
+    };
+    if (document.body) visit(document.body);
+    flush();
+    const text = masked(lines.join('\n').replace(/\n{3,}/g, '\n\n').trim());
+    return clip(text, limit);
+  };
+
+  // ---- drags of the page's own: whether one began since it was watched
+  let dragBegun = false;
+  const watchedDrags = new WeakSet();
+  const watchDrags = () => {
+    dragBegun = false;
+    const watch = (view) => {
+      if (watchedDrags.has(view)) return;
+      watchedDrags.add(view);
+      // after everybody else has had the chance to prevent it
+      view.addEventListener('dragstart', (event) => queueMicrotask(() => { dragBegun = !event.defaultPrevented; }), { capture: true });
+    };
+    watch(window);
+    walk((element) => { if (tagOf(element) === 'iframe') { let inner = null; try { inner = element.contentDocument; } catch { inner = null; } if (inner && inner.defaultView) watch(inner.defaultView); } });
+    return null;
+  };
+  const dragBegan = () => dragBegun;
+
+  // the file field that a mark is or labels
+  const fileField = (id) => {
+    const element = byId(id), field = element && (tagOf(element) === 'label' ? element.control : element);
+    return field && tagOf(field) === 'input' && field.type === 'file' ? field : null;
+  };
+
+  globalThis.__wayfarer = { byId, suspects, adopt, frameSpot, onTop, read, watchDrags, dragBegan, fileField, snapshot, guard, covers, rest, locate, at, prepare, select, focusMoved, leftField };
 })();

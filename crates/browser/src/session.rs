@@ -2,10 +2,12 @@
 
 use crate::chromium::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
+use crate::files::Files;
 use crate::mask::Secrets;
 use crate::tab::{Tab, TabError, lock};
 use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, address, observe};
 use async_trait::async_trait;
+use bytes::Bytes;
 use playwright_rs::protocol::{AcceptDownloads, ProxySettings};
 use playwright_rs::{BrowserContext, BrowserContextOptions, Page};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +17,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::action::Effect;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, SessionId};
+use wayfarer_core::{Action, BlobHash, SessionId};
 
 /// How long a browser may take to give a context with a page.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(20);
@@ -75,6 +77,8 @@ pub(crate) struct ChromiumSession {
     /// A download was noted.
     downloaded: Arc<Notify>,
     last_seen: tokio::sync::Mutex<LastSeen>,
+    /// What pages may be given, and what they gave.
+    pub(crate) files: Arc<Files>,
     /// Never on a picture, whatever page shows them.
     pub(crate) secrets: Secrets,
     lent: Option<Lent>,
@@ -97,6 +101,8 @@ impl ChromiumSession {
                 .await
                 .map_err(|error| no_browser(format!("the egress proxy could not listen on loopback: {error}")))?,
         );
+        let id = fresh_id(&spec);
+        let files = Arc::new(Files::new(running.folder.join(id.as_str()), spec.files.clone())?);
         let gone = running.gone.clone();
         let options = BrowserContextOptions::builder()
             .viewport(playwright_rs::Viewport { width: spec.viewport.width, height: spec.viewport.height })
@@ -112,7 +118,8 @@ impl ChromiumSession {
             .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
         let session = Self {
-            id: fresh_id(&spec),
+            id,
+            files,
             spec,
             proxy: Arc::clone(&proxy),
             context: context.clone(),
@@ -128,12 +135,12 @@ impl ChromiumSession {
         };
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
         let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
-        let tab = Tab::attach(&context, page, &gone).await?;
+        let tab = Tab::attach(&context, page, &gone, Arc::clone(&session.files.too_big)).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)
     }
 
-    /// Dialogs are answered by policy, downloads are named and thrown away, new pages wait to be adopted.
+    /// Dialogs are answered by policy, downloads are named and kept, new pages wait to be adopted.
     async fn listen(&self, new_pages: mpsc::Sender<Page>) -> playwright_rs::Result<()> {
         self.context
             .on_page(move |page| {
@@ -159,13 +166,15 @@ impl ChromiumSession {
                 }
             })
             .await?;
-        let (notes, downloaded) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded));
+        let (notes, downloaded, files) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded), Arc::clone(&self.files));
         self.context
             .on_download(move |download| {
                 note(&mut lock(&notes).downloads, download.suggested_filename().chars().take(200).collect());
-                downloaded.notify_one();
-                // the name is all that is told; the bytes are not to fill the disk
-                async move { download.cancel().await }
+                downloaded.notify_waiters();
+                // bounded in time and size; a task of its own, for other downloads must not wait for it
+                let files = Arc::clone(&files);
+                tokio::spawn(async move { files.keep(download).await });
+                async { Ok(()) }
             })
             .await
     }
@@ -201,7 +210,7 @@ impl ChromiumSession {
                 continue;
             }
             wanted = wanted.saturating_sub(1);
-            match Tab::attach(&self.context, page, &self.gone).await {
+            match Tab::attach(&self.context, page, &self.gone, Arc::clone(&self.files.too_big)).await {
                 Ok(tab) => {
                     adopted = true;
                     let surplus = {
@@ -259,7 +268,16 @@ impl ChromiumSession {
                 popup = true;
                 continue;
             }
-            match observe::observe(&tab, self.spec.viewport, &self.secrets).await {
+            let looked = tokio::select! {
+                looked = observe::observe(&tab, self.spec.viewport, &self.secrets) => looked,
+                () = self.became_download(&tab) => {
+                    // a tab that was opened for a file shows nothing, and no picture of it ever comes
+                    self.close_popup(&tab).await;
+                    popup = false;
+                    continue;
+                }
+            };
+            match looked {
                 Ok(observed) => {
                     if self.adopt(&tab).await? {
                         popup = true;
@@ -278,12 +296,38 @@ impl ChromiumSession {
         Err(BrowserError::environment(EnvFailure::PageHung, "windows kept opening and closing"))
     }
 
+    /// Returns when the tab proves to have been opened for a download alone; never, for any other. The driver tells the download of its
+    /// opener, so what tells is that a download began and the tab holds nothing.
+    async fn became_download(&self, tab: &Tab) {
+        if !tab.is_blank() || lock(&self.tabs).len() < 2 {
+            std::future::pending::<()>().await;
+        }
+        loop {
+            let noted = self.downloaded.notified();
+            tokio::pin!(noted);
+            noted.as_mut().enable();
+            let has_download = !lock(&self.notes).downloads.is_empty();
+            if has_download && tab.is_blank() && tab.is_empty().await {
+                return;
+            }
+            noted.await;
+        }
+    }
+
     /// Lets the current page come to rest; its address, and whether a window was adopted.
     async fn rest(&self) -> Result<(String, bool), BrowserError> {
         let mut popup = false;
         for _ in 0..=MAX_TABS {
             let tab = self.current()?;
-            match tab.settle().await {
+            let rested = tokio::select! {
+                rested = tab.settle() => rested,
+                () = self.became_download(&tab) => {
+                    self.close_popup(&tab).await;
+                    popup = false;
+                    continue;
+                }
+            };
+            match rested {
                 Ok((_, url)) => {
                     if self.adopt(&tab).await? {
                         popup = true;
@@ -305,28 +349,54 @@ impl ChromiumSession {
         // a window that closed by itself uncovers another page, which nobody judged
         let other_page = action.touches_page() && !last_seen.page.is_empty() && last_seen.page != tab.guid();
         let focus_is_known = !std::mem::replace(&mut last_seen.acted, action.touches_page());
-        let error = if other_page && !last_seen_is_free(action) {
-            Some("another page is in front now; look again".to_owned())
+        let (error, page_text) = if other_page && !last_seen_is_free(action) {
+            (Some("another page is in front now; look again".to_owned()), None)
+        } else if let Action::ReadPage { .. } = action {
+            (None, Some(self.read_page(&tab).await?))
         } else {
-            self.perform(&tab, action, focus_is_known).await?
+            (self.perform(&tab, action, focus_is_known).await?, None)
         };
-        Ok(Effect { error, ms: began.elapsed().as_secs_f64() * 1000.0, ..Effect::default() })
+        Ok(Effect { error, page_text, ms: began.elapsed().as_secs_f64() * 1000.0, ..Effect::default() })
     }
 
-    /// Dialogs and downloads since the last action; waits for downloads that are known to have begun.
-    async fn take_notes(&self, effect: &mut Effect) {
-        let begun: usize = lock(&self.tabs).iter().map(|tab| tab.take_downloads_begun()).sum();
+    /// Dialogs and downloads since the last action; waits a while for downloads that are known to have begun.
+    async fn take_notes(&self, effect: &mut Effect, ended_before: usize) {
+        let (mut begun, mut choosers) = (0, 0);
+        for tab in lock(&self.tabs).iter() {
+            begun += tab.take_downloads_begun();
+            choosers += tab.take_choosers().len();
+        }
         let noted = async {
-            while lock(&self.notes).downloads.len() < begun.min(MAX_NOTES) {
-                self.downloaded.notified().await;
+            loop {
+                let noted = self.downloaded.notified();
+                tokio::pin!(noted);
+                // registered before the look, so that none is missed
+                noted.as_mut().enable();
+                if lock(&self.notes).downloads.len() >= begun.min(MAX_NOTES) {
+                    break;
+                }
+                noted.await;
+            }
+            loop {
+                let ended = self.files.ended.notified();
+                tokio::pin!(ended);
+                ended.as_mut().enable();
+                if self.files.ended_downloads() - ended_before >= begun {
+                    return;
+                }
+                ended.await;
             }
         };
-        if tokio::time::timeout(DOWNLOAD_LIMIT, noted).await.is_err() {
-            tracing::debug!(begun, "a download began and was not told");
+        if begun > 0 && tokio::time::timeout(DOWNLOAD_LIMIT, noted).await.is_err() {
+            tracing::debug!(begun, "a download began and is not whole yet");
         }
         let notes = std::mem::take(&mut *lock(&self.notes));
         effect.dialogs = notes.dialogs;
+        for _ in 0..choosers {
+            note(&mut effect.dialogs, "file chooser -> closed".into());
+        }
         effect.downloads = notes.downloads;
+        effect.files = self.files.take_fresh();
     }
 
     /// Fails when the browser goes while `work` is under way, or when it takes far too long.
@@ -347,7 +417,9 @@ fn last_seen_is_free(action: &Action) -> bool {
             | Action::WebSearch { .. }
             | Action::Wait { .. }
             | Action::HistoryBack
+            | Action::ReadPage { .. }
             | Action::Scroll { target: None, .. }
+            | Action::Hscroll { target: None, .. }
     )
 }
 
@@ -381,6 +453,7 @@ impl BrowserSession for ChromiumSession {
     async fn act(&self, action: &Action) -> Result<Effect, BrowserError> {
         let mut last_seen = self.last_seen.lock().await;
         self.guarded(async {
+            let ended_before = self.files.ended_downloads();
             let mut effect = self.do_action(action, &mut last_seen).await?;
             if action.touches_page() {
                 let (url, popup) = self.rest().await?;
@@ -388,7 +461,7 @@ impl BrowserSession for ChromiumSession {
                 effect.popup = popup;
                 last_seen.url = url;
             }
-            self.take_notes(&mut effect).await;
+            self.take_notes(&mut effect, ended_before).await;
             Ok(effect)
         })
         .await
@@ -397,16 +470,21 @@ impl BrowserSession for ChromiumSession {
     async fn act_and_observe(&self, action: &Action) -> Result<(Effect, Observed), BrowserError> {
         let mut last_seen = self.last_seen.lock().await;
         self.guarded(async {
+            let ended_before = self.files.ended_downloads();
             let mut effect = self.do_action(action, &mut last_seen).await?;
             let before = LastSeen { url: last_seen.url.clone(), state: last_seen.state.clone(), ..LastSeen::default() };
             let (observed, popup) = self.look(&mut last_seen).await?;
             effect.navigated = before.url != last_seen.url;
             effect.changed = before.state != last_seen.state;
             effect.popup = popup;
-            self.take_notes(&mut effect).await;
+            self.take_notes(&mut effect, ended_before).await;
             Ok((effect, observed))
         })
         .await
+    }
+
+    async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
+        Ok(self.files.read(blob).await)
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), BrowserError> {

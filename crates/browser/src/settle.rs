@@ -24,6 +24,8 @@ pub(crate) enum PageEvent {
     Request {
         /// Request id.
         id: String,
+        /// Loader id of the document that it is for.
+        loader: String,
         /// Loader id, if it is the main document.
         document: Option<String>,
     },
@@ -54,10 +56,18 @@ pub(crate) enum Decision {
     Bound,
 }
 
+/// A request under way.
+#[derive(Debug)]
+struct Open {
+    since: Instant,
+    /// Loader id of the document that it is for.
+    loader: String,
+}
+
 /// The state of a page's network and navigation.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
-    open: HashMap<String, Instant>,
+    open: HashMap<String, Open>,
     early_ends: HashSet<String>,
     navigating: Option<String>,
     committed: Option<String>,
@@ -69,14 +79,14 @@ impl Activity {
     pub(crate) fn on(&mut self, event: PageEvent, now: Instant) {
         self.last_event = Some(now);
         match event {
-            PageEvent::Request { id, document } => {
+            PageEvent::Request { id, loader, document } => {
                 if let Some(document) = document
                     && self.committed.as_ref() != Some(&document)
                 {
                     self.navigating = Some(document);
                 }
                 if !self.early_ends.remove(&id) {
-                    self.open.insert(id, now);
+                    self.open.insert(id, Open { since: now, loader });
                 }
             }
             PageEvent::RequestEnd { id } => {
@@ -96,7 +106,8 @@ impl Activity {
                 if self.navigating.as_ref() == Some(&document) {
                     self.navigating = None;
                 }
-                self.open.retain(|id, _| *id == document);
+                // what the new document asks for may be told before the document itself
+                self.open.retain(|_, open| open.loader == document);
                 self.committed = Some(document);
             }
             PageEvent::Stopped => self.navigating = None,
@@ -123,7 +134,7 @@ impl Activity {
         if self.is_navigating() {
             return Decision::Wait(left);
         }
-        let patience_ends = self.open.values().map(|since| *since + PATIENCE).filter(|end| *end > now).max();
+        let patience_ends = self.open.values().map(|open| open.since + PATIENCE).filter(|end| *end > now).max();
         if let Some(end) = patience_ends {
             return Decision::Wait(left.min(end - now));
         }
@@ -141,7 +152,7 @@ mod tests {
     use super::*;
 
     fn request(id: &str) -> PageEvent {
-        PageEvent::Request { id: id.into(), document: None }
+        PageEvent::Request { id: id.into(), loader: "L0".into(), document: None }
     }
     fn end(id: &str) -> PageEvent {
         PageEvent::RequestEnd { id: id.into() }
@@ -195,7 +206,7 @@ mod tests {
     fn a_navigation_is_waited_for_until_its_document_is_there() {
         let began = Instant::now();
         let mut page = Activity::default();
-        page.on(PageEvent::Request { id: "L1".into(), document: Some("L1".into()) }, began);
+        page.on(PageEvent::Request { id: "L1".into(), loader: "L1".into(), document: Some("L1".into()) }, began);
 
         assert_eq!(page.decide(began, began + BOUND, false), Decision::Wait(NAVIGATION_BOUND - BOUND));
         assert_eq!(page.decide(began, began + NAVIGATION_BOUND, false), Decision::Bound);
@@ -203,6 +214,20 @@ mod tests {
         page.on(PageEvent::Committed { document: "L1".into() }, began + ms(50));
         page.on(end("L1"), began + ms(60));
         assert_eq!(page.decide(began, began + ms(200), false), Decision::LookAtFrames);
+    }
+
+    #[test]
+    fn a_request_of_a_document_that_is_told_before_it_is_waited_for() {
+        let began = Instant::now();
+        let mut page = Activity::default();
+        page.on(request("old"), began);
+        page.on(PageEvent::Request { id: "new".into(), loader: "L1".into(), document: None }, began);
+
+        page.on(PageEvent::Committed { document: "L1".into() }, began);
+        assert_eq!(page.decide(began, began + ms(100), false), Decision::Wait(PATIENCE - ms(100)));
+
+        page.on(end("new"), began + ms(100));
+        assert_eq!(page.decide(began, began + ms(200), false), Decision::LookAtFrames, "what the old document asked for is over");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One page and its own DevTools session: the few calls that observing and acting are made of, each bounded in time.
 
 use crate::BrowserError;
+use crate::foreign::Foreigners;
 use crate::keys::Key;
 use crate::settle::{Activity, Decision, PageEvent};
 use base64::Engine;
@@ -70,6 +71,10 @@ struct Watch {
     windows_wanted: Mutex<usize>,
     /// Downloads that began and that nobody asked about yet.
     downloads_begun: Mutex<usize>,
+    /// File choosers that opened and that nobody used or closed yet.
+    choosers: Mutex<Vec<Chooser>>,
+    /// What a drag that began carries, as the protocol tells it.
+    carried: Mutex<Option<Value>>,
     /// Names the last look at the page; the page script acts on nothing else.
     judged: Mutex<String>,
 }
@@ -81,11 +86,29 @@ impl Watch {
     }
 }
 
+/// A file chooser that the page opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chooser {
+    /// The field it is for.
+    pub(crate) node: u64,
+    /// It takes several files.
+    pub(crate) multiple: bool,
+}
+
+/// How a document is spoken to: the session of its process, and its frame there.
+#[derive(Clone)]
+pub(crate) struct Realm {
+    pub(crate) cdp: CDPSession,
+    pub(crate) frame: String,
+}
+
 /// A page with its own DevTools session.
 pub(crate) struct Tab {
     pub(crate) page: Page,
-    cdp: CDPSession,
-    frame: String,
+    /// The top document.
+    pub(crate) main: Realm,
+    /// Documents of other sites in its frames.
+    pub(crate) foreign: Foreigners,
     watch: Arc<Watch>,
     /// Cancelled when the renderer or the browser died.
     crashed: CancellationToken,
@@ -104,7 +127,13 @@ struct Rest {
 
 impl Tab {
     /// Attaches to a page. `gone` is cancelled when its browser is gone.
-    pub(crate) async fn attach(context: &BrowserContext, page: Page, gone: &CancellationToken) -> Result<Self, BrowserError> {
+    /// `too_big` is told of downloads that outgrow what is kept.
+    pub(crate) async fn attach(
+        context: &BrowserContext,
+        page: Page,
+        gone: &CancellationToken,
+        too_big: Arc<Notify>,
+    ) -> Result<Self, BrowserError> {
         let (crashed, closed) = (gone.child_token(), CancellationToken::new());
         let token = crashed.clone();
         page.on_crash(move || {
@@ -124,18 +153,22 @@ impl Tab {
             closed.cancel();
         }
         let cdp = context.new_cdp_session(&page).await.map_err(attach_failed)?;
-        let mut tab = Self { page, cdp, frame: String::new(), watch: Arc::default(), crashed, closed };
+        let main = Realm { cdp, frame: String::new() };
+        let mut tab = Self { page, main, foreign: Foreigners::default(), watch: Arc::default(), crashed, closed };
         let tree = tab.call("Page.getFrameTree", json!({})).await?;
-        tab.frame = tree["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
-        tab.subscribe();
-        let (page_events, network_events, inspector) = tokio::join!(
+        tab.main.frame = tree["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
+        tab.subscribe(too_big);
+        let (page_events, network_events, inspector, choosers) = tokio::join!(
             tab.call("Page.enable", json!({})),
             tab.call("Network.enable", json!({"maxTotalBufferSize": 1, "maxResourceBufferSize": 1})),
-            tab.call("Inspector.enable", json!({}))
+            tab.call("Inspector.enable", json!({})),
+            // the system's chooser is on no picture: it is never shown, and used only by an upload
+            tab.call("Page.setInterceptFileChooserDialog", json!({"enabled": true}))
         );
         page_events?;
         network_events?;
         inspector?;
+        choosers?;
         Ok(tab)
     }
 
@@ -149,13 +182,18 @@ impl Tab {
         self.page.guid() == page.guid()
     }
 
+    /// Whether no document was ever shown in it.
+    pub(crate) fn is_blank(&self) -> bool {
+        matches!(self.page.url().as_str(), "" | ":" | "about:blank")
+    }
+
     /// Cancelled when the page is closed.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.is_cancelled()
     }
 
-    fn subscribe(&self) {
-        let frame = self.frame.clone();
+    fn subscribe(&self, too_big: Arc<Notify>) {
+        let frame = self.main.frame.clone();
         self.on("Network.requestWillBeSent", move |watch, event| {
             if matches!(event["type"].as_str(), Some("WebSocket" | "EventSource" | "Ping" | "Media" | "Prefetch")) {
                 return;
@@ -165,14 +203,15 @@ impl Tab {
             if is_document {
                 *lock(&watch.last_document) = event["request"]["url"].as_str().unwrap_or_default().to_owned();
             }
-            watch.on(PageEvent::Request { id: id.to_owned(), document: is_document.then(|| id.to_owned()) });
+            let loader = event["loaderId"].as_str().unwrap_or_default().to_owned();
+            watch.on(PageEvent::Request { id: id.to_owned(), loader, document: is_document.then(|| id.to_owned()) });
         });
         for ended in ["Network.loadingFinished", "Network.loadingFailed"] {
             self.on(ended, |watch, event| {
                 watch.on(PageEvent::RequestEnd { id: event["requestId"].as_str().unwrap_or_default().to_owned() })
             });
         }
-        let frame = self.frame.clone();
+        let frame = self.main.frame.clone();
         self.on("Page.frameRequestedNavigation", move |watch, event| {
             if event["frameId"] == frame.as_str() && event["disposition"] != "newTab" && event["disposition"] != "newWindow" {
                 watch.on(PageEvent::NavigationRequested);
@@ -183,7 +222,7 @@ impl Tab {
                 watch.on(PageEvent::Committed { document: event["frame"]["loaderId"].as_str().unwrap_or_default().to_owned() });
             }
         });
-        let frame = self.frame.clone();
+        let frame = self.main.frame.clone();
         self.on("Page.frameStoppedLoading", move |watch, event| {
             if event["frameId"] == frame.as_str() {
                 watch.on(PageEvent::Stopped);
@@ -194,13 +233,28 @@ impl Tab {
             watch.changed.notify_waiters();
         });
         self.on("Page.downloadWillBegin", |watch, _| *lock(&watch.downloads_begun) += 1);
+        self.on("Page.downloadProgress", move |_, event| {
+            if event["receivedBytes"].as_f64().unwrap_or_default() > crate::files::MAX_KEPT_BYTES as f64 {
+                too_big.notify_waiters();
+            }
+        });
+        self.on("Page.fileChooserOpened", |watch, event| {
+            if let Some(node) = event["backendNodeId"].as_u64() {
+                lock(&watch.choosers).push(Chooser { node, multiple: event["mode"] == "selectMultiple" });
+                watch.changed.notify_waiters();
+            }
+        });
+        self.on("Input.dragIntercepted", |watch, event| {
+            *lock(&watch.carried) = Some(event["data"].clone());
+            watch.changed.notify_waiters();
+        });
         let crashed = self.crashed.clone();
         self.on("Inspector.targetCrashed", move |_, _| crashed.cancel());
     }
 
     fn on(&self, method: &str, take: impl Fn(&Watch, &Value) + Send + Sync + 'static) {
         let watch = Arc::clone(&self.watch);
-        self.cdp.on(method, move |event| {
+        self.main.cdp.on(method, move |event| {
             take(&watch, &event);
             async { Ok(()) }
         });
@@ -216,6 +270,33 @@ impl Tab {
         std::mem::take(&mut lock(&self.watch.downloads_begun))
     }
 
+    /// File choosers that opened since the last call.
+    pub(crate) fn take_choosers(&self) -> Vec<Chooser> {
+        std::mem::take(&mut lock(&self.watch.choosers))
+    }
+
+    /// What the drag that began carries.
+    pub(crate) fn take_carried(&self) -> Option<Value> {
+        lock(&self.watch.carried).take()
+    }
+
+    /// Waits until the page's events make `look` find something; `None` after `limit`.
+    pub(crate) async fn eventually<T>(&self, limit: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        let found = async {
+            loop {
+                let changed = self.watch.changed.notified();
+                tokio::pin!(changed);
+                // registered before the look, so that no event is missed
+                changed.as_mut().enable();
+                if let Some(found) = look() {
+                    return found;
+                }
+                changed.await;
+            }
+        };
+        tokio::time::timeout(limit, found).await.ok()
+    }
+
     /// Address of the last document that was asked for.
     pub(crate) fn last_document(&self) -> String {
         lock(&self.watch.last_document).clone()
@@ -226,7 +307,7 @@ impl Tab {
         *lock(&self.watch.judged) = token;
     }
 
-    /// Which look at the page actions are judged by, as a literal for the page script.
+    /// Which look at the top document actions are judged by, as a literal for the page script.
     pub(crate) fn judged(&self) -> Value {
         Value::from(lock(&self.watch.judged).clone())
     }
@@ -236,12 +317,21 @@ impl Tab {
         self.call_within(CALL_LIMIT, method, params).await
     }
 
+    /// One call of the DevTools protocol to the process of a document.
+    pub(crate) async fn call_in(&self, realm: &Realm, method: &str, params: Value) -> Result<Value, TabError> {
+        self.call_on(&realm.cdp, CALL_LIMIT, method, params).await
+    }
+
     /// One call of the DevTools protocol, bounded.
     pub(crate) async fn call_within(&self, limit: Duration, method: &str, params: Value) -> Result<Value, TabError> {
+        self.call_on(&self.main.cdp, limit, method, params).await
+    }
+
+    async fn call_on(&self, cdp: &CDPSession, limit: Duration, method: &str, params: Value) -> Result<Value, TabError> {
         tokio::select! {
             biased;
             () = self.crashed.cancelled() => Err(TabError::Environment(crashed())),
-            answer = self.cdp.send(method, Some(params)) => match answer {
+            answer = cdp.send(method, Some(params)) => match answer {
                 Ok(mut answer) => Ok(answer.get_mut("result").map(Value::take).unwrap_or(answer)),
                 Err(error) => Err(self.explain(&error.to_string())),
             },
@@ -279,21 +369,48 @@ impl Tab {
 
     /// Calls a function of the page script in the isolated world of the current document.
     pub(crate) async fn script<T: serde::de::DeserializeOwned>(&self, expression: &str) -> Result<T, TabError> {
-        let world = self.call("Page.createIsolatedWorld", json!({"frameId": self.frame, "worldName": WORLD})).await?;
-        let context = world["executionContextId"].clone();
+        self.script_in(&self.main, expression).await
+    }
+
+    /// Calls a function of the page script in the isolated world of a document.
+    pub(crate) async fn script_in<T: serde::de::DeserializeOwned>(&self, realm: &Realm, expression: &str) -> Result<T, TabError> {
+        let context = self.world(realm).await?;
         let guarded = format!("globalThis.__wayfarer ? {expression} : '{NOT_INSTALLED}'");
-        let mut value = self.evaluate(&guarded, &context).await?;
+        let mut value = self.evaluate(realm, &guarded, &context).await?;
         if value == NOT_INSTALLED {
-            self.evaluate(PAGE_SCRIPT, &context).await?;
-            value = self.evaluate(&guarded, &context).await?;
+            self.evaluate(realm, PAGE_SCRIPT, &context).await?;
+            value = self.evaluate(realm, &guarded, &context).await?;
         }
         serde_json::from_value(value).map_err(|error| TabError::Refused(format!("the page script answered nonsense: {error}")))
     }
 
-    async fn evaluate(&self, expression: &str, context: &Value) -> Result<Value, TabError> {
+    /// The isolated world of a document.
+    pub(crate) async fn world(&self, realm: &Realm) -> Result<Value, TabError> {
+        let params = json!({"frameId": realm.frame, "worldName": WORLD});
+        Ok(self.call_in(realm, "Page.createIsolatedWorld", params).await?["executionContextId"].clone())
+    }
+
+    /// Whether the document holds nothing at all.
+    pub(crate) async fn is_empty(&self) -> bool {
+        let children: Result<u64, TabError> = self.script("(document.body ? document.body.childNodes.length : 0)").await;
+        matches!(children, Ok(0))
+    }
+
+    /// A handle of what the expression gives in the isolated world of a document.
+    pub(crate) async fn object(&self, realm: &Realm, expression: &str) -> Result<Value, TabError> {
+        let context = self.world(realm).await?;
+        let params = json!({"expression": expression, "contextId": context, "returnByValue": false});
+        let answer = self.call_in(realm, "Runtime.evaluate", params).await?;
+        match answer["result"].get("objectId") {
+            Some(object) => Ok(object.clone()),
+            None => Err(TabError::Refused("the element is gone".into())),
+        }
+    }
+
+    async fn evaluate(&self, realm: &Realm, expression: &str, context: &Value) -> Result<Value, TabError> {
         let params =
             json!({"expression": expression, "contextId": context, "returnByValue": true, "awaitPromise": true, "userGesture": false});
-        let mut answer = self.call("Runtime.evaluate", params).await?;
+        let mut answer = self.call_in(realm, "Runtime.evaluate", params).await?;
         if let Some(exception) = answer.get("exceptionDetails") {
             let text = exception["exception"]["description"].as_str().or(exception["text"].as_str()).unwrap_or("exception");
             return Err(self.explain(&format!("the page script failed: {text}")));
@@ -335,7 +452,13 @@ impl Tab {
                     };
                     let settle = |reason| Settle { reason, ms: began.elapsed().as_secs_f64() * 1000.0 };
                     if decision == Decision::Bound {
-                        return Ok((settle(SettleReason::Bound), rest.url));
+                        let navigating = lock(&self.watch.activity).is_navigating() || parsing;
+                        let reason = match restless_since {
+                            _ if navigating => SettleReason::Navigation,
+                            Some(_) => SettleReason::Moving,
+                            None => SettleReason::Network,
+                        };
+                        return Ok((settle(reason), rest.url));
                     }
                     parsing = rest.ready == "loading";
                     if rest.stable {
@@ -357,32 +480,6 @@ impl Tab {
         let answer = self.call("Page.captureScreenshot", json!({"format": "png", "optimizeForSpeed": true})).await?;
         let data = answer["data"].as_str().ok_or_else(|| TabError::Refused("the screenshot has no data".into()))?;
         BASE64_STANDARD.decode(data).map(Bytes::from).map_err(|error| TabError::Refused(format!("the screenshot is no base64: {error}")))
-    }
-
-    /// Moves the pointer.
-    pub(crate) async fn move_to(&self, x: f64, y: f64) -> Result<(), TabError> {
-        self.mouse("mouseMoved", x, y, 0).await
-    }
-
-    /// Moves there and clicks; the three messages travel together, their order is the driver's.
-    pub(crate) async fn click(&self, x: f64, y: f64) -> Result<(), TabError> {
-        let (moved, pressed, released) = tokio::join!(biased; self.mouse("mouseMoved", x, y, 0), self.mouse("mousePressed", x, y, 1), self.mouse("mouseReleased", x, y, 1));
-        moved?;
-        pressed?;
-        released
-    }
-
-    async fn mouse(&self, kind: &str, x: f64, y: f64, clicks: u8) -> Result<(), TabError> {
-        let button = if clicks == 0 { "none" } else { "left" };
-        self.call("Input.dispatchMouseEvent", json!({"type": kind, "x": x, "y": y, "button": button, "clickCount": clicks})).await?;
-        Ok(())
-    }
-
-    /// Turns the wheel; positive `down` moves the page's content up.
-    pub(crate) async fn wheel(&self, x: f64, y: f64, down: f64) -> Result<(), TabError> {
-        self.move_to(x, y).await?;
-        self.call("Input.dispatchMouseEvent", json!({"type": "mouseWheel", "x": x, "y": y, "deltaX": 0, "deltaY": down})).await?;
-        Ok(())
     }
 
     /// Presses a key under the held modifiers.

@@ -179,6 +179,7 @@ fn spec(world: &World) -> SessionSpec {
             headers: [("x-wayfarer-instance".to_owned(), "test-a1".to_owned())].into(),
             ..EgressPolicy::default()
         },
+        files: Vec::new(),
     }
 }
 
@@ -642,7 +643,7 @@ async fn a_page_that_never_rests_is_taken_as_it_is() {
 
     let (session, seen) = opened(&supply, &world, "/restless").await;
 
-    assert_eq!(seen.observation.settle.reason, SettleReason::Bound);
+    assert_eq!(seen.observation.settle.reason, SettleReason::Moving);
     assert!(seen.observation.visible_text.contains("ticking"));
     session.release().await.unwrap();
     supply.shutdown().await;

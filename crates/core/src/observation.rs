@@ -98,6 +98,9 @@ pub struct Mark {
     pub rect: Rect,
     /// In view; false for the few listed above or below the viewport.
     pub visible: bool,
+    /// The frame of another site that it lives in, as that frame's own mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<u32>,
 }
 
 /// A form of the page, as the gate needs to know it.
@@ -123,7 +126,13 @@ pub enum SettleReason {
     /// Network quiet, no pending navigation, two stable frames.
     #[default]
     Quiet,
-    /// The bound was reached while the page still moved.
+    /// The network was quiet and the layout never stood still (tickers, carousels).
+    Moving,
+    /// Requests kept coming until the bound.
+    Network,
+    /// A navigation was still under way, or its document still being read, at the bound.
+    Navigation,
+    /// The bound was reached; older records do not say over what.
     Bound,
 }
 

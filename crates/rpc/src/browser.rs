@@ -4,6 +4,7 @@ use crate::channel::{Channels, Endpoints};
 use crate::document::{document, read_document};
 use crate::{MAX_MESSAGE_BYTES, error, trace};
 use async_trait::async_trait;
+use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::task::JoinHandle;
@@ -14,7 +15,7 @@ use tracing::Instrument;
 use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Observed, SessionSpec};
 use wayfarer_core::action::Effect;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, SessionId};
+use wayfarer_core::{Action, BlobHash, SessionId};
 use wayfarer_proto::v1;
 use wayfarer_proto::v1::browser_farm_client::BrowserFarmClient;
 
@@ -147,6 +148,12 @@ impl BrowserSession for GrpcSession {
         let reply = self.read(client.act_and_observe(request).await)?;
         let effect = read_document(reply.effect, "effect").map_err(|status| unreadable(&status))?;
         Ok((effect, observed(reply.observed)?))
+    }
+
+    async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
+        let message = v1::FileRequest { session: Some(self.reference.clone()), blob: blob.as_str().to_owned() };
+        let (mut client, request) = self.ready(message)?;
+        Ok(self.read(client.file(request).await)?.content)
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), BrowserError> {

@@ -212,6 +212,7 @@ fn effect_chips(effect: &Effect) -> Vec<Chip> {
         chips.push(chip("new window", "info"));
     }
     chips.extend(effect.dialogs.iter().map(|dialog| chip(&format!("dialog: {dialog}"), "warn")));
+    chips.extend(effect.page_text.as_ref().map(|text| chip(&format!("read {} characters", text.chars().count()), "info")));
     chips.extend(effect.downloads.iter().map(|file| chip(&format!("downloaded: {file}"), "info")));
     chips
 }
@@ -221,7 +222,9 @@ fn marker(action: &Action, page: &Observation) -> Option<Marker> {
     let target = action.target()?;
     let (width, height) = (f64::from(page.viewport.width.max(1)), f64::from(page.viewport.height.max(1)));
     let kind = match action {
-        Action::LeftClick { .. } => "click",
+        Action::LeftClick { .. } | Action::DoubleClick { .. } | Action::TripleClick { .. } | Action::RightClick { .. } => "click",
+        Action::LeftClickDrag { .. } => "click",
+        Action::UploadFile { .. } => "select",
         Action::Type { .. } => "type",
         Action::SelectOption { .. } => "select",
         Action::MouseMove { .. } => "hover",
@@ -230,6 +233,8 @@ fn marker(action: &Action, page: &Observation) -> Option<Marker> {
     let label = match action {
         Action::Type { text, press_enter, .. } => format!("“{text}”{}", if *press_enter { " ⏎" } else { "" }),
         Action::SelectOption { option, .. } => format!("“{option}”"),
+        Action::UploadFile { files, .. } => files.join(", "),
+        Action::Hscroll { pixels, .. } => format!("{} {} px", if *pixels >= 0 { "→" } else { "←" }, pixels.abs()),
         Action::Scroll { pixels, .. } => format!("{} {} px", if *pixels >= 0 { "↑" } else { "↓" }, pixels.abs()),
         _ => words(action.name()),
     };

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 use wayfarer_browser::{BrowserError, BrowserSupply, Observed, SessionSpec};
-use wayfarer_core::Action;
+use wayfarer_core::{Action, BlobHash};
 use wayfarer_proto::v1;
 use wayfarer_proto::v1::browser_farm_server::{BrowserFarm, BrowserFarmServer};
 use wayfarer_rpc::document::{document, read_document};
@@ -83,6 +83,14 @@ impl BrowserFarm for Face {
         let call = lease.call(move |session| Box::pin(async move { session.act_and_observe(&action).await }));
         let (effect, observed) = traced(call, span).await?;
         Ok(Response::new(v1::ActReply { effect: Some(document(&effect)?), observed: Some(observed_to_wire(observed)?) }))
+    }
+
+    async fn file(&self, request: Request<v1::FileRequest>) -> Result<Response<v1::FileReply>, Status> {
+        let v1::FileRequest { session, blob } = request.into_inner();
+        let lease = self.held(session)?;
+        let blob = BlobHash::parse(&blob).ok_or_else(|| Status::invalid_argument("the message names no content by its hash"))?;
+        let content = lease.call(move |session| Box::pin(async move { session.file(&blob).await })).await.map_err(refused)?;
+        Ok(Response::new(v1::FileReply { content }))
     }
 
     async fn release(&self, request: Request<v1::SessionRef>) -> Result<Response<v1::ReleaseReply>, Status> {

@@ -91,6 +91,10 @@ impl BrowserSession for FakeSession {
         Ok((self.act(action).await?, observed("http://after.test/")))
     }
 
+    async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
+        Ok((*blob == BlobHash::of(PICTURE)).then(|| Bytes::from_static(PICTURE)))
+    }
+
     async fn release(self: Box<Self>) -> Result<(), BrowserError> {
         Ok(())
     }
@@ -145,6 +149,7 @@ fn spec(attempt: &str, epoch: u64) -> SessionSpec {
         epoch: Epoch(epoch),
         viewport: Viewport::default(),
         egress: EgressPolicy::default(),
+        files: Vec::new(),
     }
 }
 
@@ -169,6 +174,8 @@ async fn a_session_opens_acts_observes_and_is_given_back() {
     let denied = session.open("http://denied.test/").await.unwrap_err();
     let effect = session.act(&click()).await.unwrap();
     let (_, after) = session.act_and_observe(&click()).await.unwrap();
+    assert_eq!(session.file(&BlobHash::of(PICTURE)).await.unwrap().unwrap(), PICTURE);
+    assert_eq!(session.file(&BlobHash::of(b"other")).await.unwrap(), None);
 
     assert_eq!((opened.observation.url.as_str(), opened.screenshot.as_ref()), ("http://shop.test/", PICTURE));
     assert_eq!(denied, BrowserError::environment(EnvFailure::EgressDenied, "denied.test is private"));

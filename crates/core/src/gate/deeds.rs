@@ -49,6 +49,11 @@ pub(super) enum DeedKind {
         /// What is written into it.
         value: String,
     },
+    /// Files of the user are given to the page.
+    Upload {
+        /// Their handles.
+        files: String,
+    },
     /// An address is opened or words leave for a search engine.
     Visit {
         /// The address or the words.
@@ -77,6 +82,7 @@ impl fmt::Display for Deed {
             DeedKind::SubmitByEnter { .. } => write!(f, "Enter in {}", self.on),
             DeedKind::Enter { meaning: Some(meaning), .. } => write!(f, "{} into {}", meaning.as_str(), self.on),
             DeedKind::Enter { .. } => write!(f, "into {}", self.on),
+            DeedKind::Upload { files } => write!(f, "file {files} into {}", self.on),
             DeedKind::Visit { .. } => write!(f, "open {}", self.on),
         }
     }
@@ -89,7 +95,13 @@ const PAGE_BOUND: usize = 6000;
 pub(super) fn deeds(action: &Action, observation: &Observation) -> Vec<Deed> {
     let page = PageReader::new(observation);
     match action {
-        Action::LeftClick { target } => page.click(target),
+        // a page may listen to any of them: to the second click as to the first, to the right button as to the left
+        Action::LeftClick { target } | Action::DoubleClick { target } | Action::TripleClick { target } | Action::RightClick { target } => {
+            page.click(target)
+        }
+        // "slide to pay" is pressed where it begins, and what it is dropped on is the other half of the deed
+        Action::LeftClickDrag { from, to } => page.click(from).into_iter().chain(page.click(to)).collect(),
+        Action::UploadFile { target, files } => page.upload(target, files),
         Action::Type { target, text, press_enter, .. } => {
             let field = page.field(target.as_ref());
             let label = target.as_ref().map(|target| target.label.clone()).unwrap_or_default();
@@ -120,6 +132,9 @@ pub(super) fn deeds(action: &Action, observation: &Observation) -> Vec<Deed> {
         Action::WebSearch { query } => vec![page.deed(DeedKind::Visit { to: query.clone(), is_url: false }, query.clone())],
         Action::MouseMove { .. }
         | Action::Scroll { .. }
+        | Action::Hscroll { .. }
+        | Action::ReadPage { .. }
+        | Action::AskUserQuestion { .. }
         | Action::HistoryBack
         | Action::PauseAndMemorizeFact { .. }
         | Action::Wait { .. }
@@ -153,6 +168,13 @@ impl<'a> PageReader<'a> {
         let under = self.observation.mark_at(target.x, target.y);
         let mut found: Vec<&Mark> = named.into_iter().collect();
         found.extend(under.filter(|under| found.iter().all(|mark| mark.id != under.id)));
+        // whose frame it is counts beside what its button says
+        let mut around = found.first().and_then(|mark| mark.frame);
+        while let Some(frame) = around.and_then(|id| self.observation.mark(id)).filter(|frame| found.iter().all(|mark| mark.id != frame.id))
+        {
+            found.push(frame);
+            around = frame.frame;
+        }
         found
     }
 
@@ -170,6 +192,13 @@ impl<'a> PageReader<'a> {
             return vec![self.deed(bare(texts), target.label.clone())];
         }
         elements.into_iter().map(|mark| self.activate(mark, &target.label)).collect()
+    }
+
+    /// A file of the user leaves; what is no file field is pressed to open the chooser.
+    fn upload(&self, target: &Target, files: &[String]) -> Vec<Deed> {
+        let pressed = self.click(target);
+        let given = DeedKind::Upload { files: files.join(", ") };
+        std::iter::once(self.deed(given, target.label.clone())).chain(pressed).collect()
     }
 
     fn activate(&self, mark: &Mark, label: &str) -> Deed {

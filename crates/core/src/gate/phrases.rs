@@ -4,6 +4,12 @@
 pub(super) const PAYMENT_WORDS: &[&str] = &[
     "place order",
     "place order and pay",
+    "slide to pay",
+    "swipe to pay",
+    "slide to buy",
+    "swipe to buy",
+    "slide to order",
+    "swipe to order",
     "pay now",
     "buy now",
     "buy it now",

@@ -38,6 +38,8 @@ enum When {
     OpaqueFrame(&'static [&'static str]),
     /// A form is submitted, or a link opened, to an address that ends in one of these verbs.
     AddressEnds(&'static [&'static str]),
+    /// A file of the user is given away.
+    Uploads,
     /// A field of a personal meaning is filled.
     Fills,
     /// What is written looks like personal data, wherever it goes.
@@ -304,6 +306,7 @@ const RULES: &[Rule] = &[
         ]),
     ),
     row("personal.form", Kind::PersonalData, When::Submits(|form, _| form.asks.personal)),
+    row("personal.file", Kind::PersonalData, When::Uploads),
     row("personal.field", Kind::PersonalData, When::Fills),
     row("personal.value", Kind::PersonalData, When::WritesPersonalData),
 ];
@@ -362,6 +365,7 @@ impl When {
             }
             (Self::AddressEnds(verbs), DeedKind::SubmitByEnter { form }) => ends_in(&form.action, verbs),
             (Self::AddressEnds(verbs), DeedKind::Visit { to, is_url: true }) => ends_in(to, verbs),
+            (Self::Uploads, DeedKind::Upload { .. }) => true,
             (Self::Fills, DeedKind::Enter { meaning, value }) => {
                 meaning.is_some_and(|meaning| meaning != Meaning::Message) && !value.is_empty()
             }

@@ -57,6 +57,17 @@ fn click(mark: Mark, mut page: Observation) -> Option<CriticalPointKind> {
     judge_action(&action, &page).map(|point| point.kind)
 }
 
+fn judge(action: impl Fn(Target) -> Action, mark: Mark) -> Option<CriticalPointKind> {
+    let action = action(at(&mark));
+    let mut page = page("");
+    page.marks.push(mark);
+    judge_action(&action, &page).map(|point| point.kind)
+}
+
+fn nowhere() -> Target {
+    Target { mark: None, x: 5000.0, y: 5000.0, label: String::new() }
+}
+
 fn typed(mark: Mark, text: &str, press_enter: bool, mut page: Observation) -> Option<CriticalPointKind> {
     let action = Action::Type { target: Some(at(&mark)), text: text.into(), press_enter, delete_existing_text: true };
     page.marks.push(mark);
@@ -205,7 +216,7 @@ fn roundabout_ways_are_held() {
     };
     let frame = |name: &str, src: &str| Mark { role: "iframe".into(), tag: "iframe".into(), href: src.into(), ..button(10, name) };
     let visit = |url: &str| judge_action(&Action::VisitUrl { url: url.into() }, &page("")).map(|point| point.kind);
-    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 46] = [
+    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 54] = [
         ("typing clicks first", typed(order(), "x", false, page("")), Payment),
         ("a button that calls itself a text box", typed(Mark { role: "textbox".into(), ..order() }, "x", true, page("")), Payment),
         ("and Enter on it", key(&["Enter"], Mark { role: "textbox".into(), ..order() }, page("")), Payment),
@@ -292,6 +303,26 @@ fn roundabout_ways_are_held() {
                 p
             })
             .map(|p| p.kind),
+            Payment,
+        ),
+        ("a double click", judge(|target| Action::DoubleClick { target }, order()), Payment),
+        ("a triple click", judge(|target| Action::TripleClick { target }, order()), Payment),
+        ("a right click", judge(|target| Action::RightClick { target }, order()), Payment),
+        ("a slide", judge(|from| Action::LeftClickDrag { from, to: nowhere() }, button(10, "Slide to pay")), Payment),
+        ("a drop", judge(|to| Action::LeftClickDrag { from: nowhere(), to }, button(10, "Delete account")), AccountChange),
+        ("a file", judge(|target| Action::UploadFile { target, files: vec!["cv".into()] }, button(10, "Picture")), PersonalData),
+        (
+            "a file whose button sends",
+            judge(|target| Action::UploadFile { target, files: vec!["cv".into()] }, button(10, "Submit application")),
+            Sending,
+        ),
+        (
+            "a harmless word in the frame of a payment service",
+            click(Mark { frame: Some(11), ..button(10, "Go on") }, {
+                let mut p = page("");
+                p.marks.push(Mark { id: 11, ..frame("", "https://www.paypal.example/sdk/buttons") });
+                p
+            }),
             Payment,
         ),
         ("off the screen", click(Mark { visible: false, rect: Rect { x: 0.0, y: 4000.0, w: 9.0, h: 9.0 }, ..order() }, page("")), Payment),

@@ -1,0 +1,220 @@
+//! Files on their way in and out: allowed ones that pages are given, and downloads that are kept until the session ends.
+
+use crate::BrowserError;
+use crate::api::{AllowedFile, MAX_FILES_BYTES};
+use crate::tab::{Chooser, Realm, Tab, TabError, lock};
+use bytes::Bytes;
+use playwright_rs::protocol::Download;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::Notify;
+use wayfarer_core::BlobHash;
+use wayfarer_core::action::KeptFile;
+use wayfarer_core::outcome::EnvFailure;
+
+/// Bytes of one download that is kept; one message carries it.
+pub(crate) const MAX_KEPT_BYTES: u64 = 16 * 1024 * 1024;
+/// Downloads that a session keeps.
+const MAX_KEPT: usize = 50;
+/// A download that is not whole after this is cancelled.
+const KEEP_LIMIT: Duration = Duration::from_secs(20);
+/// How long a file chooser may take to open after what opens it was clicked.
+const CHOOSER_LIMIT: Duration = Duration::from_secs(2);
+/// Longest file name.
+const NAME_LENGTH: usize = 120;
+
+/// What a session has on disk.
+pub(crate) struct Files {
+    folder: PathBuf,
+    allowed: Vec<AllowedFile>,
+    kept: Mutex<Kept>,
+    /// A download ended, well or badly.
+    pub(crate) ended: Notify,
+    /// A download outgrew [`MAX_KEPT_BYTES`].
+    pub(crate) too_big: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Kept {
+    paths: HashMap<BlobHash, PathBuf>,
+    /// Not told yet.
+    fresh: Vec<KeptFile>,
+    ended: usize,
+}
+
+impl Files {
+    /// Nothing is written before the first upload. Fails when the allowed files are more than a session may carry.
+    pub(crate) fn new(folder: PathBuf, allowed: Vec<AllowedFile>) -> Result<Self, BrowserError> {
+        let bytes: usize = allowed.iter().map(|file| file.content.len()).sum();
+        if bytes > MAX_FILES_BYTES {
+            let detail = format!("the session's allowed files have {bytes} bytes; {MAX_FILES_BYTES} are carried");
+            return Err(BrowserError::environment(EnvFailure::NoBrowser, detail));
+        }
+        Ok(Self { folder, allowed, kept: Mutex::default(), ended: Notify::new(), too_big: Arc::default() })
+    }
+
+    /// Handles that an agent may name, for its eyes.
+    pub(crate) fn handles(&self) -> String {
+        if self.allowed.is_empty() {
+            return "no file may be uploaded in this session".into();
+        }
+        let handles: Vec<&str> = self.allowed.iter().map(|file| file.handle.as_str()).collect();
+        format!("use upload_file with one of: {}", handles.join(", "))
+    }
+
+    /// Paths of the files with these handles, written now; or words for the agent.
+    async fn paths(&self, handles: &[String]) -> Result<Vec<PathBuf>, String> {
+        if handles.is_empty() {
+            return Err(format!("no file was named; {}", self.handles()));
+        }
+        let mut paths = Vec::new();
+        for handle in handles {
+            let place = self.allowed.iter().position(|file| file.handle == *handle);
+            let Some((place, file)) = place.and_then(|place| Some((place, self.allowed.get(place)?))) else {
+                return Err(format!("there is no allowed file {handle:?}; {}", self.handles()));
+            };
+            // a folder of its own: two files may have one name
+            let folder = self.folder.join(place.to_string());
+            let path = folder.join(plain_name(&file.name));
+            let written = async {
+                tokio::fs::create_dir_all(&folder).await?;
+                tokio::fs::write(&path, &file.content).await
+            };
+            written.await.map_err(|error| format!("the file {handle:?} could not be made ready: {error}"))?;
+            paths.push(path);
+        }
+        Ok(paths)
+    }
+
+    /// Keeps a download once it is whole.
+    pub(crate) async fn keep(&self, download: Download) {
+        let name = plain_name(download.suggested_filename());
+        let path = tokio::select! {
+            path = download.path() => path.ok().flatten(),
+            () = tokio::time::sleep(KEEP_LIMIT) => None,
+            () = self.too_big.notified() => None,
+        };
+        let file = match &path {
+            Some(path) => self.take_in(name, path).await,
+            None => None,
+        };
+        if path.is_none() {
+            let _ = download.cancel().await;
+        }
+        let mut kept = lock(&self.kept);
+        kept.ended += 1;
+        if let (Some(file), Some(path)) = (file, path) {
+            kept.paths.insert(file.blob.clone(), path);
+            kept.fresh.push(file);
+        }
+        drop(kept);
+        self.ended.notify_waiters();
+    }
+
+    async fn take_in(&self, name: String, path: &Path) -> Option<KeptFile> {
+        let is_full = lock(&self.kept).paths.len() >= MAX_KEPT;
+        let length = tokio::fs::metadata(path).await.ok()?.len();
+        if is_full || length > MAX_KEPT_BYTES {
+            return None;
+        }
+        let content = tokio::fs::read(path).await.ok()?;
+        Some(KeptFile { name, bytes: length, blob: BlobHash::of(&content) })
+    }
+
+    /// Downloads that ended since the session began.
+    pub(crate) fn ended_downloads(&self) -> usize {
+        lock(&self.kept).ended
+    }
+
+    /// Files that arrived since the last call.
+    pub(crate) fn take_fresh(&self) -> Vec<KeptFile> {
+        std::mem::take(&mut lock(&self.kept).fresh)
+    }
+
+    /// Content of a kept file.
+    pub(crate) async fn read(&self, blob: &BlobHash) -> Option<Bytes> {
+        let path = lock(&self.kept).paths.get(blob).cloned()?;
+        tokio::fs::read(path).await.ok().map(Bytes::from)
+    }
+}
+
+impl Drop for Files {
+    fn drop(&mut self) {
+        // copies of a person's files outlive no session
+        if let Err(error) = std::fs::remove_dir_all(&self.folder)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, folder = %self.folder.display(), "files of a session could not be removed");
+        }
+    }
+}
+
+/// What takes the files.
+pub(crate) enum Taker {
+    /// A file field: its document and an expression of the page script.
+    Field(Realm, String),
+    /// Something that opens the chooser when it is clicked there.
+    Opener(f64, f64),
+}
+
+/// Gives files to a page; words for the agent where that cannot be.
+pub(crate) async fn upload(tab: &Tab, files: &Files, taker: Taker, handles: &[String]) -> Result<Option<String>, TabError> {
+    let paths = match files.paths(handles).await {
+        Ok(paths) => paths,
+        Err(fault) => return Ok(Some(fault)),
+    };
+    match taker {
+        Taker::Field(realm, expression) => {
+            let (object, multiple) = tab.field_object(&realm, &expression).await?;
+            if paths.len() > 1 && !multiple {
+                return Ok(Some("this field takes one file".into()));
+            }
+            tab.call_in(&realm, "DOM.setFileInputFiles", json!({"files": paths, "objectId": object})).await?;
+        }
+        Taker::Opener(x, y) => {
+            tab.take_choosers();
+            tab.click(x, y).await?;
+            let opened = tab.eventually(CHOOSER_LIMIT, || tab.take_choosers().pop()).await;
+            let Some(Chooser { node, multiple }) = opened else {
+                return Ok(Some("no file chooser opened when it was clicked".into()));
+            };
+            if paths.len() > 1 && !multiple {
+                return Ok(Some("the file chooser takes one file; it was closed".into()));
+            }
+            tab.call("DOM.setFileInputFiles", json!({"files": paths, "backendNodeId": node})).await?;
+        }
+    }
+    Ok(None)
+}
+
+impl Tab {
+    /// A handle of the file field that the expression names, and whether it takes several files.
+    async fn field_object(&self, realm: &Realm, expression: &str) -> Result<(Value, bool), TabError> {
+        let multiple: bool = self.script_in(realm, &format!("{expression}.multiple")).await?;
+        Ok((self.object(realm, expression).await?, multiple))
+    }
+}
+
+/// The last part of a name, without what a disk or a page could take for more than a name.
+fn plain_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let kept: String = last.chars().filter(|c| !c.is_control()).take(NAME_LENGTH).collect();
+    if matches!(kept.trim(), "" | "." | "..") { "file".into() } else { kept }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn a_name_is_only_a_name() {
+        assert_eq!(plain_name("report.csv"), "report.csv");
+        assert_eq!(plain_name("../../etc/passwd"), "passwd");
+        assert_eq!(plain_name("C:\\x\\y.txt"), "y.txt");
+        assert_eq!(plain_name(".."), "file");
+        assert_eq!(plain_name("a/"), "file");
+    }
+}

@@ -1,0 +1,134 @@
+//! What every action does to a page and what every page shows, one small page a behaviour: `pages/` has the pages, `cases/` says what is
+//! done to them and what must come of it, `case.rs` how that is written down, `check.rs` how it is asked, `site.rs` serves the pages.
+//!
+//! Cases run a few at once, each in a session of its own. Every case that fails is told by name at the end.
+//! `WAYFARER_CASES=drag cargo test -p wayfarer-browser --test conformance` runs those whose name holds the word.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod case;
+mod check;
+mod site;
+
+use case::{Case, Step};
+use futures::StreamExt;
+use site::Site;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use wayfarer_browser::{AllowedFile, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec};
+use wayfarer_core::observation::Viewport;
+use wayfarer_core::{Epoch, TenantId};
+
+/// Cases at the same time.
+const AT_ONCE: usize = 4;
+/// Longest case on a busy machine.
+const CASE_LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_case_holds() {
+    let wanted = std::env::var("WAYFARER_CASES").unwrap_or_default();
+    let cases: Vec<Case> = case::all(&folder().join("cases")).into_iter().filter(|case| case.name.contains(&wanted)).collect();
+    let site = Site::serve(folder().join("pages")).await;
+    let supply = ChromiumSupply::launch(options()).await.unwrap();
+    let began = std::time::Instant::now();
+
+    let run = |(index, case): (usize, &Case)| {
+        let (site, supply, key, case) = (&site, &supply, format!("case-{index}"), case.clone());
+        async move {
+            let held = tokio::time::timeout(CASE_LIMIT, run(site, supply, &key, &case)).await;
+            let failed = held.unwrap_or_else(|_| Err(format!("not done within {} s", CASE_LIMIT.as_secs()))).err();
+            failed.map(|why| format!("{}\n      {}", case.name, why.replace('\n', "\n      ")))
+        }
+    };
+    let results: Vec<Option<String>> = futures::stream::iter(cases.iter().enumerate().map(run)).buffered(AT_ONCE).collect().await;
+    supply.shutdown().await;
+
+    let failed: Vec<String> = results.into_iter().flatten().collect();
+    println!("{} of {} cases hold, in {:.0} s", cases.len() - failed.len(), cases.len(), began.elapsed().as_secs_f64());
+    assert!(failed.is_empty(), "{} of {} cases failed:\n  - {}", failed.len(), cases.len(), failed.join("\n  - "));
+}
+
+async fn run(site: &Site, supply: &ChromiumSupply, key: &str, case: &Case) -> Result<(), String> {
+    let broken = |error: wayfarer_browser::BrowserError| error.to_string();
+    let session = supply.acquire(spec(site, key)).await.map_err(broken)?;
+    let held = held(site, session.as_ref(), key, case).await;
+    session.release().await.map_err(broken)?;
+    held
+}
+
+async fn held(site: &Site, session: &dyn BrowserSession, key: &str, case: &Case) -> Result<(), String> {
+    let broken = |error: wayfarer_browser::BrowserError| error.to_string();
+    let first = session.open(&format!("http://{}/{}", site::HOST, case.page)).await.map_err(broken)?;
+    check::facts(&case.first, &first.observation, &first.observation).map_err(|why| format!("at first: {why}"))?;
+    let mut seen: Observed = first.clone();
+    // an element that went out of the list of marks can still be named: that is what the errors of gone elements are for
+    let mut known = vec![first.observation.clone()];
+    for (number, step) in case.steps.iter().enumerate() {
+        let at_step = |why: String| format!("step {}: {why}", number + 1);
+        let (effect, after) = act(site, session, key, step, &known).await.map_err(at_step)?;
+        check::effect(step, &effect, session).await.map_err(at_step)?;
+        known.push(after.observation.clone());
+        seen = after;
+    }
+    check::facts(&case.sees, &seen.observation, &first.observation)?;
+    for (expression, expected) in &case.state {
+        let state = site.ask(key, &seen.observation.url, expression).await?;
+        if state != *expected {
+            return Err(format!("{expression}\n  is       {state}\n  and not  {expected}"));
+        }
+    }
+    Ok(())
+}
+
+async fn act(
+    site: &Site,
+    session: &dyn BrowserSession,
+    key: &str,
+    step: &Step,
+    known: &[wayfarer_core::Observation],
+) -> Result<(wayfarer_core::action::Effect, Observed), String> {
+    let action = match &step.click_js {
+        Some(element) => {
+            let at = format!("(r => [r.x + r.width / 2, r.y + r.height / 2])({element}.getBoundingClientRect())");
+            let at = site.ask(key, &known.last().unwrap().url, &at).await?;
+            case::click_at(at[0].as_f64().unwrap(), at[1].as_f64().unwrap())
+        }
+        None => step.action(known)?,
+    };
+    session.act_and_observe(&action).await.map_err(|error| error.to_string())
+}
+
+fn spec(site: &Site, key: &str) -> SessionSpec {
+    let file = |handle: &str, name: &str, content: &'static str| AllowedFile {
+        handle: handle.into(),
+        name: name.into(),
+        content: bytes::Bytes::from_static(content.as_bytes()),
+    };
+    SessionSpec {
+        tenant: TenantId::default(),
+        attempt: key.to_owned(),
+        task: None,
+        epoch: Epoch(1),
+        viewport: Viewport { width: 1000, height: 700 },
+        egress: EgressPolicy {
+            resolve: site::HOSTS.iter().map(|host| ((*host).to_owned(), site.address)).collect(),
+            search_url: format!("http://{}/echo?q={{query}}", site::HOST),
+            ..EgressPolicy::default()
+        },
+        files: vec![file("note", "note.txt", "hello"), file("scan", "scan.pdf", "%PDF-1.4\n")],
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance")
+}
+
+fn options() -> ChromiumOptions {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned();
+    let tools = std::env::var_os("WAYFARER_TOOLS").map_or(root.join(".wayfarer"), PathBuf::from);
+    let executable = PathBuf::from("/usr/lib/chromium/chromium-headless-shell");
+    let driver_dir = tools.join("driver");
+    for needed in [&executable, &driver_dir.join("node"), &driver_dir.join("package/cli.js")] {
+        assert!(needed.exists(), "{} is missing; run scripts/bootstrap.sh (or point WAYFARER_TOOLS at what it made)", needed.display());
+    }
+    ChromiumOptions { executable, driver_dir, max_sessions: AT_ONCE, sessions_per_browser: AT_ONCE, no_sandbox: None }
+}
