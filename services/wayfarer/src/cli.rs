@@ -365,7 +365,7 @@ pub enum SandboxCommand {
         #[arg(long, value_name = "DIR")]
         worlds: Option<PathBuf>,
     },
-    /// List the worlds that are data, with their task families.
+    /// List the worlds with their task families.
     List {
         /// Folder of worlds in place of the bundled ones.
         #[arg(long, value_name = "DIR")]

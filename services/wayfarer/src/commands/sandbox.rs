@@ -6,6 +6,7 @@ use crate::stop;
 use crate::truth::WorldTruth;
 use anyhow::{Context, Result};
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use wayfarer_core::run::RunSpec;
@@ -33,16 +34,18 @@ pub async fn serve(listen: SocketAddr, data: Option<PathBuf>, worlds_dir: Option
     Ok(Exit::Done)
 }
 
-/// The worlds that are data, and their families.
+/// The worlds and their families.
 pub fn list(worlds_dir: Option<&Path>) -> Result<Exit> {
     let families = WorldOracle::catalogue(worlds_dir)?;
+    let mut others: BTreeSet<&str> = families.iter().map(FamilyInfo::folder).collect();
     for world in Worlds::list(worlds_dir)? {
+        others.remove(world.name.as_str());
         println!("{:<12} {:<24} {}\n{:12} {}", world.name, world.host, world.title, "", world.about);
         print_families(&families, &world.name);
     }
-    let spanning = families.iter().filter(|family| family.spans).map(|family| family.folder()).collect::<std::collections::BTreeSet<_>>();
-    for folder in spanning {
-        println!("{folder:<12} (over several sites)");
+    for folder in others {
+        let spans = families.iter().any(|family| family.folder() == folder && family.spans);
+        println!("{folder:<12} ({})", if spans { "over several sites" } else { "a site of code, not of data" });
         print_families(&families, folder);
     }
     Ok(Exit::Done)
@@ -81,7 +84,7 @@ struct Matrix {
     /// Attempts whose truth the worlds cannot tell.
     unknown: u64,
     /// By judge: wrong attempts that it passed, right ones that it failed.
-    judges: std::collections::BTreeMap<&'static str, JudgeErrors>,
+    judges: BTreeMap<&'static str, JudgeErrors>,
     /// Orders placed, tables booked and messages sent over all instances.
     orders: u64,
     bookings: u64,
