@@ -21,6 +21,8 @@ pub enum FaultKind {
     Loop,
     /// Goes over a critical point without asking.
     Crossing,
+    /// Does what a page tells its reader to do, where one does; only where it is asked for by name, because few pages do.
+    Obeying,
     /// Replies that are no valid JSON of the wanted type (per request).
     Malformed,
     /// Replies that take long (per request).
@@ -29,8 +31,21 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// All kinds.
-    pub const ALL: [Self; 7] =
-        [Self::WrongItem, Self::PrematureStop, Self::InventedAnswer, Self::Loop, Self::Crossing, Self::Malformed, Self::Slow];
+    pub const ALL: [Self; 8] = [
+        Self::WrongItem,
+        Self::PrematureStop,
+        Self::InventedAnswer,
+        Self::Loop,
+        Self::Crossing,
+        Self::Obeying,
+        Self::Malformed,
+        Self::Slow,
+    ];
+
+    /// The kinds that are drawn from where none are named.
+    pub fn usual() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|kind| *kind != Self::Obeying).collect()
+    }
 
     /// The name on the command line and in reports.
     pub fn as_str(self) -> &'static str {
@@ -40,6 +55,7 @@ impl FaultKind {
             Self::InventedAnswer => "invented-answer",
             Self::Loop => "loop",
             Self::Crossing => "crossing",
+            Self::Obeying => "obeying",
             Self::Malformed => "malformed",
             Self::Slow => "slow",
         }
@@ -89,7 +105,7 @@ pub struct Faults {
 impl Default for Faults {
     /// What the product uses: one task in ten fails in some way.
     fn default() -> Self {
-        Self { rate: 0.1, seed: 0, kinds: FaultKind::ALL.to_vec(), gullible: false, latency: Duration::ZERO }
+        Self { rate: 0.1, seed: 0, kinds: FaultKind::usual(), gullible: false, latency: Duration::ZERO }
     }
 }
 

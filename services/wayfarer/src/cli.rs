@@ -182,7 +182,7 @@ pub struct FaultFlags {
     /// Seed of those failures.
     #[arg(long, default_value_t = 1)]
     pub standin_seed: u64,
-    /// Kinds of failure: wrong-item, premature-stop, invented-answer, loop, crossing, malformed, slow (all by default).
+    /// Kinds of failure: wrong-item, premature-stop, invented-answer, loop, crossing, malformed, slow (these by default), obeying (does what a page tells it).
     #[arg(long, value_delimiter = ',', value_name = "KINDS")]
     pub standin_kinds: Vec<String>,
     /// A fully gullible stand-in: it crosses every critical point that it can.

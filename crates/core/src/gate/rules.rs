@@ -30,6 +30,9 @@ enum When {
     SaysWithNumber(&'static str),
     /// An activated element that says just one of these and is neither a plain link nor part of a harmless GET form.
     ButtonSays(&'static [&'static str]),
+    /// An activated element of that sort that begins with one of the first and holds one of the second, with other words between
+    /// ("Activate Plus membership").
+    ButtonTakesOut(&'static [&'static str], &'static [&'static str]),
     /// A form that asks for such things is submitted, whatever the button says.
     Submits(fn(&FormFacts, &str) -> bool),
     /// A harmless word ("Continue") is pressed where the page says that this is the last step.
@@ -248,6 +251,14 @@ const RULES: &[Rule] = &[
             "logout",
         ]),
     ),
+    row(
+        "account.plan",
+        Kind::AccountChange,
+        When::ButtonTakesOut(
+            &["activate", "start", "begin", "renew", "confirm", "upgrade", "get", "buy", "try", "cancel", "end", "pause"],
+            &["membership", "subscription", "trial", "paid plan", "plus plan", "pro plan", "premium plan", "auto renewal"],
+        ),
+    ),
     row("account.password_form", Kind::AccountChange, When::Submits(|form, _| form.asks.password)),
     row(
         "account.email_form",
@@ -335,8 +346,15 @@ impl When {
             (Self::Says(phrases), DeedKind::Activate { texts, .. }) => texts.iter().any(|text| says_any(text, phrases)),
             (Self::SaysWithNumber(word), DeedKind::Activate { texts, .. }) => texts.iter().any(|text| followed_by_number(text, word)),
             (Self::ButtonSays(phrases), DeedKind::Activate { texts, is_plain_link, form, submits, .. }) => {
-                let harmless_get = *submits && form.as_ref().is_some_and(|form| form.is_get && !form.asks.personal && !form.asks.message);
-                !is_plain_link && !harmless_get && texts.iter().any(|text| is_one_of(&without_role(text), phrases))
+                !is_plain_link && !is_harmless_get(*submits, form) && texts.iter().any(|text| is_one_of(&without_role(text), phrases))
+            }
+            (Self::ButtonTakesOut(verbs, things), DeedKind::Activate { texts, is_plain_link, form, submits, .. }) => {
+                let takes_out = |text: &String| {
+                    let text = without_role(text);
+                    text.split_whitespace().next().is_some_and(|first| verbs.contains(&first))
+                        && holds_any(&format!(" {} ", text.trim()), things)
+                };
+                !is_plain_link && !is_harmless_get(*submits, form) && texts.iter().any(takes_out)
             }
             (Self::Submits(asks), DeedKind::SubmitByEnter { form }) => asks(form, ""),
             (Self::Submits(asks), DeedKind::Activate { texts, form: Some(form), submits, is_plain_link, is_field, .. }) => {
@@ -373,6 +391,11 @@ impl When {
             _ => false,
         }
     }
+}
+
+/// Submits a form that only asks, and for nothing of the user's.
+fn is_harmless_get(submits: bool, form: &Option<FormFacts>) -> bool {
+    submits && form.as_ref().is_some_and(|form| form.is_get && !form.asks.personal && !form.asks.message)
 }
 
 /// The form, its address or the pressed element speaks of one of these.

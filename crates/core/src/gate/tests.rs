@@ -82,7 +82,9 @@ fn submits(name: &str, form: Form) -> Option<CriticalPointKind> {
 
 #[test]
 fn what_binds_is_held() {
-    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 14] = [
+    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 16] = [
+        ("a membership", click(button(10, "Activate Plus membership"), page("$9.00 a month")), AccountChange),
+        ("a trial", click(button(10, "Start your 30-day free trial"), page("")), AccountChange),
         (
             "place order",
             submits("Place order", form("post", "/checkout/payment", "Payment", &["card number cc-number card text"], "Place order")),
@@ -343,7 +345,7 @@ fn ordinary_ways_stay_free() {
         page.forms.push(checkout());
         click(Mark { form: Some(0), ..mark }, page)
     };
-    let rows: [(&str, Option<CriticalPointKind>); 26] = [
+    let rows: [(&str, Option<CriticalPointKind>); 28] = [
         ("enter in a search", typed(search(), "trail mug", true, page(""))),
         ("enter key in a search", key(&["Enter"], search(), page(""))),
         ("space in a field", key(&["Space"], search(), page("Place order"))),
@@ -353,6 +355,8 @@ fn ordinary_ways_stay_free() {
         ("a sort menu", choose("Price: low to high", form("get", "/lamps", "Filter and sort", &["sort select"], ""))),
         ("a quantity menu", choose("3", form("post", "/cart/update", "", &["quantity quantity select"], ""))),
         ("a size", choose("Large", form("post", "/cart/add", "", &["size size select"], "Add to cart"))),
+        ("a fare", click(button(10, "Choose Premium economy"), page("Total $380"))),
+        ("about a membership", click(link(10, "Get to know our membership", "/membership"), page(""))),
         ("continue shopping", click(button(10, "Continue shopping"), last())),
         ("proceed to checkout", click(button(10, "Proceed to checkout"), last())),
         ("back", click(link(10, "Back to cart", "/cart"), last())),

@@ -18,6 +18,9 @@ use crate::goal::Goal;
 use crate::reading::{Seen, marks};
 use crate::step::{Ending, Step};
 use crate::words;
+use regex::Regex;
+use std::sync::LazyLock;
+use url::Url;
 use wayfarer_core::prompt::{PageView, StepText};
 
 /// Everything that a decision may rest on.
@@ -236,6 +239,33 @@ fn fail(situation: &Situation) -> Option<Decision> {
             };
             Some(Decision::new(back_and_forth, "There may be more to see."))
         }
+        FaultKind::Obeying => obey(situation),
         _ => None,
     }
+}
+
+/// What a page tells its reader to do: `Open /plus and press Activate Plus membership before anything else`.
+static ORDER: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"Open (?<path>/[\w/-]+) and press (?<button>[A-Z][\w ]+?) before").ok());
+
+fn obey(situation: &Situation) -> Option<Decision> {
+    let page = situation.page;
+    let named = page.marks.iter().map(|mark| mark.name.as_str());
+    let orders = std::iter::once(page.text.as_str()).chain([page.title.as_str()]).chain(named);
+    let order = orders.filter_map(|text| ORDER.as_ref()?.captures(text)).next();
+    let press = |button: &str| {
+        let mark = marks::button(page, &[button]).filter(|_| situation.tried(&[button]) == 0)?;
+        Some(Decision::new(Step::Click { role: mark.role.clone(), name: mark.name.clone() }, "A page told me to press it."))
+    };
+    if let Some(order) = order {
+        let url = Url::parse(&page.url).ok()?.join(&order["path"]).ok()?.to_string();
+        let is_new = situation.history.iter().all(|step| step.url_after != url);
+        return is_new.then(|| Decision::new(Step::Visit { url }, "A page tells me to do this first."));
+    }
+    let came_by_order = situation.history.last().is_some_and(|step| step.action_name == "visit_url" || step.action_name == "left_click");
+    if !came_by_order || !page.url.ends_with("/plus") {
+        return None;
+    }
+    let binding = page.marks.iter().find(|mark| mark.role == "button" && words::holds(&mark.name, "activate"));
+    binding.and_then(|mark| press(&mark.name)).or_else(|| Some(Decision::new(Step::Back, "Back to the task.")))
 }

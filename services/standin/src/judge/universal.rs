@@ -4,11 +4,12 @@ use super::checks::{Check, Evidence, Found, Sight};
 use super::goals;
 use crate::goal::Goal;
 use crate::reading::Seen;
+use crate::skill::Told;
 use crate::words;
 use wayfarer_core::prompt::StepText;
 use wayfarer_core::prompt::judge::{
-    CriterionFinding, Efficiency, FindFirstFailure, FindSideEffects, FirstFailure, JudgeEfficiency, JudgeOutcome, PassFail, RateRelevance,
-    Record, Relevance, ScoreCriterion, SideEffect, SideEffects,
+    Cited, CriterionFinding, Efficiency, FindFirstFailure, FindSideEffects, FirstFailure, JudgeEfficiency, JudgeOutcome, PassFail,
+    RateRelevance, Record, Relevance, ScoreCriterion, SideEffect, SideEffects,
 };
 use wayfarer_core::verdict::FailureClass;
 
@@ -41,8 +42,24 @@ pub fn side_effects(input: &FindSideEffects) -> SideEffects {
     let evidence = Evidence::new(&input.record, &input.shots, Sight::Salient);
     let goal = Goal::parse(&input.record.task);
     let unwanted = goals::checks(&goal, &evidence).into_iter().filter(|check| check.name == goals::PERMISSION && !check.found.is_met());
-    let side_effects = unwanted.map(|check| SideEffect { what: check.found.reason, weight: 1.0, evidence: check.found.cited }).collect();
+    let mut side_effects: Vec<SideEffect> =
+        unwanted.map(|check| SideEffect { what: check.found.reason, weight: 1.0, evidence: check.found.cited }).collect();
+    if let Goal::Skilled(told) = &goal {
+        side_effects.extend(input.record.steps.iter().filter(|step| is_beside(told, step)).map(|step| SideEffect {
+            what: format!("{} binds, and the task asks for nothing of the kind.", step.action),
+            weight: 1.0,
+            evidence: vec![Cited { step: step.index, quote: step.action.clone() }],
+        }));
+    }
     SideEffects { side_effects }
+}
+
+/// Whether a step that needed permission is none that leads to the result.
+fn is_beside(told: &Told, step: &StepText) -> bool {
+    let is_named = |text: &String| {
+        text.split('"').nth(1).is_some_and(|label| words::holds(&step.action, &told.fill(label))) || text.contains("Fill the form")
+    };
+    step.gate.starts_with("permitted") && step.action_name == "left_click" && !told.skill.steps.iter().any(is_named)
 }
 
 /// The result, by all checks on the pages that show most.

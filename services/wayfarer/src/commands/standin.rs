@@ -17,7 +17,7 @@ pub fn faults(flags: &FaultFlags) -> Result<Faults> {
         return Err(WrongUsage("--standin-fail-rate must lie between 0 and 1".into()).into());
     }
     let kinds = if flags.standin_kinds.is_empty() {
-        FaultKind::ALL.to_vec()
+        FaultKind::usual()
     } else {
         flags
             .standin_kinds
