@@ -76,11 +76,36 @@ pub struct EgressPolicy {
     pub resolve: BTreeMap<String, SocketAddr>,
     /// Headers that are added to plain HTTP requests of hosts in `resolve`, and only there; a page cannot send them itself.
     pub headers: BTreeMap<String, String>,
-    /// Hosts that are closed although they are public; same spelling as `allow_hosts`, and stronger.
+    /// If there are any: these hosts are open, beside those of `allow_hosts` and `resolve`, and all others are closed; same spelling.
+    pub only_hosts: Vec<String>,
+    /// Hosts that are closed although they are public; same spelling as `allow_hosts`, and stronger. A literal address is closed under
+    /// every name, too.
     pub deny_hosts: Vec<String>,
+    /// If there are any: all other ports are closed.
+    pub only_ports: Vec<u16>,
+    /// Ports that are closed for every host.
+    pub deny_ports: Vec<u16>,
+    /// Ways to speak that are closed.
+    pub deny_schemes: Vec<EgressScheme>,
     /// Address of the search engine, with `{query}` where the words go.
     pub search_url: String,
 }
+
+/// A way to speak to a server, as far as the way out can tell: what is inside TLS, it cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EgressScheme {
+    /// Plain HTTP.
+    Http,
+    /// Anything over TLS: https and wss.
+    Https,
+    /// A plain WebSocket.
+    Ws,
+}
+
+/// Where no page lives and a forged request does harm: shells, mail, name and file services, databases.
+pub const DANGEROUS_PORTS: [u16; 25] =
+    [21, 22, 23, 25, 53, 110, 111, 135, 139, 143, 389, 445, 465, 514, 587, 993, 995, 2049, 3306, 3389, 5432, 6379, 9200, 11211, 27017];
 
 impl Default for EgressPolicy {
     /// Public addresses only; search as the reference does (spec/faragen.md E).
@@ -89,7 +114,11 @@ impl Default for EgressPolicy {
             allow_hosts: Vec::new(),
             resolve: BTreeMap::new(),
             headers: BTreeMap::new(),
+            only_hosts: Vec::new(),
             deny_hosts: Vec::new(),
+            only_ports: Vec::new(),
+            deny_ports: DANGEROUS_PORTS.to_vec(),
+            deny_schemes: Vec::new(),
             search_url: "https://www.bing.com/search?q={query}&FORM=QBLH".into(),
         }
     }

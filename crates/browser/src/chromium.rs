@@ -7,7 +7,7 @@
 
 use crate::driver::Driver;
 use crate::session::{self, ChromiumSession};
-use crate::{BrowserError, BrowserSession, BrowserSupply, SessionSpec};
+use crate::{BrowserError, BrowserSession, BrowserSupply, Resolver, SessionSpec, SystemResolver};
 use async_trait::async_trait;
 use playwright_rs::{Browser, LaunchOptions};
 use std::path::PathBuf;
@@ -72,6 +72,7 @@ impl ChromiumOptions {
 /// Sessions from Chromium processes of this machine.
 pub struct ChromiumSupply {
     options: ChromiumOptions,
+    resolver: Arc<dyn Resolver>,
     places: Arc<Semaphore>,
     processes: Mutex<Processes>,
     closing: CancellationToken,
@@ -90,6 +91,8 @@ pub(crate) struct RunningBrowser {
     pub(crate) gone: CancellationToken,
     /// For what sessions need on disk.
     pub(crate) folder: PathBuf,
+    /// Who finds the addresses of names for its sessions.
+    pub(crate) resolver: Arc<dyn Resolver>,
     /// Free places in this process.
     places: Arc<Semaphore>,
 }
@@ -146,6 +149,11 @@ pub(crate) struct Place {
 impl ChromiumSupply {
     /// Starts the driver and the first browser, so that a machine that cannot run them says so now and not at the first session.
     pub async fn launch(options: ChromiumOptions) -> Result<Self, BrowserError> {
+        Self::with_resolver(options, Arc::new(SystemResolver)).await
+    }
+
+    /// The same, with a resolver of one's own for the names that pages ask for.
+    pub async fn with_resolver(options: ChromiumOptions, resolver: Arc<dyn Resolver>) -> Result<Self, BrowserError> {
         if !options.executable.exists() {
             return Err(no_browser(format!(
                 "Chromium is not at {}; install the Debian package chromium-headless-shell (scripts/bootstrap.sh) or name another one",
@@ -155,6 +163,7 @@ impl ChromiumSupply {
         let max_sessions = options.max_sessions.max(1);
         let supply = Self {
             options,
+            resolver,
             places: Arc::new(Semaphore::new(max_sessions)),
             processes: Mutex::default(),
             closing: CancellationToken::new(),
@@ -273,7 +282,8 @@ impl ChromiumSupply {
         }
         tracing::info!(version = browser.version(), "chromium is running");
         let folder = driver.folder().to_owned();
-        Ok(RunningBrowser { browser, gone, folder, places: Arc::new(Semaphore::new(self.options.sessions_per_browser.max(1))) })
+        let resolver = Arc::clone(&self.resolver);
+        Ok(RunningBrowser { browser, gone, folder, resolver, places: Arc::new(Semaphore::new(self.options.sessions_per_browser.max(1))) })
     }
 }
 

@@ -1,15 +1,17 @@
 //! The only way out of a session: a forward and CONNECT proxy on loopback that checks every request, redirect and tunnel.
 //!
 //! ```text
-//! Chromium ──▶ 127.0.0.1:random ──▶ rule by name ──▶ resolve ──▶ class of the address ──▶ connect to *that* address
+//! Chromium ──▶ 127.0.0.1:random ──▶ rule by name and port ──▶ resolve, pin ──▶ class of the address ──▶ connect to *that* address
+//!                                                                              a tunnel: TLS or a WebSocket, nothing else ◀─┘
 //! ```
 //!
-//! Names are resolved here and the connection goes to the address that was judged, so a name that changes its mind between check and
-//! use (rebinding) gains nothing.
+//! Names are resolved here, the connection goes to the address that was judged, and that address stands for the name until the session
+//! ends (`resolve.rs`), so a name that changes its mind between check and use (rebinding) gains nothing.
 
 use crate::policy::{self, AddressClass, NameRule};
+use crate::resolve::{Pins, Resolver, SystemResolver};
 use crate::tab::lock;
-use crate::{BrowserError, EgressPolicy};
+use crate::{BrowserError, EgressPolicy, EgressScheme};
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
@@ -25,6 +27,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -47,33 +50,81 @@ const MAX_ADDRESSES: usize = 4;
 const MAX_RECORDS: usize = 64;
 /// Says in a refusal what it is; never passed on from a server.
 const VERDICT_HEADER: &str = "x-wayfarer-egress";
+/// Says in a refusal which rule it was; never passed on from a server.
+const RULE_HEADER: &str = "x-wayfarer-egress-rule";
 /// Headers that belong to one hop.
 const HOP_HEADERS: [&str; 8] =
     ["connection", "proxy-connection", "proxy-authorization", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"];
 
 type Body = BoxBody<Bytes, hyper::Error>;
 
+/// Which rule of the policy closes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EgressRule {
+    /// `deny_hosts`.
+    DeniedHost,
+    /// `only_hosts`.
+    UnlistedHost,
+    /// `deny_ports` or `only_ports`.
+    Port,
+    /// `deny_schemes`, or what no page speaks.
+    Scheme,
+    /// The address is not public.
+    Address,
+    /// The request names no place that could be judged.
+    Request,
+}
+
+impl EgressRule {
+    /// One word, for headers and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeniedHost => "denied-host",
+            Self::UnlistedHost => "unlisted-host",
+            Self::Port => "port",
+            Self::Scheme => "scheme",
+            Self::Address => "address",
+            Self::Request => "request",
+        }
+    }
+}
+
+/// What the policy says against a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    /// The rule.
+    pub rule: EgressRule,
+    /// What was wanted, and what would open it, for a person.
+    pub detail: String,
+}
+
 /// Why a request did not go out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// The policy closes it.
-    Denied(String),
+    Denied(Denial),
     /// The network does.
     Unreachable(String),
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Denied(why) | Self::Unreachable(why)) = self;
-        f.write_str(why)
+        match self {
+            Self::Denied(denial) => f.write_str(&denial.detail),
+            Self::Unreachable(why) => f.write_str(why),
+        }
     }
 }
 
 impl Refusal {
+    fn denied(rule: EgressRule, detail: impl Into<String>) -> Self {
+        Self::Denied(Denial { rule, detail: detail.into() })
+    }
+
     /// The environment error of a start page that was refused.
     pub(crate) fn into_error(self) -> BrowserError {
         match self {
-            Self::Denied(why) => BrowserError::environment(EnvFailure::EgressDenied, why),
+            Self::Denied(denial) => BrowserError::environment(EnvFailure::EgressDenied, denial.detail),
             Self::Unreachable(why) => BrowserError::environment(EnvFailure::Unreachable, why),
         }
     }
@@ -88,6 +139,8 @@ struct Record {
 
 struct Shared {
     policy: EgressPolicy,
+    resolver: Arc<dyn Resolver>,
+    pins: Pins,
     added: Vec<(HeaderName, HeaderValue)>,
     records: Mutex<VecDeque<Record>>,
     counter: AtomicU64,
@@ -101,8 +154,13 @@ pub struct EgressProxy {
 }
 
 impl EgressProxy {
-    /// Listens on a free port of loopback.
+    /// Listens on a free port of loopback; names are asked of this machine's resolver.
     pub async fn start(policy: EgressPolicy) -> std::io::Result<Self> {
+        Self::with_resolver(policy, Arc::new(SystemResolver)).await
+    }
+
+    /// Listens on a free port of loopback; names are asked of this resolver.
+    pub async fn with_resolver(policy: EgressPolicy, resolver: Arc<dyn Resolver>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let added = policy
@@ -110,7 +168,8 @@ impl EgressProxy {
             .iter()
             .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)))
             .collect();
-        let shared = Arc::new(Shared { policy, added, records: Mutex::default(), counter: AtomicU64::new(0) });
+        let shared =
+            Arc::new(Shared { policy, resolver, pins: Pins::default(), added, records: Mutex::default(), counter: AtomicU64::new(0) });
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, Arc::clone(&shared), stop.clone()));
         Ok(Self { address, shared, stop })
@@ -192,23 +251,27 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: CancellationTo
 }
 
 impl Shared {
-    async fn serve(&self, request: Request<Incoming>, stop: CancellationToken) -> Response<Body> {
+    async fn serve(self: Arc<Self>, request: Request<Incoming>, stop: CancellationToken) -> Response<Body> {
         let what = if request.method() == Method::CONNECT {
             request.uri().authority().and_then(|authority| what_of(&format!("https://{authority}")))
         } else {
             what_of(&request.uri().to_string())
         };
         let Some(what) = what else {
-            return refuse(StatusCode::BAD_REQUEST, "denied", "this is a proxy; ask for an absolute http address");
+            let denied = Refusal::denied(EgressRule::Request, "this is a proxy; ask for an absolute http address");
+            return refusal_page(StatusCode::BAD_REQUEST, &denied);
         };
-        let answered = if request.method() == Method::CONNECT { self.tunnel(request, stop).await } else { self.forward(request).await };
+        let answered = match *request.method() {
+            Method::CONNECT => Arc::clone(&self).tunnel(request, what.clone(), stop).await,
+            _ => self.forward(request).await,
+        };
         answered.unwrap_or_else(|refusal| {
-            let (status, verdict) = match &refusal {
-                Refusal::Denied(_) => (StatusCode::FORBIDDEN, "denied"),
-                Refusal::Unreachable(_) => (StatusCode::BAD_GATEWAY, "unreachable"),
+            let status = match &refusal {
+                Refusal::Denied(_) => StatusCode::FORBIDDEN,
+                Refusal::Unreachable(_) => StatusCode::BAD_GATEWAY,
             };
             tracing::debug!(%what, %refusal, "egress refused");
-            let response = refuse(status, verdict, &refusal.to_string());
+            let response = refusal_page(status, &refusal);
             self.record(what, refusal);
             response
         })
@@ -223,24 +286,79 @@ impl Shared {
         records.push_back(Record { number, what, refusal });
     }
 
-    async fn tunnel(&self, request: Request<Incoming>, stop: CancellationToken) -> Result<Response<Body>, Refusal> {
-        let (host, port) = target(request.uri(), 443).ok_or_else(|| Refusal::Denied("a tunnel needs a host and a port".into()))?;
+    async fn tunnel(self: Arc<Self>, request: Request<Incoming>, what: String, stop: CancellationToken) -> Result<Response<Body>, Refusal> {
+        let (host, port) =
+            target(request.uri(), 443).ok_or_else(|| Refusal::denied(EgressRule::Request, "a tunnel needs a host and a port"))?;
         let mut server = self.connect(&host, port).await?.0;
         tokio::spawn(async move {
             let copy = async {
-                let client = hyper::upgrade::on(request).await.map_err(std::io::Error::other)?;
-                tokio::io::copy_bidirectional(&mut TokioIo::new(client), &mut server).await
+                let mut client = TokioIo::new(hyper::upgrade::on(request).await.map_err(std::io::Error::other)?);
+                let Some(opening) = self.opening(&mut client, &host).await? else { return Ok(()) };
+                match opening {
+                    Ok(bytes) => server.write_all(&bytes).await?,
+                    Err(refusal) => {
+                        tracing::debug!(%what, %refusal, "egress refused");
+                        self.record(what, refusal);
+                        return Ok(());
+                    }
+                }
+                tokio::io::copy_bidirectional(&mut client, &mut server).await.map(drop)
             };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                copied = copy => if let Err(error) = copied { tracing::trace!(%error, "a tunnel ended badly") },
+            let copied: Result<(), std::io::Error> = tokio::select! {
+                () = stop.cancelled() => return,
+                copied = copy => copied,
+            };
+            if let Err(error) = copied {
+                tracing::trace!(%error, "a tunnel ended badly");
             }
         });
         Ok(Response::new(empty()))
     }
 
+    /// The first bytes of a tunnel, if they are of a scheme that the policy opens; `None` if the client said nothing. Until then the server
+    /// hears nothing: protocols in which it speaks first, and whatever else a page can be made to speak, get no further.
+    async fn opening<C: AsyncRead + Unpin>(&self, client: &mut C, host: &str) -> std::io::Result<Option<Result<Vec<u8>, Refusal>>> {
+        const WEBSOCKET: &[u8] = b"GET ";
+        const TLS_HANDSHAKE: u8 = 22;
+        let mut bytes = Vec::with_capacity(2048);
+        let read = async {
+            while bytes.is_empty() || (bytes.len() < WEBSOCKET.len() && WEBSOCKET.starts_with(&bytes)) {
+                if client.read_buf(&mut bytes).await? == 0 {
+                    return Ok(false);
+                }
+            }
+            Ok::<_, std::io::Error>(true)
+        };
+        match tokio::time::timeout(HEAD_LIMIT, read).await {
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) | Err(_) => return Ok(None),
+            Ok(Err(error)) => return Err(error),
+        }
+        let scheme = if bytes[0] == TLS_HANDSHAKE {
+            EgressScheme::Https
+        } else if bytes.starts_with(WEBSOCKET) {
+            EgressScheme::Ws
+        } else {
+            let why = format!("a tunnel to {host} carried neither TLS nor a WebSocket");
+            return Ok(Some(Err(Refusal::denied(EgressRule::Scheme, why))));
+        };
+        Ok(Some(self.judge_scheme(scheme, host).map(|()| bytes)))
+    }
+
+    fn judge_scheme(&self, scheme: EgressScheme, host: &str) -> Result<(), Refusal> {
+        if self.policy.deny_schemes.contains(&scheme) {
+            let why = format!("{scheme:?} to {host} is closed by the egress policy (deny_schemes)");
+            return Err(Refusal::denied(EgressRule::Scheme, why));
+        }
+        Ok(())
+    }
+
     async fn forward(&self, mut request: Request<Incoming>) -> Result<Response<Body>, Refusal> {
-        let (host, port) = target(request.uri(), 80).ok_or_else(|| Refusal::Denied("the address has no host".into()))?;
+        if request.uri().scheme_str() != Some("http") {
+            return Err(Refusal::denied(EgressRule::Scheme, "only plain http is asked of a proxy in the open"));
+        }
+        let (host, port) = target(request.uri(), 80).ok_or_else(|| Refusal::denied(EgressRule::Request, "the address has no host"))?;
+        self.judge_scheme(EgressScheme::Http, &host)?;
         let (server, mapped) = self.connect(&host, port).await?;
 
         let authority = request.uri().port().map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
@@ -280,66 +398,103 @@ impl Shared {
             response.headers_mut().remove(name);
         }
         response.headers_mut().remove(VERDICT_HEADER);
+        response.headers_mut().remove(RULE_HEADER);
         Ok(response.map(BodyExt::boxed))
     }
 
     /// A connection to an address that the policy allows for this name; the flag says that the policy names the address itself.
     async fn connect(&self, host: &str, port: u16) -> Result<(TcpStream, bool), Refusal> {
-        let rule = policy::rule_for(&self.policy, host);
-        let addresses = self.addresses(host, port, &rule).await?;
-        let mut last = String::from("it has no address");
-        for address in addresses.into_iter().take(MAX_ADDRESSES) {
-            match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(address)).await {
-                Ok(Ok(stream)) => {
-                    let _ = stream.set_nodelay(true);
-                    return Ok((stream, matches!(rule, NameRule::Mapped(_))));
-                }
-                Ok(Err(error)) => last = error.to_string(),
-                Err(_) => last = format!("no connection within {} s", CONNECT_LIMIT.as_secs()),
+        let name = policy::normal_host(host);
+        if !policy::port_is_open(&self.policy, port) {
+            let why = format!("port {port} of {name} is closed by the egress policy (deny_ports, only_ports)");
+            return Err(Refusal::denied(EgressRule::Port, why));
+        }
+        let rule = policy::rule_for(&self.policy, &name);
+        if let NameRule::Mapped(address) = rule {
+            return Ok((reach(&name, address.port(), &[address.ip()]).await?, true));
+        }
+        let pinned = self.pins.of(&name);
+        let mut silent = None;
+        if let Some(pinned) = &pinned {
+            match reach(&name, port, pinned).await {
+                Ok(stream) => return Ok((stream, false)),
+                Err(refusal) => silent = Some(refusal),
             }
         }
-        Err(Refusal::Unreachable(format!("{host}:{port} could not be reached: {last}")))
+        let judged = self.addresses(&name, &rule).await?;
+        // what was just tried is not tried again
+        if let Some(refusal) = silent.filter(|_| pinned.as_ref() == Some(&judged)) {
+            return Err(refusal);
+        }
+        let stream = reach(&name, port, &judged).await?;
+        self.pins.keep(&name, &judged);
+        Ok((stream, false))
     }
 
     /// The addresses that may be connected to for this name.
-    async fn addresses(&self, host: &str, port: u16, rule: &NameRule) -> Result<Vec<SocketAddr>, Refusal> {
+    async fn addresses(&self, name: &str, rule: &NameRule) -> Result<Vec<IpAddr>, Refusal> {
         match rule {
-            NameRule::Denied => Err(Refusal::Denied(format!("{host} is closed by the egress policy (deny_hosts)"))),
-            NameRule::Mapped(address) => Ok(vec![*address]),
-            NameRule::Open => resolve(host, port).await,
-            NameRule::IfPublic => {
-                let all = resolve(host, port).await?;
-                let private = all
-                    .iter()
-                    .find(|address| policy::class_of(address.ip()) != AddressClass::Public)
-                    .map(|address| policy::class_of(address.ip()));
-                let public: Vec<SocketAddr> =
-                    all.into_iter().filter(|address| policy::class_of(address.ip()) == AddressClass::Public).collect();
-                match private {
-                    Some(class) if public.is_empty() => Err(Refusal::Denied(format!(
-                        "{host} is not open to this session: its address is {class:?}; open it by name in the egress policy (allow_hosts)"
-                    ))),
-                    _ => Ok(public),
-                }
+            NameRule::Denied => {
+                return Err(Refusal::denied(EgressRule::DeniedHost, format!("{name} is closed by the egress policy (deny_hosts)")));
             }
+            NameRule::Unlisted => {
+                let why = format!("{name} is not among the hosts that are open to this session (only_hosts)");
+                return Err(Refusal::denied(EgressRule::UnlistedHost, why));
+            }
+            NameRule::Mapped(_) | NameRule::Open | NameRule::IfPublic => {}
+        }
+        let literal = policy::literal(name);
+        let mut judged = match literal {
+            Some(address) => vec![address],
+            None => self.resolve(name).await?,
+        };
+        let mut closed = None;
+        judged.retain(|address| {
+            let class = policy::class_of(*address);
+            let by_class = match rule {
+                NameRule::Open => literal.is_some() || policy::opens(class),
+                _ => class == AddressClass::Public,
+            };
+            let is_open = by_class && !policy::address_is_denied(&self.policy, *address);
+            if !is_open {
+                closed = Some(class);
+            }
+            is_open
+        });
+        match closed {
+            Some(class) if judged.is_empty() => {
+                let why = format!(
+                    "{name} is not open to this session: its address is {class:?} or denied; allow_hosts of the egress policy opens it"
+                );
+                Err(Refusal::denied(EgressRule::Address, why))
+            }
+            _ => Ok(judged),
+        }
+    }
+
+    async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, Refusal> {
+        match tokio::time::timeout(RESOLVE_LIMIT, self.resolver.addresses(name)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(Refusal::Unreachable(format!("{name} could not be resolved: {error}"))),
+            Err(_) => Err(Refusal::Unreachable(format!("{name} could not be resolved within {} s", RESOLVE_LIMIT.as_secs()))),
         }
     }
 }
 
-/// Literal addresses as they are, `localhost` and all below it as loopback, anything else by the system's resolver.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Refusal> {
-    if let Some(address) = policy::literal(host) {
-        return Ok(vec![SocketAddr::new(address, port)]);
+/// A connection to the first of these addresses that answers.
+async fn reach(name: &str, port: u16, addresses: &[IpAddr]) -> Result<TcpStream, Refusal> {
+    let mut last = String::from("it has no address");
+    for address in addresses.iter().take(MAX_ADDRESSES) {
+        match tokio::time::timeout(CONNECT_LIMIT, TcpStream::connect(SocketAddr::new(*address, port))).await {
+            Ok(Ok(stream)) => {
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = error.to_string(),
+            Err(_) => last = format!("no connection within {} s", CONNECT_LIMIT.as_secs()),
+        }
     }
-    let name = policy::normal_host(host);
-    if name == "localhost" || name.ends_with(".localhost") {
-        return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)]);
-    }
-    match tokio::time::timeout(RESOLVE_LIMIT, tokio::net::lookup_host((name.as_str(), port))).await {
-        Ok(Ok(found)) => Ok(found.collect()),
-        Ok(Err(error)) => Err(Refusal::Unreachable(format!("{host} could not be resolved: {error}"))),
-        Err(_) => Err(Refusal::Unreachable(format!("{host} could not be resolved within {} s", RESOLVE_LIMIT.as_secs()))),
-    }
+    Err(Refusal::Unreachable(format!("{name}:{port} could not be reached: {last}")))
 }
 
 /// Host and port of a request.
@@ -359,14 +514,24 @@ fn what_of(url: &str) -> Option<String> {
     }
 }
 
-fn refuse(status: StatusCode, verdict: &'static str, why: &str) -> Response<Body> {
-    let why = why.replace('&', "&amp;").replace('<', "&lt;");
-    let page = format!("<!doctype html><title>Not reachable from here</title><h1>This page cannot be opened from here</h1><p>{why}</p>");
+/// What a person, an agent and a program are told: a page with its reason, and the verdict in a header.
+fn refusal_page(status: StatusCode, refusal: &Refusal) -> Response<Body> {
+    let (verdict, rule) = match refusal {
+        Refusal::Denied(denial) => ("denied", denial.rule.as_str()),
+        Refusal::Unreachable(_) => ("unreachable", "network"),
+    };
+    let why = refusal.to_string().replace('&', "&amp;").replace('<', "&lt;");
+    let page = format!(
+        "<!doctype html><html lang=\"en\" data-egress=\"{verdict}\" data-rule=\"{rule}\"><title>Not reachable from here</title>\
+         <h1>This page cannot be opened from here</h1><p>{why}</p></html>"
+    );
     let mut response = Response::new(Full::new(Bytes::from(page)).map_err(|never: Infallible| match never {}).boxed());
     *response.status_mut() = status;
-    response.headers_mut().insert(VERDICT_HEADER, HeaderValue::from_static(verdict));
-    response.headers_mut().insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
-    response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
+    let headers = response.headers_mut();
+    headers.insert(VERDICT_HEADER, HeaderValue::from_static(verdict));
+    headers.insert(RULE_HEADER, HeaderValue::from_static(rule));
+    headers.insert("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
     response
 }
 

@@ -5,7 +5,7 @@
 //! (`session.rs`). A session settles by events (`settle.rs`) and observes in one evaluation of `page_script.js` (`observe.rs`), and one
 //! more for each document that the first cannot see into (`foreign.rs`), with every secret masked in texts and painted over in the
 //! picture (`mask.rs`). It acts with trusted input (`act.rs`, `pointer.rs`, `files.rs`; docs/actions.md tells what each action does) and
-//! reaches the network only through its own checking proxy (`egress.rs`, rules in `policy.rs`).
+//! reaches the network only through its own checking proxy (`egress.rs`, rules in `policy.rs`, names in `resolve.rs`).
 
 mod act;
 mod address;
@@ -21,13 +21,16 @@ mod observe;
 mod outline;
 mod pointer;
 mod policy;
+mod resolve;
 mod session;
 mod settle;
 mod tab;
 
 pub use api::{
-    AllowedFile, BrowserError, BrowserSession, BrowserSupply, EgressPolicy, INSTANCE_HEADER, MAX_FILES_BYTES, Observed, SessionSpec,
+    AllowedFile, BrowserError, BrowserSession, BrowserSupply, DANGEROUS_PORTS, EgressPolicy, EgressScheme, INSTANCE_HEADER,
+    MAX_FILES_BYTES, Observed, SessionSpec,
 };
 pub use chromium::{ChromiumOptions, ChromiumSupply};
-pub use egress::{EgressProxy, Refusal};
+pub use egress::{Denial, EgressProxy, EgressRule, Refusal};
 pub use outline::accessibility_outline;
+pub use resolve::{Resolver, SystemResolver};

@@ -27,6 +27,8 @@ pub(crate) enum AddressClass {
 pub(crate) enum NameRule {
     /// Closed by name.
     Denied,
+    /// Closed, as only listed hosts are open.
+    Unlisted,
     /// Open, and this address stands for it.
     Mapped(SocketAddr),
     /// Open, also when its address is private.
@@ -35,7 +37,7 @@ pub(crate) enum NameRule {
     IfPublic,
 }
 
-/// The class of an address; IPv4 inside IPv6 (mapped, compatible, NAT64, 6to4, Teredo) counts as the IPv4 it reaches.
+/// The class of an address; IPv4 inside IPv6 (mapped, compatible, NAT64, 6to4, ISATAP) counts as the IPv4 it reaches.
 pub(crate) fn class_of(address: IpAddr) -> AddressClass {
     match address {
         IpAddr::V4(v4) => class_of_v4(v4),
@@ -50,11 +52,14 @@ fn class_of_v4(v4: Ipv4Addr) -> AddressClass {
         (10, ..) | (192, 168, _) => AddressClass::Private,
         (172, 16..=31, _) => AddressClass::Private,
         (169, 254, _) => AddressClass::LinkLocal,
+        // Alibaba's metadata
+        (100, 100, 100) if v4.octets()[3] == 200 => AddressClass::LinkLocal,
         (100, 64..=127, _) => AddressClass::SharedNat,
         (224..=239, ..) | (255, 255, 255) => AddressClass::Multicast,
         (0, ..) | (240..=255, ..) => AddressClass::Reserved,
-        // IETF protocol assignments, documentation, 6to4 relay, benchmarking; Azure's and Alibaba's metadata live at public-looking places
+        // IETF protocol assignments, documentation, 6to4 relay, benchmarking
         (192, 0, 0 | 2) | (192, 88, 99) | (198, 18 | 19, _) | (198, 51, 100) | (203, 0, 113) => AddressClass::Reserved,
+        // Azure's metadata lives at a public-looking place
         (168, 63, 129) => AddressClass::LinkLocal,
         _ => AddressClass::Public,
     }
@@ -71,10 +76,14 @@ fn class_of_v6(v6: Ipv6Addr) -> AddressClass {
         return class_of_v4(inner);
     }
     match v6.segments()[0] {
+        // Amazon's metadata and name service
+        0xfd00 if v6.segments()[1] == 0xec2 => AddressClass::LinkLocal,
         0xfc00..=0xfdff | 0xfec0..=0xfeff => AddressClass::Private,
         0xfe80..=0xfebf => AddressClass::LinkLocal,
         0xff00..=0xffff => AddressClass::Multicast,
+        // documentation, and protocol assignments with Teredo among them
         0x2001 if v6.segments()[1] == 0xdb8 || v6.segments()[1] < 0x200 => AddressClass::Reserved,
+        0x3fff if v6.segments()[1] < 0x1000 => AddressClass::Reserved,
         // only 2000::/3 is global unicast
         0x2000..=0x3fff => AddressClass::Public,
         _ => AddressClass::Reserved,
@@ -87,32 +96,55 @@ fn embedded_v4(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match s {
         [0, 0, 0, 0, 0, 0xffff | 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => Some(of(high, low)),
-        [0x64, 0xff9b, .., high, low] => Some(of(high, low)),
+        // the well-known NAT64 prefix; where the local one (64:ff9b:1::/48) leads, nobody can tell: it stays reserved
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(of(high, low)),
         [0x2002, high, low, ..] => Some(of(high, low)),
-        // Teredo hides the client's address by flipping its bits
-        [0x2001, 0, .., high, low] => Some(of(!high, !low)),
+        [.., 0 | 0x200, 0x5efe, high, low] => Some(of(high, low)),
         _ => None,
     }
+}
+
+/// Whether a name that was opened may lead to an address of this class. Whoever answers for the name chooses the address, so a name does
+/// not open what only a slip or an attack leads to; the literal address in `allow_hosts` does.
+pub(crate) fn opens(class: AddressClass) -> bool {
+    !matches!(class, AddressClass::LinkLocal | AddressClass::Multicast | AddressClass::Reserved)
 }
 
 /// What the policy says of a name, before it is resolved.
 pub(crate) fn rule_for(policy: &EgressPolicy, host: &str) -> NameRule {
     let host = normal_host(host);
-    if policy.deny_hosts.iter().any(|pattern| matches(pattern, &host)) {
+    let listed = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, &host));
+    if listed(&policy.deny_hosts) {
         return NameRule::Denied;
     }
     if let Some(address) = policy.resolve.iter().find(|(name, _)| normal_host(name) == host).map(|(_, address)| *address) {
         return NameRule::Mapped(address);
     }
-    if policy.allow_hosts.iter().any(|pattern| matches(pattern, &host)) {
+    if listed(&policy.allow_hosts) {
         return NameRule::Open;
+    }
+    if !policy.only_hosts.is_empty() && !listed(&policy.only_hosts) {
+        return NameRule::Unlisted;
     }
     NameRule::IfPublic
 }
 
-/// Lower case, without brackets and the root's dot.
+/// Whether the policy opens this port.
+pub(crate) fn port_is_open(policy: &EgressPolicy, port: u16) -> bool {
+    !policy.deny_ports.contains(&port) && (policy.only_ports.is_empty() || policy.only_ports.contains(&port))
+}
+
+/// Whether the policy closes this very address, whatever name leads to it.
+pub(crate) fn address_is_denied(policy: &EgressPolicy, address: IpAddr) -> bool {
+    policy.deny_hosts.iter().any(|pattern| literal(pattern).is_some_and(|denied| denied.to_canonical() == address.to_canonical()))
+}
+
+/// A literal address in its one spelling; a name in lower case, without the root's dot.
 pub(crate) fn normal_host(host: &str) -> String {
-    host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase()
+    match literal(host) {
+        Some(address) => address.to_canonical().to_string(),
+        None => host.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase(),
+    }
 }
 
 /// `.example.test` is the host and all below it; anything else is itself.
@@ -127,10 +159,13 @@ fn matches(pattern: &str, host: &str) -> bool {
 /// The address that a literal host spells: dotted, decimal, hexadecimal, octal, short or bracketed forms, as browsers and resolvers read
 /// them; `None` for a name.
 pub(crate) fn literal(host: &str) -> Option<IpAddr> {
+    if let Ok(v6) = host.parse::<Ipv6Addr>() {
+        return Some(v6.into());
+    }
     match url::Host::parse(host).ok()? {
         url::Host::Ipv4(v4) => Some(v4.into()),
         url::Host::Ipv6(v6) => Some(v6.into()),
-        url::Host::Domain(_) => normal_host(host).parse().ok(),
+        url::Host::Domain(name) => name.trim_end_matches('.').parse().ok(),
     }
 }
 
@@ -172,7 +207,8 @@ mod tests {
             ("169.254.169.254", AddressClass::LinkLocal),
             ("0xa9fea9fe", AddressClass::LinkLocal),
             ("168.63.129.16", AddressClass::LinkLocal),
-            ("100.100.100.200", AddressClass::SharedNat),
+            ("100.64.0.1", AddressClass::SharedNat),
+            ("100.100.100.200", AddressClass::LinkLocal),
             ("0.0.0.0", AddressClass::Reserved),
             ("0", AddressClass::Reserved),
             ("224.0.0.1", AddressClass::Multicast),
@@ -183,7 +219,7 @@ mod tests {
             ("[fec0::1]", AddressClass::Private),
             ("[ff02::1]", AddressClass::Multicast),
             ("[::ffff:10.0.0.1]", AddressClass::Private),
-            ("[fd00:ec2::254]", AddressClass::Private),
+            ("[fd00:ec2::254]", AddressClass::LinkLocal),
             ("1.1.1.1", AddressClass::Public),
             ("[2606:4700::1111]", AddressClass::Public),
         ] {

@@ -38,6 +38,11 @@ const MAX_NEW_PAGES: usize = 16;
 /// Dialogs and downloads kept for one effect.
 const MAX_NOTES: usize = 20;
 
+/// Calls between browsers leave past every proxy: in a context of its own Chromium was seen to gather candidates over UDP and multicast DNS
+/// in spite of its flags (`tests/egress`). Pages find a browser that has no such thing.
+const NO_CALLS: &str = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCIceGatherer', 'RTCIceTransport', \
+                        'RTCDtlsTransport', 'RTCSctpTransport', 'RTCDataChannel', 'RTCCertificate']) delete globalThis[name];";
+
 /// What happened in the context beside the page.
 #[derive(Debug, Default)]
 struct Notes {
@@ -97,7 +102,7 @@ impl ChromiumSession {
     /// Opens a context with its proxy and a first, empty page. Never answers once the browser's driver is gone: the caller bounds it.
     pub(crate) async fn start(spec: SessionSpec, running: Arc<RunningBrowser>, place: Place) -> Result<Self, BrowserError> {
         let proxy = Arc::new(
-            EgressProxy::start(with_instance(&spec))
+            EgressProxy::with_resolver(with_instance(&spec), Arc::clone(&running.resolver))
                 .await
                 .map_err(|error| no_browser(format!("the egress proxy could not listen on loopback: {error}")))?,
         );
@@ -109,7 +114,6 @@ impl ChromiumSession {
             // "<-loopback>" takes back Chromium's own exception for localhost: everything goes through the proxy
             .proxy(ProxySettings::new(format!("http://{}", proxy.address())).bypass("<-loopback>"))
             .accept_downloads(AcceptDownloads::Accept)
-            .service_workers("block".to_owned())
             .build();
         let context = running
             .browser
@@ -133,6 +137,8 @@ impl ChromiumSession {
             // from here on a drop closes the context
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
         };
+        // before the first page, so that no document goes without it
+        context.add_init_script(NO_CALLS).await.map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
         let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
         let tab = Tab::attach(&context, page, &gone, Arc::clone(&session.files.too_big)).await?;
