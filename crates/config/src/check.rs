@@ -95,10 +95,11 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     holds("farm.lease_seconds", (2..=3600).contains(&config.farm.lease_seconds), "must be from 2 to 3600")?;
     is_url("farm.search_url", &config.farm.search_url.replace("{query}", "words"), &["http", "https"])?;
     holds("farm.search_url", config.farm.search_url.contains("{query}"), "has no `{query}` where the words go")?;
-    for host in &config.egress.allow_hosts {
+    let egress = &config.egress;
+    for host in egress.allow_hosts.iter().chain(&egress.only_hosts).chain(&egress.deny_hosts) {
         let bare = host.strip_prefix('.').unwrap_or(host);
         let fits = !bare.is_empty() && !bare.contains(['/', '*', ' ']);
-        holds("egress.allow_hosts", fits, "must list host names such as `shop.test`, or `.test` for all below")?;
+        holds("egress.allow_hosts, only_hosts, deny_hosts", fits, "must list host names such as `shop.test`, or `.test` for all below")?;
     }
     if let Some(endpoint) = &config.telemetry.otlp_endpoint {
         is_url("telemetry.otlp_endpoint", endpoint, &["http", "https"])?;

@@ -276,6 +276,14 @@ pub struct Egress {
     pub allow_hosts: Vec<String>,
     /// Host → address that stands for it, whatever DNS says.
     pub resolve: BTreeMap<String, SocketAddr>,
+    /// If there are any: only these hosts are open, beside those of `allow_hosts` and `resolve`.
+    pub only_hosts: Vec<String>,
+    /// Hosts that are closed although they are public; stronger than all that opens.
+    pub deny_hosts: Vec<String>,
+    /// If there are any: only these ports are open.
+    pub only_ports: Vec<u16>,
+    /// Ports that are closed, beside those of shells, mail, files and databases.
+    pub deny_ports: Vec<u16>,
 }
 
 /// Bounds of an attempt.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wayfarer_browser::EgressPolicy;
+use wayfarer_browser::{DANGEROUS_PORTS, EgressPolicy};
 use wayfarer_bus::{Bus, BusOptions};
 use wayfarer_children::{NatsOptions, NatsServer, RedisOptions, RedisServer, Tools};
 use wayfarer_config::{Cluster, Config};
@@ -170,6 +170,10 @@ pub fn egress(config: &Config, worlds: Option<&Sandbox>) -> EgressPolicy {
     let mut policy = EgressPolicy {
         allow_hosts: config.egress.allow_hosts.clone(),
         resolve: config.egress.resolve.clone(),
+        only_hosts: config.egress.only_hosts.clone(),
+        deny_hosts: config.egress.deny_hosts.clone(),
+        only_ports: config.egress.only_ports.clone(),
+        deny_ports: DANGEROUS_PORTS.iter().chain(&config.egress.deny_ports).copied().collect(),
         search_url: config.farm.search_url.clone(),
         ..EgressPolicy::default()
     };
