@@ -24,6 +24,10 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Libraries whose own spans would be noise: most begin and end outside any attempt, as traces of a single span.
 const FOREIGN: [&str; 2] = ["ractor", "playwright_rs"];
 
+/// Tells as errors that the driver knows kinds of objects which the library does not, one for every session; nothing needs them. What
+/// really fails comes back to us as an error. A filter that names this target hears it again.
+const UNKNOWN_KINDS: &str = "playwright_rs::server::connection";
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TelemetryOptions {
@@ -83,7 +87,8 @@ pub struct Telemetry {
 
 /// Sets logs (to stderr), traces and metrics up. With a collector or a metrics address it must be called inside a Tokio runtime.
 pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
-    let filter = EnvFilter::try_new(&options.filter)
+    let quiet = if options.filter.contains(UNKNOWN_KINDS) { String::new() } else { format!("{UNKNOWN_KINDS}=off,") };
+    let filter = EnvFilter::try_new(format!("{quiet}{}", options.filter))
         .map_err(|error| TelemetryError::Filter { filter: options.filter.clone(), why: error.to_string() })?;
     let resource = Resource::builder().with_service_name(options.service.clone()).build();
     let tracer_provider = tracer_provider(&options, resource.clone())?;
