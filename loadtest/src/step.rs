@@ -17,7 +17,6 @@ use wayfarer_chat::Model;
 use wayfarer_children::{NatsOptions, NatsServer, Tools};
 use wayfarer_core::action::Target;
 use wayfarer_core::event::RunEvent;
-use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
@@ -97,11 +96,9 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
     .await?;
     let chromium = Arc::new(
         ChromiumSupply::launch(ChromiumOptions {
-            executable: tools.chromium()?.to_owned(),
-            driver_dir: tools.driver_dir()?.to_owned(),
             max_sessions: 2,
             sessions_per_browser: 2,
-            no_sandbox: None,
+            ..ChromiumOptions::new(tools.chromium()?, tools.driver_dir()?)
         })
         .await?,
     );
@@ -193,15 +190,7 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
 
 /// The same wandering with the browser layer alone: the limit that a whole step is held against.
 async fn bare_loop(chromium: &ChromiumSupply, egress: &EgressPolicy, steps: u32, figures: &mut Figures) -> Result<()> {
-    let spec = SessionSpec {
-        tenant: TenantId::default(),
-        attempt: "bare".into(),
-        task: None,
-        epoch: Epoch(1),
-        viewport: Viewport::default(),
-        egress: egress.clone(),
-        files: Vec::new(),
-    };
+    let spec = SessionSpec { egress: egress.clone(), ..SessionSpec::new(TenantId::default(), "bare") };
     let session = chromium.acquire(spec).await?;
     let mut observed = session.open(SHOP).await?;
     for done in 0..steps as usize {

@@ -11,12 +11,11 @@ use url::Url;
 use wayfarer_browser::{BrowserError, BrowserSession, Observed, SessionSpec, accessibility_outline};
 use wayfarer_core::action::Target;
 use wayfarer_core::critical_point::{CriticalPointKind, GateDecision};
-use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::prompt::PageText;
 use wayfarer_core::prompt::propose::{Explore, ExploreAction, Offer};
 use wayfarer_core::task::Lineage;
-use wayfarer_core::{Action, BlobHash, Category, Epoch, Mark, Observation, Task, gate, view};
+use wayfarer_core::{Action, BlobHash, Category, Mark, Observation, Task, gate, view};
 
 /// Steps of a walk.
 const STEPS: u32 = 6;
@@ -49,15 +48,8 @@ struct WalkStep {
 pub(crate) async fn propose(mut work: Work<'_>, url: &Url, hint: Option<Category>, count: u32) -> Result<Proposal, ProposeError> {
     let mut category = hint;
     for number in 0..count {
-        let spec = SessionSpec {
-            tenant: work.spec.tenant.clone(),
-            attempt: format!("{}-{}-w{number}", work.spec.run, work.seed.id),
-            task: None,
-            epoch: Epoch(0),
-            viewport: Viewport::default(),
-            egress: work.deps.egress.clone(),
-            files: Vec::new(),
-        };
+        let name = format!("{}-{}-w{number}", work.spec.run, work.seed.id);
+        let spec = SessionSpec { egress: work.deps.egress.clone(), ..SessionSpec::new(work.spec.tenant.clone(), name) };
         let session = match work.deps.browsers.acquire(spec).await {
             Ok(session) => session,
             Err(error) if work.candidates.is_empty() => return Err(error.into()),

@@ -9,7 +9,6 @@ use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy
 use wayfarer_chat::Model;
 use wayfarer_chat::ask::TURNS;
 use wayfarer_core::Usage;
-use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_store::Store;
@@ -124,13 +123,10 @@ fn refused(error: BrowserError) -> SurfOpened {
 /// Asks for a session until one is free, as often as the supply says that it makes sense.
 async fn acquire(deps: &SurferDeps, order: &SurfOpen) -> Result<Box<dyn BrowserSession>, BrowserError> {
     let spec = SessionSpec {
-        tenant: order.tenant.clone(),
-        attempt: order.attempt.to_string(),
         task: Some(order.task_ref()),
         epoch: order.epoch,
-        viewport: Viewport::default(),
         egress: deps.egress.clone(),
-        files: Vec::new(),
+        ..SessionSpec::new(order.tenant.clone(), order.attempt.to_string())
     };
     let until = Instant::now() + ACQUIRE_BOUND;
     loop {

@@ -34,6 +34,22 @@ pub struct SessionSpec {
     pub files: Vec<AllowedFile>,
 }
 
+impl SessionSpec {
+    /// A session for an attempt or a proposal, with everything else as it is when nobody says otherwise. An attempt's owner adds its `task`
+    /// and `epoch`.
+    pub fn new(tenant: TenantId, attempt: impl Into<String>) -> Self {
+        Self {
+            tenant,
+            attempt: attempt.into(),
+            task: None,
+            epoch: Epoch::default(),
+            viewport: Viewport::default(),
+            egress: EgressPolicy::default(),
+            files: Vec::new(),
+        }
+    }
+}
+
 /// A file that an agent may upload. It travels with the session's specification: a farm knows no disk but its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AllowedFile {

@@ -58,6 +58,11 @@ pub struct ChromiumOptions {
 }
 
 impl ChromiumOptions {
+    /// A few sessions in one browser; the browser's sandbox wherever it can be.
+    pub fn new(executable: impl Into<PathBuf>, driver_dir: impl Into<PathBuf>) -> Self {
+        Self { executable: executable.into(), driver_dir: driver_dir.into(), max_sessions: 4, sessions_per_browser: 4, no_sandbox: None }
+    }
+
     fn sandboxed(&self) -> bool {
         !self.no_sandbox.unwrap_or_else(|| nix::unistd::geteuid().is_root())
     }

@@ -22,7 +22,7 @@ use wayfarer_browser::{
 use wayfarer_core::action::{Effect, Target};
 use wayfarer_core::observation::{SettleReason, Viewport};
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, BlobHash, Epoch, Mark, TenantId};
+use wayfarer_core::{Action, BlobHash, Mark, TenantId};
 
 /// How long something that must come may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -141,7 +141,7 @@ fn options() -> ChromiumOptions {
     for needed in [&executable, &driver_dir.join("node"), &driver_dir.join("package/cli.js")] {
         assert!(needed.exists(), "{} is missing; run scripts/bootstrap.sh (or point WAYFARER_TOOLS at what it made)", needed.display());
     }
-    ChromiumOptions { executable, driver_dir, max_sessions: 3, sessions_per_browser: 2, no_sandbox: None }
+    ChromiumOptions { max_sessions: 3, sessions_per_browser: 2, ..ChromiumOptions::new(executable, driver_dir) }
 }
 
 /// One supply at a time: tests that kill or count processes must meet only their own, and the machine may be small.
@@ -169,17 +169,13 @@ async fn supply() -> Alone {
 
 fn spec(world: &World) -> SessionSpec {
     SessionSpec {
-        tenant: TenantId::default(),
-        attempt: "test-a1".into(),
-        task: None,
-        epoch: Epoch(1),
         viewport: Viewport { width: 1000, height: 700 },
         egress: EgressPolicy {
             resolve: [("shop.localhost".to_owned(), world.address)].into(),
             headers: [("x-wayfarer-instance".to_owned(), "test-a1".to_owned())].into(),
             ..EgressPolicy::default()
         },
-        files: Vec::new(),
+        ..SessionSpec::new(TenantId::default(), "test-a1")
     }
 }
 

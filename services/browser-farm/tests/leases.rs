@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, Observed, SessionSpec};
+use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Observed, SessionSpec};
 use wayfarer_browser_farm::{FarmOptions, serve};
 use wayfarer_core::action::Effect;
 use wayfarer_core::observation::{Scroll, Settle, Viewport};
@@ -143,13 +143,9 @@ async fn client(address: SocketAddr) -> BrowserFarmClient<tonic::transport::Chan
 fn spec(attempt: &str, epoch: u64) -> SessionSpec {
     let task = attempt.parse::<AttemptId>().unwrap().task;
     SessionSpec {
-        tenant: TenantId::default(),
-        attempt: attempt.into(),
         task: Some(TaskRef { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), task }),
         epoch: Epoch(epoch),
-        viewport: Viewport::default(),
-        egress: EgressPolicy::default(),
-        files: Vec::new(),
+        ..SessionSpec::new(TenantId::default(), attempt)
     }
 }
 

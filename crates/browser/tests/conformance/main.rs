@@ -15,8 +15,8 @@ use site::Site;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use wayfarer_browser::{AllowedFile, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec};
+use wayfarer_core::TenantId;
 use wayfarer_core::observation::Viewport;
-use wayfarer_core::{Epoch, TenantId};
 
 /// Cases at the same time.
 const AT_ONCE: usize = 4;
@@ -104,10 +104,6 @@ fn spec(site: &Site, key: &str) -> SessionSpec {
         content: bytes::Bytes::from_static(content.as_bytes()),
     };
     SessionSpec {
-        tenant: TenantId::default(),
-        attempt: key.to_owned(),
-        task: None,
-        epoch: Epoch(1),
         viewport: Viewport { width: 1000, height: 700 },
         egress: EgressPolicy {
             resolve: site::HOSTS.iter().map(|host| ((*host).to_owned(), site.address)).collect(),
@@ -115,6 +111,7 @@ fn spec(site: &Site, key: &str) -> SessionSpec {
             ..EgressPolicy::default()
         },
         files: vec![file("note", "note.txt", "hello"), file("scan", "scan.pdf", "%PDF-1.4\n")],
+        ..SessionSpec::new(TenantId::default(), key)
     }
 }
 
@@ -130,5 +127,5 @@ fn options() -> ChromiumOptions {
     for needed in [&executable, &driver_dir.join("node"), &driver_dir.join("package/cli.js")] {
         assert!(needed.exists(), "{} is missing; run scripts/bootstrap.sh (or point WAYFARER_TOOLS at what it made)", needed.display());
     }
-    ChromiumOptions { executable, driver_dir, max_sessions: AT_ONCE, sessions_per_browser: AT_ONCE, no_sandbox: None }
+    ChromiumOptions { max_sessions: AT_ONCE, sessions_per_browser: AT_ONCE, ..ChromiumOptions::new(executable, driver_dir) }
 }

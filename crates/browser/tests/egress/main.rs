@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, SessionSpec};
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, Epoch, TenantId};
+use wayfarer_core::{Action, TenantId};
 
 /// Frames of one attacking page.
 const FRAMES: usize = 10;
@@ -141,13 +141,9 @@ impl World {
     async fn session(&self, mut policy: EgressPolicy) -> Box<dyn BrowserSession> {
         policy.resolve.extend([HOST, OTHER].map(|host| (host.to_owned(), self.site.address)));
         let spec = SessionSpec {
-            tenant: TenantId::default(),
-            attempt: "egress-a1".into(),
-            task: None,
-            epoch: Epoch(1),
             viewport: Viewport { width: 800, height: 600 },
             egress: policy,
-            files: Vec::new(),
+            ..SessionSpec::new(TenantId::default(), "egress-a1")
         };
         self.supply.acquire(spec).await.unwrap()
     }
@@ -545,5 +541,5 @@ fn options() -> ChromiumOptions {
     for needed in [&executable, &driver_dir.join("node"), &driver_dir.join("package/cli.js")] {
         assert!(needed.exists(), "{} is missing; run scripts/bootstrap.sh (or point WAYFARER_TOOLS at what it made)", needed.display());
     }
-    ChromiumOptions { executable, driver_dir, max_sessions: 3, sessions_per_browser: 3, no_sandbox: None }
+    ChromiumOptions { max_sessions: 3, sessions_per_browser: 3, ..ChromiumOptions::new(executable, driver_dir) }
 }
