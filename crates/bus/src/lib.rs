@@ -7,6 +7,7 @@
 //!                                                        └─ five deliveries without an end ──▶ poison ──▶ stream DEAD
 //!   NatsEventLog::append (fenced) ──▶ stream EVENTS ──▶ read · events_after · watch
 //!   request ──▶ serve_queue (any websurfer) · serve (the attempt's own)
+//!   tell_standing ──▶ farm_standings (no acknowledgement: the next word follows)
 //!   put_run ──▶ bucket runs
 //! ```
 //!
@@ -19,6 +20,7 @@ pub mod dead;
 pub mod delivery;
 pub mod errors;
 pub mod event_log;
+pub mod farms;
 pub mod follow;
 pub mod history;
 pub mod log;

@@ -30,6 +30,9 @@ pub const SURF_OPEN: &str = "wf.surf.open";
 /// The queue group of the websurfers.
 pub const SURF_GROUP: &str = "websurfer";
 
+/// How farms stand, told to whoever places sessions.
+pub const FARM_STANDING: &str = "wf.farm.standing";
+
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 /// How often an item was queued anew because something that all work shares was away.

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;
 use wayfarer_bus::{Bus, BusError, BusOptions, names};
-use wayfarer_proto::v1::{SurfReply, SurfRequest, surf_reply::Reply, surf_request::Order};
+use wayfarer_proto::v1::{FarmStanding, SurfReply, SurfRequest, surf_reply::Reply, surf_request::Order};
 
 #[tokio::test]
 async fn a_server_that_is_too_old_is_refused_with_a_remedy() {
@@ -65,4 +65,21 @@ async fn nobody_there_and_no_answer_are_told_apart() {
     assert!(matches!(ask("wf.surf.attempt.nobody", LONG).await, Err(BusError::NoResponders { .. })));
     assert!(matches!(ask("wf.surf.attempt.silent", Duration::from_millis(200)).await, Err(BusError::Timeout { .. })));
     nats.bus.check().await.unwrap();
+}
+
+#[tokio::test]
+async fn farms_are_heard_by_all_who_listen_and_noise_is_passed_over() {
+    let nats = nats(LONG).await;
+    let hear = || async { Box::pin(nats.bus.farm_standings().await.unwrap()) };
+    let (mut one, mut other) = (hear().await, hear().await);
+    let standing = FarmStanding { address: "http://farm-1:7420".into(), capacity: 4, free: 3, ..FarmStanding::default() };
+
+    let raw = async_nats::connect(nats.server.url()).await.unwrap();
+    raw.publish(names::FARM_STANDING, "\u{7f} no standing".into()).await.unwrap();
+    raw.flush().await.unwrap();
+    nats.bus.tell_standing(&standing).await.unwrap();
+
+    for listener in [&mut one, &mut other] {
+        assert_eq!(tokio::time::timeout(LONG, listener.next()).await.unwrap(), Some(standing.clone()));
+    }
 }

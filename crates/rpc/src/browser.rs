@@ -2,6 +2,7 @@
 
 use crate::channel::{Channels, Endpoints};
 use crate::document::{document, read_document};
+use crate::placement::Board;
 use crate::{MAX_MESSAGE_BYTES, error, trace};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,17 +41,23 @@ impl Default for SupplyOptions {
     }
 }
 
-/// A [`BrowserSupply`] that asks browser farms, in turn.
+/// A [`BrowserSupply`] that asks browser farms: the one first that the board finds best, in turn where it knows nothing.
 #[derive(Debug)]
 pub struct GrpcBrowserSupply {
     channels: Channels,
+    board: Arc<Board>,
     options: SupplyOptions,
 }
 
 impl GrpcBrowserSupply {
     /// A client; nothing is connected yet.
     pub fn new(endpoints: Endpoints, options: SupplyOptions) -> Self {
-        Self { channels: Channels::new(endpoints), options }
+        Self { channels: Channels::new(endpoints), board: Arc::default(), options }
+    }
+
+    /// The same, with a board that somebody keeps up to date.
+    pub fn with_board(self, board: Arc<Board>) -> Self {
+        Self { board, ..self }
     }
 }
 
@@ -59,17 +66,24 @@ impl BrowserSupply for GrpcBrowserSupply {
     async fn acquire(&self, spec: SessionSpec) -> Result<Box<dyn BrowserSession>, BrowserError> {
         let no_browser = |why: String| BrowserError::environment(EnvFailure::NoBrowser, why);
         let spec = document(&spec).map_err(|status| no_browser(status.message().to_owned()))?;
-        let channels = self.channels.in_turn().map_err(no_browser)?;
+        let farms = self.channels.ordered(|addresses| self.board.order(addresses)).map_err(no_browser)?;
+        // first whether anybody has a place; then a wait, at the farm that looked best
+        let waiting = farms.first().filter(|_| farms.len() > 1).cloned();
+        let asked = farms.len();
         let mut refused = no_browser("no browser farm is known".into());
-        let last = channels.len() - 1;
-        for (index, channel) in channels.into_iter().enumerate() {
+        for (index, (address, channel)) in farms.into_iter().chain(waiting).enumerate() {
+            if index == asked && !matches!(refused, BrowserError::Busy { .. }) {
+                break;
+            }
             let mut client = client(channel);
-            // only the last farm is worth a wait: an earlier one being full says nothing about the next
-            let wait = if index == last { self.options.acquire_wait } else { Duration::ZERO };
+            let wait = if asked == 1 || index == asked { self.options.acquire_wait } else { Duration::ZERO };
             let message = v1::AcquireRequest { spec: Some(spec.clone()), wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX) };
             let asked = client.acquire(bounded(message, self.options.call_timeout + wait)).await;
             match asked {
-                Ok(lease) => return Ok(Box::new(GrpcSession::new(client, lease.into_inner(), self.options.call_timeout)?)),
+                Ok(lease) => {
+                    self.board.was_given(&address);
+                    return Ok(Box::new(GrpcSession::new(client, lease.into_inner(), self.options.call_timeout)?));
+                }
                 Err(status) => refused = better(refused, error::browser_error(&status, EnvFailure::NoBrowser)),
             }
         }

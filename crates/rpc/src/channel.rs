@@ -52,10 +52,27 @@ impl Channels {
 
     /// All replicas, each time beginning with the next one; `Err` says why there is none.
     pub fn in_turn(&self) -> Result<Vec<Channel>, String> {
+        let addresses = self.known()?;
+        let mut channels: Vec<Channel> = self.to(addresses)?.into_iter().map(|(_, channel)| channel).collect();
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % channels.len();
+        channels.rotate_left(first);
+        Ok(channels)
+    }
+
+    /// All replicas with their addresses, in the order that `order` makes of them; `Err` says why there is none.
+    pub fn ordered(&self, order: impl FnOnce(Vec<String>) -> Vec<String>) -> Result<Vec<(String, Channel)>, String> {
+        let mut addresses = self.known()?;
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % addresses.len();
+        addresses.rotate_left(first);
+        self.to(order(addresses))
+    }
+
+    fn known(&self) -> Result<Vec<String>, String> {
         let addresses = (self.endpoints.0)();
-        if addresses.is_empty() {
-            return Err("no address is known".into());
-        }
+        if addresses.is_empty() { Err("no address is known".into()) } else { Ok(addresses) }
+    }
+
+    fn to(&self, addresses: Vec<String>) -> Result<Vec<(String, Channel)>, String> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|address, _| addresses.contains(address));
         let mut channels = Vec::with_capacity(addresses.len());
@@ -64,11 +81,9 @@ impl Channels {
                 Some(channel) => channel.clone(),
                 None => connect(&address)?,
             };
-            channels.push(channel.clone());
+            channels.push((address.clone(), channel.clone()));
             open.insert(address, channel);
         }
-        let first = self.turn.fetch_add(1, Ordering::Relaxed) % channels.len();
-        channels.rotate_left(first);
         Ok(channels)
     }
 }

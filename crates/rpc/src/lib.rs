@@ -10,12 +10,14 @@ pub mod document;
 pub mod error;
 mod health;
 mod model;
+mod placement;
 pub mod server;
 pub mod trace;
 
 pub use browser::{GrpcBrowserSupply, SupplyOptions};
 pub use channel::Endpoints;
 pub use model::GrpcModel;
+pub use placement::{Board, STANDING_TTL};
 
 /// The biggest message that is sent or taken: a prompt with a few screenshots stays well below.
 pub const MAX_MESSAGE_BYTES: usize = 32 * 1024 * 1024;
