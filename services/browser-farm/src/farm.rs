@@ -1,10 +1,12 @@
 //! All leases of a farm: who may have a session, who still holds one, and what became of the others.
 
 use crate::lease::{Ended, Lease, Owner};
+use crate::memory;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wayfarer_browser::{BrowserError, BrowserSupply, SessionSpec};
@@ -36,14 +38,31 @@ impl Default for FarmOptions {
     }
 }
 
+/// How a farm stands at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Sessions at the same time.
+    pub capacity: usize,
+    /// Sessions that it would give now.
+    pub free: usize,
+    /// Callers that wait for a place.
+    pub waiting: usize,
+    /// Memory that may still be used; `None` where the system does not say.
+    pub memory_free_mib: Option<u64>,
+    /// It gives no more sessions out.
+    pub draining: bool,
+}
+
 /// A farm over any supply of sessions.
 pub struct Farm {
     supply: Arc<dyn BrowserSupply>,
     options: FarmOptions,
     places: Arc<Semaphore>,
+    /// One for each caller that waits for a place.
+    waiting: Arc<()>,
     next_token: AtomicU64,
     state: Mutex<State>,
-    /// Something ended: for the drain.
+    /// A lease began or ended.
     changed: Notify,
     tasks: TaskTracker,
 }
@@ -96,6 +115,7 @@ impl Farm {
             supply,
             options,
             places: Arc::new(Semaphore::new(options.max_sessions)),
+            waiting: Arc::default(),
             next_token: AtomicU64::new(start),
             state: Mutex::default(),
             changed: Notify::new(),
@@ -140,6 +160,8 @@ impl Farm {
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             return Ok(place);
         }
+        // also let go of if the caller goes away
+        let _waiting = Arc::clone(&self.waiting);
         match tokio::time::timeout(wait.min(LONGEST_WAIT), Arc::clone(&self.places).acquire_owned()).await {
             Ok(Ok(place)) => Ok(place),
             _ => Err(busy()),
@@ -157,6 +179,7 @@ impl Farm {
             self.count(&state);
             admitted
         };
+        self.changed.notify_waiters();
         if admitted.is_err() {
             lease.begin_end(Ended::Fenced);
             lease.close().await;
@@ -217,9 +240,27 @@ impl Farm {
         self.options.max_sessions
     }
 
+    /// How it stands now.
+    pub fn standing(&self) -> Standing {
+        let draining = self.state().draining;
+        Standing {
+            capacity: self.options.max_sessions,
+            free: if draining { 0 } else { self.places.available_permits() },
+            waiting: Arc::strong_count(&self.waiting) - 1,
+            memory_free_mib: memory::free_mib(),
+            draining,
+        }
+    }
+
+    /// Done when a lease begins or ends; from the moment that this returns.
+    pub fn changed(&self) -> Notified<'_> {
+        self.changed.notified()
+    }
+
     /// Gives no more sessions out, lets owners give theirs back for a while, then ends what is left.
     pub(crate) async fn drain(self: &Arc<Self>) {
         self.state().draining = true;
+        self.changed.notify_waiters();
         let given_back = async {
             loop {
                 let changed = self.changed.notified();

@@ -12,8 +12,9 @@
 
 mod farm;
 mod lease;
+mod memory;
 mod server;
 
-pub use farm::{Farm, FarmOptions};
+pub use farm::{Farm, FarmOptions, Standing};
 pub use lease::Ended;
-pub use server::serve;
+pub use server::{Serving, serve};

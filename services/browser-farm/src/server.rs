@@ -111,15 +111,25 @@ impl BrowserFarm for Face {
     }
 }
 
+/// A farm that is served.
+pub struct Serving {
+    /// Where.
+    pub address: SocketAddr,
+    /// What is served.
+    pub farm: Arc<Farm>,
+    /// Ends with the farm.
+    pub task: JoinHandle<()>,
+}
+
 /// Serves a farm over `supply`. Once `stop` is cancelled it gives no more sessions out, waits for those it has within a bound, and
-/// ends with none left. Returns the address (port 0 takes a free one) and the task that ends with the farm.
+/// ends with none left. Port 0 takes a free one.
 pub async fn serve(
     supply: Arc<dyn BrowserSupply>,
     options: FarmOptions,
     listen: SocketAddr,
     ready: Readiness,
     stop: CancellationToken,
-) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
+) -> std::io::Result<Serving> {
     let farm = Farm::new(supply, options);
     let service = BrowserFarmServer::new(Face(Arc::clone(&farm)))
         .max_decoding_message_size(MAX_MESSAGE_BYTES)
@@ -127,6 +137,7 @@ pub async fn serve(
     let stop_server = CancellationToken::new();
     let serving = server::serve(service, listen, ready.clone(), stop_server.clone()).await?;
     let address = serving.address;
+    let served = Arc::clone(&farm);
     let task = tokio::spawn(async move {
         stop.cancelled().await;
         // owners still act and release while the farm drains: the server goes last
@@ -137,7 +148,7 @@ pub async fn serve(
             tracing::error!(%error, "the farm's server ended badly");
         }
     });
-    Ok((address, task))
+    Ok(Serving { address, farm: served, task })
 }
 
 async fn traced<T>(call: impl Future<Output = Result<T, BrowserError>>, span: Span) -> Result<T, Status> {

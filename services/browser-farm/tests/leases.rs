@@ -12,15 +12,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Observed, SessionSpec};
-use wayfarer_browser_farm::{FarmOptions, serve};
+use wayfarer_browser_farm::{Farm, FarmOptions, Serving, serve};
 use wayfarer_core::action::Effect;
 use wayfarer_core::observation::{Scroll, Settle, Viewport};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, AttemptId, BlobHash, Epoch, Observation, RunId, SessionId, TaskRef, TenantId};
 use wayfarer_proto::v1;
+use wayfarer_proto::v1::FarmStanding;
 use wayfarer_proto::v1::browser_farm_client::BrowserFarmClient;
 use wayfarer_rpc::document::document;
-use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, SupplyOptions};
+use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, SupplyOptions};
 use wayfarer_telemetry::Readiness;
 
 const PICTURE: &[u8] = b"not really a picture";
@@ -118,6 +119,7 @@ fn observed(url: &str) -> Observed {
 }
 
 struct Running {
+    farm: Arc<Farm>,
     supply: GrpcBrowserSupply,
     behind: Arc<Behind>,
     address: SocketAddr,
@@ -129,9 +131,10 @@ async fn farm(options: FarmOptions) -> Running {
     let behind = Arc::new(Behind::default());
     let stop = CancellationToken::new();
     let fake = Arc::new(FakeSupply(Arc::clone(&behind)));
-    let (address, task) = serve(fake, options, "127.0.0.1:0".parse().unwrap(), Readiness::default(), stop.clone()).await.unwrap();
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let Serving { address, task, farm } = serve(fake, options, listen, Readiness::default(), stop.clone()).await.unwrap();
     let options = SupplyOptions { acquire_wait: Duration::from_millis(50), call_timeout: Duration::from_secs(20) };
-    Running { supply: GrpcBrowserSupply::new(Endpoints::fixed([address.to_string()]), options), behind, address, stop, task }
+    Running { supply: GrpcBrowserSupply::new(Endpoints::fixed([address.to_string()]), options), farm, behind, address, stop, task }
 }
 
 async fn client(address: SocketAddr) -> BrowserFarmClient<tonic::transport::Channel> {
@@ -320,4 +323,36 @@ async fn a_second_farm_takes_what_the_first_cannot() {
     }
 
     assert_eq!((full.behind.open.load(Ordering::SeqCst), free.behind.open.load(Ordering::SeqCst)), (1, 2));
+}
+
+#[tokio::test]
+async fn the_board_says_which_farm_is_asked_and_a_farm_says_how_it_stands() {
+    let (one, other) = (farm(FarmOptions::default()).await, farm(FarmOptions { max_sessions: 2, ..FarmOptions::default() }).await);
+    let board = Arc::new(Board::default());
+    let addresses = [one.address, other.address].map(|address| address.to_string());
+    let supply = GrpcBrowserSupply::new(Endpoints::fixed(addresses), SupplyOptions::default()).with_board(Arc::clone(&board));
+    let word = |farm: &Running, draining| FarmStanding {
+        address: farm.address.to_string(),
+        free: farm.farm.standing().free as u32,
+        draining,
+        ..FarmStanding::default()
+    };
+
+    board.hear(word(&one, true));
+    board.hear(word(&other, false));
+    let changed = other.farm.changed();
+    let mut held = Vec::new();
+    for number in 0..2 {
+        held.push(supply.acquire(spec(&format!("task-{number}-a1"), 1)).await.unwrap());
+    }
+    assert_eq!((one.behind.open.load(Ordering::SeqCst), other.behind.open.load(Ordering::SeqCst)), (0, 2));
+    tokio::time::timeout(Duration::from_secs(20), changed).await.expect("a farm tells when its leases change");
+
+    let standing = other.farm.standing();
+    assert_eq!((standing.capacity, standing.free, standing.draining), (2, 0, false));
+    assert!(standing.memory_free_mib.unwrap() > 0);
+    board.hear(word(&other, false));
+    // whoever drains is asked last, and it is not draining really: better than nothing
+    held.push(supply.acquire(spec("task-3-a1", 1)).await.unwrap());
+    assert_eq!(one.behind.open.load(Ordering::SeqCst), 1);
 }

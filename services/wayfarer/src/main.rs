@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod endpoint;
 mod exit;
+mod farms;
 mod local;
 mod plan;
 mod progress;

@@ -1,6 +1,7 @@
 //! The roles of a process, started in the order in which they need each other and stopped in the reverse.
 
 use crate::exit::WrongUsage;
+use crate::farms;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -18,7 +19,7 @@ use wayfarer_core::Calendar;
 use wayfarer_inference::{Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
 use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
-use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
+use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::{Need, Readiness, ReadyRoles};
 
@@ -87,6 +88,11 @@ impl Role {
             Self::Gateway => Some(config.gateway.listen),
             Self::Websurfer | Self::Curator | Self::Verifier | Self::Orchestrator | Self::Proposer => None,
         }
+    }
+
+    /// Whether it opens browser sessions.
+    fn uses_browsers(self) -> bool {
+        matches!(self, Self::Websurfer | Self::Proposer)
     }
 
     /// Reads `--roles`.
@@ -164,6 +170,8 @@ pub struct Running {
     chromium: Option<Arc<ChromiumSupply>>,
     registrations: Vec<Registration>,
     ready: Vec<Readiness>,
+    /// What is known of the farms.
+    board: Arc<Board>,
     /// The models, if they are called from this process.
     pool: Option<Pool>,
     /// Addresses of the gRPC faces, as others reach them.
@@ -180,9 +188,13 @@ pub async fn start(roles: &[Role], wiring: &Wiring) -> Result<Running> {
         chromium: None,
         registrations: Vec::new(),
         ready: Vec::new(),
+        board: Arc::default(),
         pool: None,
         faces: Vec::new(),
     };
+    if roles.iter().any(|role| role.uses_browsers()) {
+        tokio::spawn(farms::listen(wiring.bus.clone(), running.board.clone(), running.stop_foundations.clone()));
+    }
     for role in Role::ALL.into_iter().filter(|role| roles.contains(role)) {
         if let Err(error) = running.start(role, wiring).await {
             running.stop().await;
@@ -202,7 +214,8 @@ impl Running {
         let registry = Registry::new(wiring.redis.clone());
         let waits = Waits::of(&config.inference);
         let model: Arc<dyn Model> = Arc::new(GrpcModel::new(self.find(&registry, Role::Inference).await, waits.model_call));
-        let browsers = Arc::new(GrpcBrowserSupply::new(self.find(&registry, Role::BrowserFarm).await, waits.browser));
+        let farms = self.find(&registry, Role::BrowserFarm).await;
+        let browsers = Arc::new(GrpcBrowserSupply::new(farms, waits.browser).with_board(self.board.clone()));
         let stop = self.stop_workers.clone();
         match role {
             Role::Inference => {
@@ -225,9 +238,11 @@ impl Running {
                     ..Default::default()
                 };
                 let stop_face = self.stop_foundations.clone();
-                let (addr, task) = wayfarer_browser_farm::serve(supply, options, config.farm.listen, ready, stop_face).await?;
-                self.face(role, advertised(role, addr, config)?, &registry).await?;
-                self.foundations.push((role, served(task)));
+                let serving = wayfarer_browser_farm::serve(supply, options, config.farm.listen, ready, stop_face).await?;
+                let address = advertised(role, serving.address, config)?;
+                self.face(role, address.clone(), &registry).await?;
+                self.foundations.push((role, served(serving.task)));
+                tokio::spawn(farms::tell(wiring.bus.clone(), serving.farm, address, self.stop_foundations.clone()));
             }
             Role::Websurfer => {
                 self.needs(role, wiring, None);
