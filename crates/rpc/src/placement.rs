@@ -90,7 +90,7 @@ impl Word {
 
 /// Best first, except that the first is drawn among those with places, each as likely as it has places.
 fn ordered(mut farms: Vec<(String, Worth)>, random: &mut impl Rng) -> Vec<String> {
-    farms.sort_by(|(_, one), (_, other)| one.cmp(other));
+    farms.sort_by_key(|(_, worth)| *worth);
     let places = |worth: &Worth| if let Worth::Free(Reverse(free), _) = worth { u64::from(*free) } else { 0 };
     let all: u64 = farms.iter().map(|(_, worth)| places(worth)).sum();
     if all > 0 {
