@@ -1,6 +1,12 @@
 //! Measures Wayfarer on real parts, beside a limit or a peer in the same run.
 
+mod farm;
+mod figures;
+mod pages;
+mod processes;
+mod raw_cdp;
 mod scripted;
+mod stage;
 mod step;
 mod worlds;
 
@@ -28,6 +34,21 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The farm beside its limit, the same work over raw CDP: act-and-observe at several numbers of sessions, a session's life, memory.
+    Farm {
+        /// Numbers of sessions, one after another.
+        #[arg(long, value_delimiter = ',', default_value = "1,4,16,32", value_parser = clap::value_parser!(u32).range(1..=200))]
+        sessions: Vec<u32>,
+        /// Seconds of steps at each number of sessions, both sides together.
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(4..=3600))]
+        seconds: u64,
+        /// Lives of each side.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        lives: u32,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a world costs: a fresh instance with its first page, beside a page of one that lives, and the memory of many.
     Worlds {
         /// Instances of each world.
@@ -50,6 +71,10 @@ fn main() -> std::process::ExitCode {
     let done = runtime.block_on(async {
         match Cli::parse().command {
             Command::Step { attempts, steps, json } => step::measure(attempts, steps, json).await,
+            Command::Farm { sessions, seconds, lives, json } => {
+                let sessions = sessions.into_iter().map(|number| number as usize).collect();
+                farm::measure(farm::Wanted { sessions, seconds, lives, json }).await
+            }
             Command::Worlds { instances, json } => worlds::measure(instances, json).await,
         }
     });

@@ -1,9 +1,9 @@
 //! The cost of a step: whole actor tree, real Chromium behind its egress proxy, real event log, real store; only the model is scripted.
 
+use crate::figures::Figures;
 use crate::scripted::Scripted;
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use hdrhistogram::Histogram;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -59,21 +59,6 @@ impl SurferPort for Direct {
         if let Some(handle) = self.handle.lock().await.take() {
             handle.close().await;
         }
-    }
-}
-
-/// Figures of one kind, in milliseconds.
-struct Figures(Histogram<u64>);
-
-impl Figures {
-    fn new() -> Result<Self> {
-        Ok(Self(Histogram::new_with_bounds(1, 120_000_000, 3)?))
-    }
-    fn take(&mut self, ms: f64) -> Result<()> {
-        Ok(self.0.record((ms.max(0.001) * 1e3) as u64)?)
-    }
-    fn at(&self, quantile: f64) -> f64 {
-        self.0.value_at_quantile(quantile) as f64 / 1e3
     }
 }
 

@@ -88,8 +88,8 @@ impl ChromiumSession {
             // positive is up for an agent, a positive delta is down for a wheel
             Action::Scroll { pixels, target } => self.scroll(tab, 0.0, -f64::from(*pixels), target.as_ref()).await,
             Action::Hscroll { pixels, target } => self.scroll(tab, f64::from(*pixels), 0.0, target.as_ref()).await,
-            Action::VisitUrl { url } => self.go(tab, address::visit(url, &self.spec.egress)).await,
-            Action::WebSearch { query } => self.go(tab, address::search(query, &self.spec.egress)).await,
+            Action::VisitUrl { url } => self.go(tab, address::visit(url, &self.egress)).await,
+            Action::WebSearch { query } => self.go(tab, address::search(query, &self.egress)).await,
             Action::HistoryBack => self.back(tab).await,
             Action::Wait { seconds } => {
                 let seconds = if seconds.is_finite() { seconds.clamp(0.0, LONGEST_WAIT) } else { 0.0 };
@@ -124,7 +124,7 @@ impl ChromiumSession {
         let expression = match target.mark {
             Some(mark) => format!("__wayfarer.locate({mark}, {}, {}, {})", tab.judged(), json!(target.x), json!(target.y)),
             None => {
-                let (x, y) = clamp(target.x, target.y, self.spec.viewport);
+                let (x, y) = clamp(target.x, target.y, self.viewport());
                 format!("__wayfarer.at({x}, {y}, {})", tab.judged())
             }
         };
@@ -287,14 +287,14 @@ impl ChromiumSession {
 
     async fn select(&self, tab: &Tab, target: &Target, option: &str) -> Result<Fault, TabError> {
         let mark = target.mark.map_or(Value::Null, Value::from);
-        let (x, y) = clamp(target.x, target.y, self.spec.viewport);
+        let (x, y) = clamp(target.x, target.y, self.viewport());
         let (realm, judged) = tab.realm_of(target.mark);
         let field: Field = tab.script_in(&realm, &format!("__wayfarer.select({mark}, {x}, {y}, {}, {judged})", json!(option))).await?;
         Ok(field.error)
     }
 
     async fn scroll(&self, tab: &Tab, right: f64, down: f64, target: Option<&Target>) -> Result<Fault, TabError> {
-        let Viewport { width, height } = self.spec.viewport;
+        let Viewport { width, height } = self.viewport();
         let (x, y) = match target {
             None => (f64::from(width) / 2.0, f64::from(height) / 2.0),
             Some(target) => match self.place(tab, target).await? {

@@ -194,6 +194,12 @@ pub trait BrowserSession: Send + Sync {
     /// Opens an address, lets the page settle and observes it. `Unreachable` and `EgressDenied` come as environment errors.
     async fn open(&self, url: &str) -> Result<Observed, BrowserError>;
 
+    /// Opens an address and returns when its document has loaded, for callers that look later or elsewhere: nothing settles and no picture
+    /// is taken. The same errors as [`open`](Self::open).
+    async fn load(&self, url: &str) -> Result<(), BrowserError> {
+        self.open(url).await.map(drop)
+    }
+
     /// Lets the page settle and observes it.
     async fn observe(&self) -> Result<Observed, BrowserError>;
 

@@ -25,7 +25,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -138,12 +138,18 @@ struct Record {
 }
 
 struct Shared {
-    policy: EgressPolicy,
+    /// Given once; until then everything is closed.
+    policy: OnceLock<Given>,
     resolver: Arc<dyn Resolver>,
     pins: Pins,
-    added: Vec<(HeaderName, HeaderValue)>,
     records: Mutex<VecDeque<Record>>,
     counter: AtomicU64,
+}
+
+/// A policy with its headers made ready.
+struct Given {
+    policy: EgressPolicy,
+    added: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The proxy of one session. Ends when stopped or dropped.
@@ -161,18 +167,33 @@ impl EgressProxy {
 
     /// Listens on a free port of loopback; names are asked of this resolver.
     pub async fn with_resolver(policy: EgressPolicy, resolver: Arc<dyn Resolver>) -> std::io::Result<Self> {
+        let proxy = Self::closed(resolver).await?;
+        proxy.give(policy);
+        Ok(proxy)
+    }
+
+    /// Listens on a free port of loopback and lets nothing out before it is given a policy.
+    pub(crate) async fn closed(resolver: Arc<dyn Resolver>) -> std::io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let added = policy
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?)))
-            .collect();
-        let shared =
-            Arc::new(Shared { policy, resolver, pins: Pins::default(), added, records: Mutex::default(), counter: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            policy: OnceLock::new(),
+            resolver,
+            pins: Pins::default(),
+            records: Mutex::default(),
+            counter: AtomicU64::new(0),
+        });
         let stop = CancellationToken::new();
         tokio::spawn(accept(listener, Arc::clone(&shared), stop.clone()));
         Ok(Self { address, shared, stop })
+    }
+
+    /// Gives the policy, once: a second one changes nothing.
+    pub(crate) fn give(&self, policy: EgressPolicy) {
+        let headers = policy.headers.iter();
+        let added =
+            headers.filter_map(|(name, value)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))).collect();
+        let _ = self.shared.policy.set(Given { policy, added });
     }
 
     /// Where it listens.
@@ -277,6 +298,10 @@ impl Shared {
         })
     }
 
+    fn given(&self) -> Result<&Given, Refusal> {
+        self.policy.get().ok_or_else(|| Refusal::denied(EgressRule::Request, "the session belongs to nobody yet"))
+    }
+
     fn record(&self, what: String, refusal: Refusal) {
         let mut records = lock(&self.records);
         if records.len() >= MAX_RECORDS {
@@ -346,7 +371,7 @@ impl Shared {
     }
 
     fn judge_scheme(&self, scheme: EgressScheme, host: &str) -> Result<(), Refusal> {
-        if self.policy.deny_schemes.contains(&scheme) {
+        if self.given()?.policy.deny_schemes.contains(&scheme) {
             let why = format!("{scheme:?} to {host} is closed by the egress policy (deny_schemes)");
             return Err(Refusal::denied(EgressRule::Scheme, why));
         }
@@ -369,11 +394,12 @@ impl Shared {
             headers.remove(name);
         }
         // what the policy adds, a page must not be able to say by itself, to anyone
-        for name in self.policy.headers.keys() {
+        let given = self.given()?;
+        for name in given.policy.headers.keys() {
             headers.remove(name.to_ascii_lowercase());
         }
         if mapped {
-            for (name, value) in &self.added {
+            for (name, value) in &given.added {
                 headers.insert(name.clone(), value.clone());
             }
         }
@@ -405,11 +431,12 @@ impl Shared {
     /// A connection to an address that the policy allows for this name; the flag says that the policy names the address itself.
     async fn connect(&self, host: &str, port: u16) -> Result<(TcpStream, bool), Refusal> {
         let name = policy::normal_host(host);
-        if !policy::port_is_open(&self.policy, port) {
+        let policy = &self.given()?.policy;
+        if !policy::port_is_open(policy, port) {
             let why = format!("port {port} of {name} is closed by the egress policy (deny_ports, only_ports)");
             return Err(Refusal::denied(EgressRule::Port, why));
         }
-        let rule = policy::rule_for(&self.policy, &name);
+        let rule = policy::rule_for(policy, &name);
         if let NameRule::Mapped(address) = rule {
             return Ok((reach(&name, address.port(), &[address.ip()]).await?, true));
         }
@@ -443,6 +470,7 @@ impl Shared {
             }
             NameRule::Mapped(_) | NameRule::Open | NameRule::IfPublic => {}
         }
+        let given = self.given()?;
         let literal = policy::literal(name);
         let mut judged = match literal {
             Some(address) => vec![address],
@@ -455,7 +483,7 @@ impl Shared {
                 NameRule::Open => literal.is_some() || policy::opens(class),
                 _ => class == AddressClass::Public,
             };
-            let is_open = by_class && !policy::address_is_denied(&self.policy, *address);
+            let is_open = by_class && !policy::address_is_denied(&given.policy, *address);
             if !is_open {
                 closed = Some(class);
             }

@@ -8,7 +8,7 @@ use playwright_rs::protocol::Download;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use wayfarer_core::BlobHash;
@@ -29,7 +29,8 @@ const NAME_LENGTH: usize = 120;
 /// What a session has on disk.
 pub(crate) struct Files {
     folder: PathBuf,
-    allowed: Vec<AllowedFile>,
+    /// Given with the session, once.
+    allowed: OnceLock<Vec<AllowedFile>>,
     kept: Mutex<Kept>,
     /// A download ended, well or badly.
     pub(crate) ended: Notify,
@@ -46,22 +47,32 @@ struct Kept {
 }
 
 impl Files {
-    /// Nothing is written before the first upload. Fails when the allowed files are more than a session may carry.
-    pub(crate) fn new(folder: PathBuf, allowed: Vec<AllowedFile>) -> Result<Self, BrowserError> {
+    /// Nothing is written before the first upload.
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self { folder, allowed: OnceLock::new(), kept: Mutex::default(), ended: Notify::new(), too_big: Arc::default() }
+    }
+
+    /// What may be uploaded. Fails when it is more than a session may carry.
+    pub(crate) fn allow(&self, allowed: Vec<AllowedFile>) -> Result<(), BrowserError> {
         let bytes: usize = allowed.iter().map(|file| file.content.len()).sum();
         if bytes > MAX_FILES_BYTES {
             let detail = format!("the session's allowed files have {bytes} bytes; {MAX_FILES_BYTES} are carried");
             return Err(BrowserError::environment(EnvFailure::NoBrowser, detail));
         }
-        Ok(Self { folder, allowed, kept: Mutex::default(), ended: Notify::new(), too_big: Arc::default() })
+        let _ = self.allowed.set(allowed);
+        Ok(())
+    }
+
+    fn allowed(&self) -> &[AllowedFile] {
+        self.allowed.get().map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Handles that an agent may name, for its eyes.
     pub(crate) fn handles(&self) -> String {
-        if self.allowed.is_empty() {
+        if self.allowed().is_empty() {
             return "no file may be uploaded in this session".into();
         }
-        let handles: Vec<&str> = self.allowed.iter().map(|file| file.handle.as_str()).collect();
+        let handles: Vec<&str> = self.allowed().iter().map(|file| file.handle.as_str()).collect();
         format!("use upload_file with one of: {}", handles.join(", "))
     }
 
@@ -72,8 +83,7 @@ impl Files {
         }
         let mut paths = Vec::new();
         for handle in handles {
-            let place = self.allowed.iter().position(|file| file.handle == *handle);
-            let Some((place, file)) = place.and_then(|place| Some((place, self.allowed.get(place)?))) else {
+            let Some((place, file)) = self.allowed().iter().enumerate().find(|(_, file)| file.handle == *handle) else {
                 return Err(format!("there is no allowed file {handle:?}; {}", self.handles()));
             };
             // a folder of its own: two files may have one name

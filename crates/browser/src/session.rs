@@ -1,6 +1,6 @@
 //! A session: one isolated context behind its own proxy, with a stack of tabs of which the newest is the current page.
 
-use crate::chromium::{Place, RunningBrowser};
+use crate::browsers::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
 use crate::files::Files;
 use crate::mask::Secrets;
@@ -16,11 +16,14 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::action::Effect;
+use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, BlobHash, SessionId};
 
 /// How long a browser may take to give a context with a page.
 pub(crate) const OPEN_LIMIT: Duration = Duration::from_secs(20);
+/// How long an empty page may take to answer before it counts as dead.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
 /// How long a start page may take to answer.
 const GOTO_LIMIT: Duration = Duration::from_secs(30);
 /// How long a window that was asked for may take to appear.
@@ -69,10 +72,24 @@ struct Lent {
     place: Place,
 }
 
+/// What a context is made with and keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Shape {
+    pub(crate) viewport: Viewport,
+}
+
+impl Shape {
+    /// The shape that is asked for.
+    pub(crate) fn of(spec: &SessionSpec) -> Self {
+        Self { viewport: spec.viewport }
+    }
+}
+
 /// A session in a Chromium of this machine.
 pub(crate) struct ChromiumSession {
     id: SessionId,
-    pub(crate) spec: SessionSpec,
+    shape: Shape,
+    pub(crate) egress: EgressPolicy,
     proxy: Arc<EgressProxy>,
     context: BrowserContext,
     gone: CancellationToken,
@@ -99,18 +116,19 @@ fn with_instance(spec: &SessionSpec) -> EgressPolicy {
 }
 
 impl ChromiumSession {
-    /// Opens a context with its proxy and a first, empty page. Never answers once the browser's driver is gone: the caller bounds it.
-    pub(crate) async fn start(spec: SessionSpec, running: Arc<RunningBrowser>, place: Place) -> Result<Self, BrowserError> {
+    /// Opens a context of this shape with its proxy and a first, empty page, for nobody yet: nothing leaves it. Never answers once the
+    /// browser's driver is gone: the caller bounds it.
+    pub(crate) async fn prepare(shape: Shape, running: Arc<RunningBrowser>, place: Place) -> Result<Self, BrowserError> {
         let proxy = Arc::new(
-            EgressProxy::with_resolver(with_instance(&spec), Arc::clone(&running.resolver))
+            EgressProxy::closed(Arc::clone(&running.resolver))
                 .await
                 .map_err(|error| no_browser(format!("the egress proxy could not listen on loopback: {error}")))?,
         );
-        let id = fresh_id(&spec);
-        let files = Arc::new(Files::new(running.folder.join(id.as_str()), spec.files.clone())?);
+        let id = fresh_id();
+        let files = Arc::new(Files::new(running.folder.join(id.as_str())));
         let gone = running.gone.clone();
         let options = BrowserContextOptions::builder()
-            .viewport(playwright_rs::Viewport { width: spec.viewport.width, height: spec.viewport.height })
+            .viewport(playwright_rs::Viewport { width: shape.viewport.width, height: shape.viewport.height })
             // "<-loopback>" takes back Chromium's own exception for localhost: everything goes through the proxy
             .proxy(ProxySettings::new(format!("http://{}", proxy.address())).bypass("<-loopback>"))
             .accept_downloads(AcceptDownloads::Accept)
@@ -124,7 +142,8 @@ impl ChromiumSession {
         let session = Self {
             id,
             files,
-            spec,
+            shape,
+            egress: EgressPolicy::default(),
             proxy: Arc::clone(&proxy),
             context: context.clone(),
             gone: gone.clone(),
@@ -144,6 +163,35 @@ impl ChromiumSession {
         let tab = Tab::attach(&context, page, &gone, Arc::clone(&session.files.too_big)).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)
+    }
+
+    /// Gives the session to whom it is for: from here on its policy holds.
+    pub(crate) fn give(mut self, spec: SessionSpec) -> Result<Self, BrowserError> {
+        self.proxy.give(with_instance(&spec));
+        self.files.allow(spec.files)?;
+        self.egress = spec.egress;
+        Ok(self)
+    }
+
+    /// The size of the visible part of its pages.
+    pub(crate) fn viewport(&self) -> Viewport {
+        self.shape.viewport
+    }
+
+    /// What cannot be changed any more.
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Whether its page answers.
+    pub(crate) async fn answers(&self) -> bool {
+        let Ok(tab) = self.current() else { return false };
+        tab.call_within(ANSWER_LIMIT, "Runtime.evaluate", serde_json::json!({"expression": "1"})).await.is_ok()
+    }
+
+    /// Whether its browser and its page are there, as far as is known.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.gone.is_cancelled() && self.current().is_ok()
     }
 
     /// Dialogs are answered by policy, downloads are named and kept, new pages wait to be adopted.
@@ -275,7 +323,7 @@ impl ChromiumSession {
                 continue;
             }
             let looked = tokio::select! {
-                looked = observe::observe(&tab, self.spec.viewport, &self.secrets) => looked,
+                looked = observe::observe(&tab, self.shape.viewport, &self.secrets) => looked,
                 () = self.became_download(&tab) => {
                     // a tab that was opened for a file shows nothing, and no picture of it ever comes
                     self.close_popup(&tab).await;
@@ -437,7 +485,7 @@ impl BrowserSession for ChromiumSession {
 
     async fn open(&self, url: &str) -> Result<Observed, BrowserError> {
         let mut last_seen = self.last_seen.lock().await;
-        let url = address::visit(url, &self.spec.egress).map_err(|error| BrowserError::environment(EnvFailure::Unreachable, error))?;
+        let url = address::visit(url, &self.egress).map_err(|error| BrowserError::environment(EnvFailure::Unreachable, error))?;
         self.guarded(async {
             let tab = self.current()?;
             let since = self.proxy.now();
@@ -447,6 +495,24 @@ impl BrowserSession for ChromiumSession {
                 Some(refusal) => Err(refusal.into_error()),
                 None => Ok(observed),
             }
+        })
+        .await
+    }
+
+    async fn load(&self, url: &str) -> Result<(), BrowserError> {
+        // until somebody looks, nothing is known of what is in front
+        let mut last_seen = self.last_seen.lock().await;
+        let url = address::visit(url, &self.egress).map_err(|error| BrowserError::environment(EnvFailure::Unreachable, error))?;
+        self.guarded(async {
+            let tab = self.current()?;
+            let (loads, since) = (tab.loads(), self.proxy.now());
+            self.navigate(&tab, &url, GOTO_LIMIT).await?.map_err(Refusal::into_error)?;
+            *last_seen = LastSeen { page: tab.guid().to_owned(), acted: true, ..LastSeen::default() };
+            // another part of the same document loads nothing
+            if !url.contains('#') {
+                tab.loaded_since(loads, GOTO_LIMIT).await;
+            }
+            self.proxy.refusal(since, &url).map_or(Ok(()), |refusal| Err(refusal.into_error()))
         })
         .await
     }
@@ -547,15 +613,9 @@ fn no_browser(detail: String) -> BrowserError {
 }
 
 /// Unique over processes and time.
-fn fresh_id(spec: &SessionSpec) -> SessionId {
+fn fresh_id() -> SessionId {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
-    let parts = [
-        spec.attempt.as_str(),
-        &spec.epoch.0.to_string(),
-        &std::process::id().to_string(),
-        &moment,
-        &COUNTER.fetch_add(1, Ordering::Relaxed).to_string(),
-    ];
-    SessionId::derived("session", &parts)
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed).to_string();
+    SessionId::derived("session", &[&std::process::id().to_string(), &moment, &number])
 }

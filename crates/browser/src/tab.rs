@@ -12,6 +12,8 @@ use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::{BrowserContext, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
@@ -75,6 +77,10 @@ struct Watch {
     choosers: Mutex<Vec<Chooser>>,
     /// What a drag that began carries, as the protocol tells it.
     carried: Mutex<Option<Value>>,
+    /// Documents whose load event was told.
+    loads: Mutex<usize>,
+    /// The page script's world in the top document, as far as is known.
+    world: Mutex<Option<Value>>,
     /// Names the last look at the page; the page script acts on nothing else.
     judged: Mutex<String>,
 }
@@ -109,6 +115,8 @@ pub(crate) struct Tab {
     pub(crate) main: Realm,
     /// Documents of other sites in its frames.
     pub(crate) foreign: Foreigners,
+    /// By which the page script's worlds are known; no page can guess it.
+    key: String,
     watch: Arc<Watch>,
     /// Cancelled when the renderer or the browser died.
     crashed: CancellationToken,
@@ -154,7 +162,7 @@ impl Tab {
         }
         let cdp = context.new_cdp_session(&page).await.map_err(attach_failed)?;
         let main = Realm { cdp, frame: String::new() };
-        let mut tab = Self { page, main, foreign: Foreigners::default(), watch: Arc::default(), crashed, closed };
+        let mut tab = Self { page, main, foreign: Foreigners::default(), key: fresh_key(), watch: Arc::default(), crashed, closed };
         let tree = tab.call("Page.getFrameTree", json!({})).await?;
         tab.main.frame = tree["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
         tab.subscribe(too_big);
@@ -219,6 +227,7 @@ impl Tab {
         });
         self.on("Page.frameNavigated", |watch, event| {
             if event["frame"]["parentId"].is_null() {
+                *lock(&watch.world) = None;
                 watch.on(PageEvent::Committed { document: event["frame"]["loaderId"].as_str().unwrap_or_default().to_owned() });
             }
         });
@@ -230,6 +239,10 @@ impl Tab {
         });
         self.on("Page.windowOpen", |watch, _| {
             *lock(&watch.windows_wanted) += 1;
+            watch.changed.notify_waiters();
+        });
+        self.on("Page.loadEventFired", |watch, _| {
+            *lock(&watch.loads) += 1;
             watch.changed.notify_waiters();
         });
         self.on("Page.downloadWillBegin", |watch, _| *lock(&watch.downloads_begun) += 1);
@@ -328,13 +341,18 @@ impl Tab {
     }
 
     async fn call_on(&self, cdp: &CDPSession, limit: Duration, method: &str, params: Value) -> Result<Value, TabError> {
+        self.ask(cdp, limit, method, params).await?.map_err(|text| self.explain(&text))
+    }
+
+    /// One call; what the protocol says against it comes as its text.
+    async fn ask(&self, cdp: &CDPSession, limit: Duration, method: &str, params: Value) -> Result<Result<Value, String>, TabError> {
         tokio::select! {
             biased;
             () = self.crashed.cancelled() => Err(TabError::Environment(crashed())),
-            answer = cdp.send(method, Some(params)) => match answer {
+            answer = cdp.send(method, Some(params)) => Ok(match answer {
                 Ok(mut answer) => Ok(answer.get_mut("result").map(Value::take).unwrap_or(answer)),
-                Err(error) => Err(self.explain(&error.to_string())),
-            },
+                Err(error) => Err(error.to_string()),
+            }),
             () = self.closed.cancelled() => Err(TabError::Closed),
             () = tokio::time::sleep(limit) => {
                 Err(TabError::Environment(BrowserError::environment(EnvFailure::PageHung, format!("{method} was not answered within {} s", limit.as_secs()))))
@@ -374,14 +392,43 @@ impl Tab {
 
     /// Calls a function of the page script in the isolated world of a document.
     pub(crate) async fn script_in<T: serde::de::DeserializeOwned>(&self, realm: &Realm, expression: &str) -> Result<T, TabError> {
+        let read =
+            |value| serde_json::from_value(value).map_err(|error| TabError::Refused(format!("the page script answered nonsense: {error}")));
+        // a context's number may come again for another document's world, even one that is the page's own: the key tells them apart
+        let guarded = format!("globalThis.__wayfarerKey === '{}' ? {expression} : '{NOT_INSTALLED}'", self.key);
+        let is_main = realm.frame == self.main.frame;
+        let remembered = lock(&self.watch.world).clone().filter(|_| is_main);
+        if let Some(context) = remembered
+            && let Some(value) = self.evaluate_if_there(realm, &guarded, &context).await?
+        {
+            return read(value);
+        }
         let context = self.world(realm).await?;
-        let guarded = format!("globalThis.__wayfarer ? {expression} : '{NOT_INSTALLED}'");
         let mut value = self.evaluate(realm, &guarded, &context).await?;
         if value == NOT_INSTALLED {
-            self.evaluate(realm, PAGE_SCRIPT, &context).await?;
+            let install = format!("{PAGE_SCRIPT}\nglobalThis.__wayfarerKey = '{}';", self.key);
+            self.evaluate(realm, &install, &context).await?;
             value = self.evaluate(realm, &guarded, &context).await?;
         }
-        serde_json::from_value(value).map_err(|error| TabError::Refused(format!("the page script answered nonsense: {error}")))
+        if is_main {
+            *lock(&self.watch.world) = Some(context);
+        }
+        read(value)
+    }
+
+    /// The value, or `None` where the world is not there any more: nothing was run then.
+    async fn evaluate_if_there(&self, realm: &Realm, expression: &str, context: &Value) -> Result<Option<Value>, TabError> {
+        let asked = self.ask(&realm.cdp, CALL_LIMIT, "Runtime.evaluate", evaluation(expression, context)).await?;
+        let value = match asked {
+            Ok(answer) => self.value_of(answer)?,
+            Err(text) if text.contains("Cannot find context") => Value::from(NOT_INSTALLED),
+            Err(text) => return Err(self.explain(&text)),
+        };
+        if value == NOT_INSTALLED {
+            *lock(&self.watch.world) = None;
+            return Ok(None);
+        }
+        Ok(Some(value))
     }
 
     /// The isolated world of a document.
@@ -408,9 +455,11 @@ impl Tab {
     }
 
     async fn evaluate(&self, realm: &Realm, expression: &str, context: &Value) -> Result<Value, TabError> {
-        let params =
-            json!({"expression": expression, "contextId": context, "returnByValue": true, "awaitPromise": true, "userGesture": false});
-        let mut answer = self.call_in(realm, "Runtime.evaluate", params).await?;
+        let answer = self.call_in(realm, "Runtime.evaluate", evaluation(expression, context)).await?;
+        self.value_of(answer)
+    }
+
+    fn value_of(&self, mut answer: Value) -> Result<Value, TabError> {
         if let Some(exception) = answer.get("exceptionDetails") {
             let text = exception["exception"]["description"].as_str().or(exception["text"].as_str()).unwrap_or("exception");
             return Err(self.explain(&format!("the page script failed: {text}")));
@@ -525,6 +574,27 @@ impl Tab {
         }
         Ok(answer["errorText"].as_str().filter(|text| !text.is_empty()).map(str::to_owned))
     }
+
+    /// How many documents were loaded so far.
+    pub(crate) fn loads(&self) -> usize {
+        *lock(&self.watch.loads)
+    }
+
+    /// Returns when more documents were loaded than before, or after `limit`: a page that never ends to load is there all the same.
+    pub(crate) async fn loaded_since(&self, before: usize, limit: Duration) {
+        self.eventually(limit, || (self.loads() > before).then_some(())).await;
+    }
+}
+
+/// What an evaluation in a world asks for.
+fn evaluation(expression: &str, context: &Value) -> Value {
+    json!({"expression": expression, "contextId": context, "returnByValue": true, "awaitPromise": true, "userGesture": false})
+}
+
+/// 128 bits from the system's randomness, by way of the standard library's hashers.
+fn fresh_key() -> String {
+    let draw = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", draw(), draw())
 }
 
 /// Locks that are held for a moment and never across an await; a panic elsewhere leaves the value as it is.

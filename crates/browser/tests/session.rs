@@ -20,9 +20,9 @@ use wayfarer_browser::{
     accessibility_outline,
 };
 use wayfarer_core::action::{Effect, Target};
-use wayfarer_core::observation::{SettleReason, Viewport};
+use wayfarer_core::observation::{Settle, SettleReason, Viewport};
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::{Action, BlobHash, Mark, TenantId};
+use wayfarer_core::{Action, BlobHash, Mark, Observation, TenantId};
 
 /// How long something that must come may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -255,7 +255,9 @@ async fn a_page_is_observed_and_its_form_is_filled() {
     assert_eq!((form.method.as_str(), form.action.as_str(), form.name.as_str()), ("post", "http://shop.localhost/done", "Order"));
     assert_eq!(form.submit_texts, ["Send order"]);
     assert!(form.fields[0].contains("full name name fullname text"), "{:?}", form.fields);
-    let everything = serde_json::to_string(observation).unwrap();
+    // a duration may have any digits
+    let still = Observation { settle: Settle { ms: 0.0, ..observation.settle }, ..observation.clone() };
+    let everything = serde_json::to_string(&still).unwrap();
     assert!(!everything.contains("hunter2") && !everything.contains("4111"), "secrets are masked: {everything}");
     assert!(observation.visible_text.starts_with("Order\nFull name"), "{}", observation.visible_text);
     assert!(accessibility_outline(observation).contains("textbox \"Full name\""));
@@ -735,4 +737,62 @@ fn kill(victim: &str) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_somebody_belongs_to_nobody_until_it_is_given_away() {
+    let world = world().await;
+    let turn = turn().await;
+    let options = ChromiumOptions { max_sessions: 2, warm_sessions: 1, ..options() };
+    let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
+
+    let (first, seen) = opened(&supply, &world, "/second").await;
+    assert!(seen.observation.visible_text.contains("test-a1"), "its own headers");
+    eventually("another one to wait", || supply.warm_sessions() == 1).await;
+    assert_eq!(supply.sessions(), 1, "one that waits is nobody's");
+    // of the shape that was asked for, and with the policy of whom it is given to, not of the one before
+    let closed = SessionSpec { egress: EgressPolicy::default(), ..spec(&world) };
+    let second = supply.acquire(closed).await.unwrap();
+    assert_eq!(kind_of(second.open(&format!("http://{}/second", world.address)).await.map(drop)), EnvFailure::EgressDenied);
+    assert_eq!((supply.sessions(), supply.warm_sessions()), (2, 0), "no place is taken for what waits");
+
+    first.release().await.unwrap();
+    second.release().await.unwrap();
+    eventually("the next one to wait", || supply.warm_sessions() == 1).await;
+    // one of another shape makes way
+    let wide = SessionSpec { viewport: Viewport { width: 1200, height: 500 }, ..spec(&world) };
+    let (one, other) = (supply.acquire(wide.clone()).await.unwrap(), supply.acquire(wide).await.unwrap());
+    assert_eq!(one.open("http://shop.localhost/second").await.unwrap().observation.viewport.width, 1200);
+    one.release().await.unwrap();
+    other.release().await.unwrap();
+    supply.shutdown().await;
+    assert_eq!(supply.warm_sessions(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_has_served_long_enough_is_replaced_when_its_last_session_ends() {
+    let world = world().await;
+    let turn = turn().await;
+    let options = ChromiumOptions { warm_sessions: 0, recycle_sessions: 2, ..options() };
+    let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
+    let browsers = || -> HashSet<i32> {
+        let is_browser = |command: &str| command.contains("headless-shell") && !command.contains("--type=");
+        descendants().into_iter().filter(|(_, command)| is_browser(command)).map(|(pid, _)| pid).collect()
+    };
+    let old = browsers();
+    assert_eq!(old.len(), 1);
+
+    let (first, _) = opened(&supply, &world, "/second").await;
+    let (second, seen) = opened(&supply, &world, "/small").await;
+    first.release().await.unwrap();
+    let (third, _) = opened(&supply, &world, "/second").await;
+    assert_eq!(browsers().len(), 2, "the third session has a browser of its own");
+    let counted = does(second.as_ref(), click(named(&seen, "Count"))).await;
+    assert!(counted.0.changed, "the spent browser serves the session that it has");
+
+    second.release().await.unwrap();
+    eventually("the spent browser to be gone", || browsers().is_disjoint(&old)).await;
+    third.observe().await.unwrap();
+    third.release().await.unwrap();
+    supply.shutdown().await;
 }

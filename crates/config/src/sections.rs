@@ -242,6 +242,12 @@ pub struct Farm {
     pub max_sessions: usize,
     /// Sessions that share one Chromium process.
     pub sessions_per_browser: usize,
+    /// Sessions that are kept ready for whoever asks next.
+    pub warm_sessions: usize,
+    /// Sessions after which a browser process is replaced.
+    pub recycle_sessions: usize,
+    /// Minutes after which a browser process is replaced.
+    pub recycle_minutes: u64,
     /// Seconds after which a session that nobody renews is ended.
     pub lease_seconds: u64,
     /// The browser; absent means that it is looked for.
@@ -260,6 +266,9 @@ impl Default for Farm {
             listen: local(7420),
             max_sessions: 4,
             sessions_per_browser: 4,
+            warm_sessions: 1,
+            recycle_sessions: 500,
+            recycle_minutes: 120,
             lease_seconds: 30,
             chromium: None,
             driver_dir: None,

@@ -146,6 +146,11 @@ impl BrowserSession for GrpcSession {
         observed(Some(self.read(client.open(request).await)?))
     }
 
+    async fn load(&self, url: &str) -> Result<(), BrowserError> {
+        let (mut client, request) = self.ready(v1::OpenRequest { session: Some(self.reference.clone()), url: url.to_owned() })?;
+        self.read(client.load(request).await).map(drop)
+    }
+
     async fn observe(&self) -> Result<Observed, BrowserError> {
         let (mut client, request) = self.ready(self.reference.clone())?;
         observed(Some(self.read(client.observe(request).await)?))

@@ -59,6 +59,16 @@ impl BrowserFarm for Face {
         observed_to_wire(traced(call, span).await?).map(Response::new)
     }
 
+    async fn load(&self, request: Request<v1::OpenRequest>) -> Result<Response<v1::LoadReply>, Status> {
+        let span = trace::server_span(&request, "Load");
+        let v1::OpenRequest { session, url } = request.into_inner();
+        let lease = self.held(session)?;
+        trace::tell_attempt(&span, &lease.owner.attempt);
+        let call = lease.call(move |session| Box::pin(async move { session.load(&url).await }));
+        traced(call, span).await?;
+        Ok(Response::new(v1::LoadReply {}))
+    }
+
     async fn observe(&self, request: Request<v1::SessionRef>) -> Result<Response<v1::ObserveReply>, Status> {
         let span = trace::server_span(&request, "Observe");
         let lease = self.held(Some(request.into_inner()))?;

@@ -509,6 +509,9 @@ fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
         },
         max_sessions: config.farm.max_sessions,
         sessions_per_browser: config.farm.sessions_per_browser,
+        warm_sessions: config.farm.warm_sessions,
+        recycle_sessions: config.farm.recycle_sessions,
+        recycle_age: Duration::from_secs(config.farm.recycle_minutes * 60),
         no_sandbox: None,
     })
 }
