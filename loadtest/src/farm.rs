@@ -119,7 +119,7 @@ async fn level(sessions: usize, time: Duration) -> Result<Level> {
     }
     raw.close().await;
     for session in working {
-        session.session.release().await?;
+        session.release().await?;
     }
     stage.strike().await;
     Ok(Level { sessions, farm, raw: limit, idle_mib, active_mib, base_mib })
@@ -155,21 +155,26 @@ async fn work<S: Steps>(side: &mut Side, time: Duration, workers: &mut [S]) -> R
 }
 
 /// A session of the farm.
-struct Farmed {
+pub(crate) struct Farmed {
     session: Box<dyn BrowserSession>,
     seen: Observed,
     number: usize,
 }
 
 impl Farmed {
-    async fn begin(session: Box<dyn BrowserSession>) -> Result<Self> {
+    /// Looks at the page that the session shows.
+    pub(crate) async fn begin(session: Box<dyn BrowserSession>) -> Result<Self> {
         let seen = session.observe().await?;
         Ok(Self { session, seen, number: 0 })
     }
-}
 
-impl Steps for Farmed {
-    async fn step(&mut self) -> Result<()> {
+    /// Gives the session back.
+    pub(crate) async fn release(self) -> Result<()> {
+        Ok(self.session.release().await?)
+    }
+
+    /// Clicks the next button and looks.
+    pub(crate) async fn take_a_step(&mut self) -> Result<()> {
         let buttons: Vec<_> = self.seen.observation.marks.iter().filter(|mark| mark.role == "button" && mark.visible).collect();
         ensure!(!buttons.is_empty(), "the page has no buttons in view");
         let mark = buttons[self.number % buttons.len()];
@@ -179,6 +184,12 @@ impl Steps for Farmed {
         ensure!(effect.error.is_none() && effect.changed, "a click did nothing: {:?}", effect.error);
         (self.seen, self.number) = (seen, self.number + 1);
         Ok(())
+    }
+}
+
+impl Steps for Farmed {
+    async fn step(&mut self) -> Result<()> {
+        self.take_a_step().await
     }
 }
 

@@ -5,7 +5,9 @@ mod figures;
 mod pages;
 mod processes;
 mod raw_cdp;
+mod reference;
 mod scripted;
+mod soak;
 mod stage;
 mod step;
 mod worlds;
@@ -49,6 +51,36 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Many short lives with deaths among them, and what is left afterwards: processes, descriptors, folders, memory.
+    Soak {
+        /// Sessions.
+        #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(20..=1_000_000))]
+        sessions: u32,
+        /// Sessions at the same time.
+        #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=64))]
+        parallel: u32,
+        /// Kills of a renderer, a browser or the driver for a hundred sessions.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
+        kills: u32,
+        /// Draws whom to kill, and when.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A step beside the reference harness: Playwright for Python with the waits of its published source, on the same page.
+    Reference {
+        /// Steps of each side.
+        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        steps: u32,
+        /// Virtual environment with Playwright for Python, made if it is not there; absent means one that goes away.
+        #[arg(long, value_name = "DIR")]
+        venv: Option<std::path::PathBuf>,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a world costs: a fresh instance with its first page, beside a page of one that lives, and the memory of many.
     Worlds {
         /// Instances of each world.
@@ -75,6 +107,10 @@ fn main() -> std::process::ExitCode {
                 let sessions = sessions.into_iter().map(|number| number as usize).collect();
                 farm::measure(farm::Wanted { sessions, seconds, lives, json }).await
             }
+            Command::Soak { sessions, parallel, kills, seed, json } => {
+                soak::measure(soak::Wanted { sessions, parallel, kills, seed, json }).await
+            }
+            Command::Reference { steps, venv, json } => reference::measure(steps, venv, json).await,
             Command::Worlds { instances, json } => worlds::measure(instances, json).await,
         }
     });
