@@ -16,12 +16,17 @@ pub(crate) struct Process {
 impl Process {
     /// A browser's own process, not one of its helpers.
     pub(crate) fn is_browser(&self) -> bool {
-        self.is_chromium() && !self.arguments.iter().any(|argument| argument.starts_with("--type="))
+        self.is_chromium() && !self.says("--type=")
     }
 
     /// A renderer.
     pub(crate) fn is_renderer(&self) -> bool {
-        self.is_chromium() && self.arguments.iter().any(|argument| argument == "--type=renderer")
+        self.is_chromium() && self.says("--type=renderer")
+    }
+
+    /// Processes that are forked from a browser's zygote have their whole command line in one argument.
+    fn says(&self, flag: &str) -> bool {
+        self.arguments.iter().any(|argument| argument.contains(flag))
     }
 
     /// The Node process that drives the browsers.

@@ -39,6 +39,8 @@ const FLAGS: &[&str] = &[
     "--disable-quic",
     "--webrtc-ip-handling-policy=disable_non_proxied_udp",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    // of the memory of a page's own objects: without it a page may take a quarter of the machine
+    "--js-flags=--max-old-space-size=1024",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ];
 
@@ -232,6 +234,10 @@ impl Browsers {
         }
         if processes.driver.as_ref().is_none_or(|driver| driver.gone().is_cancelled()) {
             processes.browsers.clear();
+            // what is left of a dead one: its pipes, which it does not close by itself
+            if let Some(dead) = processes.driver.take() {
+                dead.shutdown().await;
+            }
             processes.driver = Some(Arc::new(Driver::launch(&self.options.driver_dir).await?));
         }
         processes.browsers.retain(|running| running.is_alive());
@@ -247,6 +253,8 @@ impl Browsers {
             Err(error) if is_gone(driver.gone()).await => {
                 tracing::info!(%error, "the browser driver was dead; another one is started");
                 processes.browsers.clear();
+                processes.driver = None;
+                driver.shutdown().await;
                 let driver = Arc::new(Driver::launch(&self.options.driver_dir).await?);
                 processes.driver = Some(Arc::clone(&driver));
                 self.start(&driver).await?

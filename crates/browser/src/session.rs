@@ -38,7 +38,7 @@ const ACT_LIMIT: Duration = Duration::from_secs(75);
 const MAX_TABS: usize = 8;
 /// New pages that wait to be adopted; more are closed at once.
 const MAX_NEW_PAGES: usize = 16;
-/// Dialogs and downloads kept for one effect.
+/// Dialogs and downloads of one effect that are told one by one.
 const MAX_NOTES: usize = 20;
 
 /// Calls between browsers leave past every proxy: in a context of its own Chromium was seen to gather candidates over UDP and multicast DNS
@@ -46,11 +46,42 @@ const MAX_NOTES: usize = 20;
 const NO_CALLS: &str = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCIceGatherer', 'RTCIceTransport', \
                         'RTCDtlsTransport', 'RTCSctpTransport', 'RTCDataChannel', 'RTCCertificate']) delete globalThis[name];";
 
+/// Bounds of dialogs and windows that a document opens.
+const STORMS: &str = include_str!("storms.js");
+
 /// What happened in the context beside the page.
 #[derive(Debug, Default)]
 struct Notes {
-    dialogs: Vec<String>,
-    downloads: Vec<String>,
+    dialogs: Noted,
+    downloads: Noted,
+}
+
+/// The first ones, and how many came after them.
+#[derive(Debug, Default)]
+struct Noted {
+    first: Vec<String>,
+    beyond: usize,
+}
+
+impl Noted {
+    fn take_in(&mut self, text: String) {
+        if self.first.len() < MAX_NOTES {
+            self.first.push(text);
+        } else {
+            self.beyond += 1;
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.first.len() + self.beyond
+    }
+
+    fn into_lines(mut self) -> Vec<String> {
+        if self.beyond > 0 {
+            self.first.push(format!("and {} more", self.beyond));
+        }
+        self.first
+    }
 }
 
 /// What the last look at the page found.
@@ -157,7 +188,10 @@ impl ChromiumSession {
             lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
         };
         // before the first page, so that no document goes without it
-        context.add_init_script(NO_CALLS).await.map_err(|error| no_browser(format!("the context took no script: {error}")))?;
+        context
+            .add_init_script(&format!("{NO_CALLS}\n{STORMS}"))
+            .await
+            .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
         let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
         let tab = Tab::attach(&context, page, &gone, Arc::clone(&session.files.too_big)).await?;
@@ -215,7 +249,7 @@ impl ChromiumSession {
                     let leaving = dialog.type_() == "beforeunload";
                     let answer = if leaving { "accepted" } else { "dismissed" };
                     let message: String = dialog.message().chars().take(200).collect();
-                    note(&mut lock(&notes).dialogs, format!("{} {message:?} -> {answer}", dialog.type_()));
+                    lock(&notes).dialogs.take_in(format!("{} {message:?} -> {answer}", dialog.type_()));
                     if leaving { dialog.accept(None).await } else { dialog.dismiss().await }
                 }
             })
@@ -223,7 +257,7 @@ impl ChromiumSession {
         let (notes, downloaded, files) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded), Arc::clone(&self.files));
         self.context
             .on_download(move |download| {
-                note(&mut lock(&notes).downloads, download.suggested_filename().chars().take(200).collect());
+                lock(&notes).downloads.take_in(download.suggested_filename().chars().take(200).collect());
                 downloaded.notify_waiters();
                 // bounded in time and size; a task of its own, for other downloads must not wait for it
                 let files = Arc::clone(&files);
@@ -360,7 +394,7 @@ impl ChromiumSession {
             let noted = self.downloaded.notified();
             tokio::pin!(noted);
             noted.as_mut().enable();
-            let has_download = !lock(&self.notes).downloads.is_empty();
+            let has_download = lock(&self.notes).downloads.count() > 0;
             if has_download && tab.is_blank() && tab.is_empty().await {
                 return;
             }
@@ -426,7 +460,7 @@ impl ChromiumSession {
                 tokio::pin!(noted);
                 // registered before the look, so that none is missed
                 noted.as_mut().enable();
-                if lock(&self.notes).downloads.len() >= begun.min(MAX_NOTES) {
+                if lock(&self.notes).downloads.count() >= begun {
                     break;
                 }
                 noted.await;
@@ -444,12 +478,12 @@ impl ChromiumSession {
         if begun > 0 && tokio::time::timeout(DOWNLOAD_LIMIT, noted).await.is_err() {
             tracing::debug!(begun, "a download began and is not whole yet");
         }
-        let notes = std::mem::take(&mut *lock(&self.notes));
-        effect.dialogs = notes.dialogs;
+        let mut notes = std::mem::take(&mut *lock(&self.notes));
         for _ in 0..choosers {
-            note(&mut effect.dialogs, "file chooser -> closed".into());
+            notes.dialogs.take_in("file chooser -> closed".into());
         }
-        effect.downloads = notes.downloads;
+        effect.dialogs = notes.dialogs.into_lines();
+        effect.downloads = notes.downloads.into_lines();
         effect.files = self.files.take_fresh();
     }
 
@@ -599,12 +633,6 @@ impl Lent {
                 format!("the context did not close within {} s", CLOSE_LIMIT.as_secs()),
             )),
         }
-    }
-}
-
-fn note(notes: &mut Vec<String>, text: String) {
-    if notes.len() < MAX_NOTES {
-        notes.push(text);
     }
 }
 

@@ -33,6 +33,8 @@ const FRAMES_BOUND_MS: u64 = 500;
 const RESTLESS_BOUND: Duration = Duration::from_secs(1);
 /// How long a document that just went away is given before the next one is looked at.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// How long the news of a browser's death may trail behind that of its pages.
+const OBITUARY_LIMIT: Duration = Duration::from_millis(300);
 /// Marks an evaluation in a document that has no page script yet.
 const NOT_INSTALLED: &str = "wayfarer-not-installed";
 
@@ -120,6 +122,8 @@ pub(crate) struct Tab {
     watch: Arc<Watch>,
     /// Cancelled when the renderer or the browser died.
     crashed: CancellationToken,
+    /// Cancelled when the browser died.
+    gone: CancellationToken,
     /// Cancelled when the page was closed.
     closed: CancellationToken,
 }
@@ -162,7 +166,16 @@ impl Tab {
         }
         let cdp = context.new_cdp_session(&page).await.map_err(attach_failed)?;
         let main = Realm { cdp, frame: String::new() };
-        let mut tab = Self { page, main, foreign: Foreigners::default(), key: fresh_key(), watch: Arc::default(), crashed, closed };
+        let mut tab = Self {
+            page,
+            main,
+            foreign: Foreigners::default(),
+            key: fresh_key(),
+            watch: Arc::default(),
+            crashed,
+            gone: gone.clone(),
+            closed,
+        };
         let tree = tab.call("Page.getFrameTree", json!({})).await?;
         tab.main.frame = tree["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
         tab.subscribe(too_big);
@@ -348,7 +361,7 @@ impl Tab {
     async fn ask(&self, cdp: &CDPSession, limit: Duration, method: &str, params: Value) -> Result<Result<Value, String>, TabError> {
         tokio::select! {
             biased;
-            () = self.crashed.cancelled() => Err(TabError::Environment(crashed())),
+            () = self.crashed.cancelled() => Err(TabError::Environment(self.crash().await)),
             answer = cdp.send(method, Some(params)) => Ok(match answer {
                 Ok(mut answer) => Ok(answer.get_mut("result").map(Value::take).unwrap_or(answer)),
                 Err(error) => Err(error.to_string()),
@@ -360,9 +373,14 @@ impl Tab {
         }
     }
 
+    /// What died. A browser's death is told of its pages first.
+    async fn crash(&self) -> BrowserError {
+        crashed(tokio::time::timeout(OBITUARY_LIMIT, self.gone.cancelled()).await.is_ok())
+    }
+
     fn explain(&self, text: &str) -> TabError {
         if self.crashed.is_cancelled() || text.contains("crashed") {
-            return TabError::Environment(crashed());
+            return TabError::Environment(crashed(self.gone.is_cancelled()));
         }
         if self.closed.is_cancelled()
             || text.contains("has been closed")
@@ -484,7 +502,7 @@ impl Tab {
                     tokio::select! {
                         () = changed => {}
                         () = tokio::time::sleep(limit) => {}
-                        () = self.crashed.cancelled() => return Err(TabError::Environment(crashed())),
+                        () = self.crashed.cancelled() => return Err(TabError::Environment(self.crash().await)),
                         () = self.closed.cancelled() => return Err(TabError::Closed),
                     }
                 }
@@ -602,8 +620,11 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn crashed() -> BrowserError {
-    BrowserError::environment(EnvFailure::BrowserCrashed, "the page's renderer or its browser died")
+fn crashed(browser_is_gone: bool) -> BrowserError {
+    if browser_is_gone {
+        return BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died");
+    }
+    BrowserError::environment(EnvFailure::RendererCrashed, "the page's renderer died: a crash, or more memory than a page may have")
 }
 
 fn attach_failed(error: playwright_rs::Error) -> BrowserError {

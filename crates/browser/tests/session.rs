@@ -527,14 +527,12 @@ async fn private_addresses_are_closed_unless_opened_by_name() {
 async fn a_dead_renderer_and_a_dead_browser_are_environment_failures_and_the_next_session_works() {
     let (world, supply) = (world().await, supply().await);
 
-    for victim in ["renderer", "browser", "driver"] {
+    let crashes =
+        [("renderer", EnvFailure::RendererCrashed), ("browser", EnvFailure::BrowserCrashed), ("driver", EnvFailure::BrowserCrashed)];
+    for (victim, expected) in crashes {
         let (session, seen) = opened(&supply, &world, "/small").await;
         kill(victim);
-        assert_eq!(
-            kind_of(session.act_and_observe(&click(named(&seen, "Count"))).await.map(|_| ())),
-            EnvFailure::BrowserCrashed,
-            "{victim}"
-        );
+        assert_eq!(kind_of(session.act_and_observe(&click(named(&seen, "Count"))).await.map(|_| ())), expected, "{victim}");
         session.release().await.unwrap();
     }
     let (session, _) = opened(&supply, &world, "/small").await;

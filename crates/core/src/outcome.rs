@@ -62,8 +62,10 @@ pub enum Budget {
 pub enum EnvFailure {
     /// No browser session could be had in time.
     NoBrowser,
-    /// The browser or its renderer died.
+    /// The browser or its driver died, or refused to go on (records of earlier versions: or the page's renderer).
     BrowserCrashed,
+    /// The page's renderer died: a crash, or memory that ran out.
+    RendererCrashed,
     /// The page did not answer within the bound.
     PageHung,
     /// The start page could not be reached.
@@ -89,6 +91,7 @@ impl EnvFailure {
         match self {
             Self::NoBrowser | Self::ModelDown | Self::Store => true,
             Self::BrowserCrashed
+            | Self::RendererCrashed
             | Self::PageHung
             | Self::Unreachable
             | Self::EgressDenied

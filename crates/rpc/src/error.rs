@@ -73,7 +73,7 @@ pub fn browser_status(error: &BrowserError) -> Status {
     match error {
         BrowserError::Environment { kind, detail } => {
             let code = match kind {
-                EnvFailure::NoBrowser | EnvFailure::BrowserCrashed => Code::Aborted,
+                EnvFailure::NoBrowser | EnvFailure::BrowserCrashed | EnvFailure::RendererCrashed => Code::Aborted,
                 EnvFailure::PageHung => Code::DeadlineExceeded,
                 EnvFailure::Unreachable => Code::NotFound,
                 EnvFailure::EgressDenied => Code::PermissionDenied,
@@ -172,7 +172,19 @@ mod tests {
     #[test]
     fn browser_errors_survive_the_way_there_and_back() {
         use EnvFailure::*;
-        let kinds = [NoBrowser, BrowserCrashed, PageHung, Unreachable, EgressDenied, Model, ModelDown, LeaseLost, SurferLost, Store];
+        let kinds = [
+            NoBrowser,
+            BrowserCrashed,
+            RendererCrashed,
+            PageHung,
+            Unreachable,
+            EgressDenied,
+            Model,
+            ModelDown,
+            LeaseLost,
+            SurferLost,
+            Store,
+        ];
         let environments = kinds.into_iter().map(|kind| BrowserError::environment(kind, "detail ü\nline"));
         for error in environments.chain([BrowserError::Fenced, BrowserError::Busy { retry_after_ms: 40 }]) {
             assert_eq!(browser_error(&browser_status(&error), NoBrowser), error);
