@@ -115,6 +115,12 @@ impl ChromiumSupply {
                 options.executable.display()
             )));
         }
+        if !options.sandboxed() {
+            tracing::warn!(
+                "Chromium runs without its own sandbox, for we are root and it cannot start otherwise: a page that breaks out of its renderer \
+                 has this machine; run the farm as an unprivileged user where user namespaces are allowed, or in a sandboxed container"
+            );
+        }
         let supply = Arc::new(Supply {
             places: Arc::new(Semaphore::new(options.max_sessions.max(1))),
             browsers: Browsers::new(options.clone(), resolver),

@@ -3,7 +3,7 @@
 // is answered as a person would after the third time, and as pop-up blockers do.
 (() => {
   const WINDOW_MS = 10_000;
-  const bounded = (owner, name, most, refuse) => {
+  const bounded = (owner, name, most, refuse, isAllowed = () => true) => {
     const own = owner[name];
     if (typeof own !== 'function') return;
     let times = [];
@@ -11,7 +11,7 @@
       [name](...all) {
         const now = Date.now();
         times = times.filter((time) => now - time < WINDOW_MS);
-        if (times.length >= most) return refuse;
+        if (times.length >= most || !isAllowed()) return refuse;
         times.push(now);
         return Reflect.apply(own, owner, all);
       },
@@ -21,6 +21,7 @@
   bounded(globalThis, 'confirm', 20, false);
   bounded(globalThis, 'prompt', 20, null);
   bounded(globalThis, 'print', 3, undefined);
-  bounded(globalThis, 'open', 8, null);
+  // a window that nobody clicked for is one that a person's browser would not show; windows that open windows end here, too
+  bounded(globalThis, 'open', 8, null, () => navigator.userActivation?.isActive ?? true);
   for (const name of Object.keys(console)) bounded(console, name, 1000, undefined);
 })();

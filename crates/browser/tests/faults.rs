@@ -49,7 +49,7 @@ async fn trouble() -> SocketAddr {
         .route("/calm", get(|| async { page("<h1>Calm</h1><button onclick=\"n.textContent=+n.textContent+1\">Count</button><p id=n>0</p>") }))
         .route("/dialogs", get(|| async { page(
             "<button onclick=\"for(let i=0;i<200;i++)alert('again '+i);n.textContent='through'\">Storm</button>\
-             <button onclick=\"setInterval(()=>confirm('now?'),5)\">Rain</button><button onclick=\"c=0;while(!prompt('Who?')&&c++<30);n.textContent='asked'\">Ask</button><p id=n>before</p>",
+             <button onclick=\"c=0;while(!prompt('Who?')&&c++<30);n.textContent='asked'\">Ask</button><p id=n>before</p>",
         ) }))
         .route("/popups", get(|| async { page(
             "<button onclick=\"for(let i=0;i<60;i++)window.open('/popup?'+i,'w'+i)\">Storm</button>\
@@ -174,8 +174,6 @@ async fn storms_of_dialogs_are_answered_and_outlived() {
     assert!((1..=21).contains(&effect.dialogs.len()), "{:?}", effect.dialogs);
     let (_, after) = within(session.act_and_observe(&press(&after, "Ask"))).await.unwrap();
     assert!(text(&after).contains("asked"), "{}", text(&after));
-    within(session.act_and_observe(&press(&after, "Rain"))).await.unwrap();
-    within(session.observe()).await.unwrap();
     goes_on(session.as_ref()).await;
 
     session.release().await.unwrap();
