@@ -14,9 +14,10 @@ bootstrap:
 build:
 	cargo build --release --locked -p wayfarer -p wayfarer-loadtest
 
-# Step overhead (everything but model time and the page's own load) on the shop.
+# Step overhead (everything but model time and the page's own load) on the shop; the farm beside raw CDP.
 bench: bootstrap build
 	./target/release/wayfarer-loadtest step
+	./target/release/wayfarer-loadtest farm
 
 clean-demo:
 	rm -rf out/demo

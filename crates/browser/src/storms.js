@@ -3,7 +3,7 @@
 // is answered as a person would after the third time, and as pop-up blockers do.
 (() => {
   const WINDOW_MS = 10_000;
-  const bounded = (owner, name, most, refuse, isAllowed = () => true) => {
+  const bounded = (owner, name, most, refuse) => {
     const own = owner[name];
     if (typeof own !== 'function') return;
     let times = [];
@@ -11,7 +11,7 @@
       [name](...all) {
         const now = Date.now();
         times = times.filter((time) => now - time < WINDOW_MS);
-        if (times.length >= most || !isAllowed()) return refuse;
+        if (times.length >= most) return refuse;
         times.push(now);
         return Reflect.apply(own, owner, all);
       },
@@ -21,15 +21,6 @@
   bounded(globalThis, 'confirm', 20, false);
   bounded(globalThis, 'prompt', 20, null);
   bounded(globalThis, 'print', 3, undefined);
-  // the first window uses the click up, and a page may open two for one
-  const A_CLICK_MS = 1000;
-  let clicked = -Infinity;
-  const isClickedFor = () => {
-    const now = Date.now();
-    if (navigator.userActivation?.isActive ?? true) clicked = now;
-    return now - clicked < A_CLICK_MS;
-  };
-  // a window that nobody clicked for is one that a person's browser would not show; windows that open windows end here, too
-  bounded(globalThis, 'open', 8, null, isClickedFor);
+  bounded(globalThis, 'open', 8, null);
   for (const name of Object.keys(console)) bounded(console, name, 1000, undefined);
 })();
