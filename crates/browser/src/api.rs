@@ -1,10 +1,14 @@
 //! What the rest of the house knows of a browser: two traits and the values that pass through them.
 
+use crate::link::CdpLink;
+use crate::screencast::{Frame, ScreencastOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::sync::mpsc;
 use wayfarer_core::action::Effect;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
@@ -23,9 +27,28 @@ pub struct SessionSpec {
     /// Fencing token of the task's owner; newer owners win.
     #[serde(default)]
     pub epoch: Epoch,
+    /// How it is driven.
+    #[serde(default)]
+    pub drive: Drive,
+    /// Who goes first when the farm is full.
+    #[serde(default)]
+    pub priority: Priority,
+    /// The session ends after this time however often its lease is renewed; `None` is no bound. Milliseconds on the wire.
+    #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+    pub longest_life: Option<Duration>,
     /// Size of the visible part of a page.
     #[serde(default)]
     pub viewport: Viewport,
+    /// Language of the pages, as in `de-DE`: what `navigator.language`, `Accept-Language` and formats of numbers follow. `None` is the
+    /// browser's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locale: Option<String>,
+    /// Time zone of the pages, as in `Europe/Berlin`; `None` is the machine's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_zone: Option<String>,
+    /// Cookies and local storage that the session begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<StorageState>,
     /// What the session may reach.
     #[serde(default)]
     pub egress: EgressPolicy,
@@ -43,10 +66,51 @@ impl SessionSpec {
             attempt: attempt.into(),
             task: None,
             epoch: Epoch::default(),
+            drive: Drive::default(),
+            priority: Priority::default(),
+            longest_life: None,
             viewport: Viewport::default(),
+            locale: None,
+            time_zone: None,
+            storage: None,
             egress: EgressPolicy::default(),
             files: Vec::new(),
         }
+    }
+}
+
+/// How a session is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Drive {
+    /// By the calls of [`BrowserSession`]: looks and actions.
+    #[default]
+    Actions,
+    /// By its client, in the DevTools protocol ([`BrowserSession::connect`]): a browser of its own.
+    Cdp,
+}
+
+/// Who goes first when the farm is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// Somebody waits for it.
+    Live,
+    /// Data is made with it.
+    #[default]
+    Batch,
+}
+
+/// Cookies and local storage of a session, as Playwright writes and reads them (`storageState`). They are secrets: whoever has them is
+/// logged in.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StorageState(pub serde_json::Value);
+
+impl std::fmt::Debug for StorageState {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = |part: &str| self.0[part].as_array().map_or(0, Vec::len);
+        write!(formatter, "{} cookies, {} origins", count("cookies"), count("origins"))
     }
 }
 
@@ -64,6 +128,20 @@ pub struct AllowedFile {
 
 /// Bytes of all allowed files of a session together: they go with one message.
 pub const MAX_FILES_BYTES: usize = 8 * 1024 * 1024;
+
+/// Durations as milliseconds in JSON.
+mod millis {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
+
+    pub(super) fn serialize<S: Serializer>(time: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+        time.map(|time| time.as_millis() as u64).serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
+    }
+}
 
 /// Bytes as base64 in JSON.
 mod base64_text {
@@ -214,6 +292,22 @@ pub trait BrowserSession: Send + Sync {
     async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
         let _ = blob;
         Ok(None)
+    }
+
+    /// Cookies and local storage as they are now, for a later session to begin with.
+    async fn storage(&self) -> Result<StorageState, BrowserError> {
+        Err(BrowserError::environment(EnvFailure::NoBrowser, "this browser does not give its storage away"))
+    }
+
+    /// A client's connection in the DevTools protocol, for sessions that are driven so ([`Drive::Cdp`]).
+    async fn connect(&self) -> Result<CdpLink, BrowserError> {
+        Err(BrowserError::environment(EnvFailure::NoBrowser, "this session is not driven over CDP: ask for one with `drive` \"cdp\""))
+    }
+
+    /// Frames of the current page for people who watch, until the session ends or nobody takes them.
+    async fn screencast(&self, options: ScreencastOptions) -> Result<mpsc::Receiver<Frame>, BrowserError> {
+        let _ = options;
+        Err(BrowserError::environment(EnvFailure::NoBrowser, "this browser shows no frames"))
     }
 
     /// Closes the context and frees the place. A session that is dropped instead is closed in the background.

@@ -2,51 +2,44 @@
 //! have served long enough.
 //!
 //! ```text
-//!  Browsers ── Node driver ─┬─ Chromium 0 ── contexts (sessions_per_browser at most)
-//!                           ├─ Chromium 1 ── …            a dead browser or driver is replaced at the next request
+//!  Browsers ── Node driver ─┬─ Chromium 0 ── contexts (sessions_per_browser at most)      each Chromium is a child of ours; the driver
+//!                           ├─ Chromium 1 ── …                                            meets it over its pipe (wire.rs, relay.rs)
 //!                           └─ Chromium 2 ── spent: takes no more sessions, closed with its last one
 //! ```
 
 use crate::driver::Driver;
+use crate::process::{Chromium, Extra};
+use crate::relay;
 use crate::session::{ChromiumSession, Shape};
+use crate::tab::lock;
+use crate::usage::own_mib;
+use crate::wire::Wire;
 use crate::{BrowserError, ChromiumOptions, Resolver};
-use playwright_rs::{Browser, LaunchOptions};
+use playwright_rs::Browser;
+use playwright_rs::api::ConnectOverCdpOptions;
+use serde_json::json;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex as StdMutex};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::outcome::EnvFailure;
 
-/// How long a Chromium may take to start.
-const LAUNCH_LIMIT: Duration = Duration::from_secs(30);
+/// How long the driver may take to take a browser in.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 /// A browser that gave no context in this time is hung, and its other sessions with it: it is given up.
 const HUNG_LIMIT: Duration = Duration::from_secs(90);
 /// How long the news of an end may trail behind a call that failed because of it.
 const OBITUARY_LIMIT: Duration = Duration::from_secs(2);
+/// How often the memory of a browser is looked at.
+const SIZE_EVERY: Duration = Duration::from_secs(5);
 /// How long a browser may take to say its version.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
-/// How long a browser may take to close before the driver's end takes it along.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
-
-/// Flags for every Chromium: no traffic of its own, and no way around the session's proxy (spec/browser.md).
-const FLAGS: &[&str] = &[
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
-    // of the memory of a page's own objects: without it a page may take a quarter of the machine
-    "--js-flags=--max-old-space-size=1024",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-];
-
 /// One Chromium process.
 pub(crate) struct RunningBrowser {
     pub(crate) browser: Browser,
+    process: Chromium,
     /// Cancelled when the process or its driver is gone.
     pub(crate) gone: CancellationToken,
     /// For what sessions need on disk.
@@ -57,6 +50,8 @@ pub(crate) struct RunningBrowser {
     places: Arc<Semaphore>,
     capacity: u32,
     started: Instant,
+    /// When its size was looked at.
+    looked: StdMutex<Instant>,
     /// Sessions that it was asked for so far.
     served: AtomicUsize,
     /// It has served long enough.
@@ -66,7 +61,7 @@ pub(crate) struct RunningBrowser {
 impl RunningBrowser {
     /// Whether the process lives, as far as is known.
     fn is_alive(&self) -> bool {
-        self.browser.is_connected() && !self.gone.is_cancelled()
+        !self.gone.is_cancelled()
     }
 
     /// Whether it takes no more sessions because it has served long enough.
@@ -76,18 +71,34 @@ impl RunningBrowser {
 
     /// Whether the process answers; one that was stopped in its tracks looks alive otherwise.
     async fn answers(&self) -> Result<(), BrowserError> {
-        let asked = async {
-            let session = self.browser.new_browser_cdp_session().await?;
-            session.send("Browser.getVersion", None).await?;
-            session.detach().await
-        };
-        match tokio::time::timeout(ANSWER_LIMIT, asked).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                Err(no_browser(format!("a browser does not answer: {}", error.to_string().lines().next().unwrap_or_default())))
-            }
+        match tokio::time::timeout(ANSWER_LIMIT, self.wire().browser("Browser.getVersion", &json!({}))).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(no_browser(format!("a browser does not answer: {error}"))),
             Err(_) => Err(no_browser(format!("a browser gave no answer within {} s", ANSWER_LIMIT.as_secs()))),
         }
+    }
+
+    /// Whether the kernel killed one of its processes for want of memory since the last look.
+    pub(crate) fn was_short_of_memory(&self) -> bool {
+        self.process.was_short_of_memory()
+    }
+
+    /// Whether it has served enough sessions, long enough, or grown too large. Its size is looked at now and then.
+    fn has_served_its_time(&self, options: &ChromiumOptions, served: usize) -> bool {
+        let has_grown = || {
+            let mut looked = lock(&self.looked);
+            if options.recycle_mib == 0 || looked.elapsed() < SIZE_EVERY {
+                return false;
+            }
+            *looked = Instant::now();
+            own_mib(self.process.pid()) >= options.recycle_mib
+        };
+        served >= options.recycle_sessions.max(1) || self.started.elapsed() >= options.recycle_age || has_grown()
+    }
+
+    /// How it is spoken to.
+    pub(crate) fn wire(&self) -> &Wire {
+        self.process.wire()
     }
 
     /// Whether the process or its driver is gone, waiting a moment for the news.
@@ -110,11 +121,8 @@ impl RunningBrowser {
     }
 
     async fn close(&self) {
-        let was_gone = self.gone.is_cancelled();
         self.gone.cancel();
-        if !was_gone {
-            let _ = tokio::time::timeout(CLOSE_LIMIT, self.browser.close()).await;
-        }
+        self.process.close().await;
     }
 
     /// Closes the process when its last session has ended.
@@ -122,6 +130,7 @@ impl RunningBrowser {
         tracing::info!(
             served = self.served.load(Ordering::Relaxed),
             age_s = self.started.elapsed().as_secs(),
+            own_mib = own_mib(self.process.pid()),
             "a browser has served its time"
         );
         tokio::select! {
@@ -218,7 +227,7 @@ impl Browsers {
         let running = self.usable(&mut processes).await?;
         let place = Arc::clone(&running.places).try_acquire_owned().map_err(|error| no_browser(error.to_string()))?;
         let served = running.served.fetch_add(1, Ordering::Relaxed) + 1;
-        if served >= self.options.recycle_sessions.max(1) || running.started.elapsed() >= self.options.recycle_age {
+        if running.has_served_its_time(&self.options, served) {
             running.spent.store(true, Ordering::Release);
             processes.browsers.retain(|other| !Arc::ptr_eq(other, &running));
             // ends with its sessions, or with the driver
@@ -267,45 +276,41 @@ impl Browsers {
     }
 
     async fn start(&self, driver: &Driver) -> Result<RunningBrowser, BrowserError> {
-        let executable = self.options.executable.display();
-        let options = LaunchOptions::new()
-            .executable_path(executable.to_string())
-            .headless(true)
-            .chromium_sandbox(self.options.sandboxed())
-            .handle_sigint(false)
-            .handle_sigterm(false)
-            .handle_sighup(false)
-            .args(FLAGS.iter().map(ToString::to_string).collect())
-            .timeout(LAUNCH_LIMIT.as_secs_f64() * 1000.0);
+        let process = Chromium::launch(&self.options, driver.folder(), Extra::default()).await?;
+        let not_taken = |why: String| no_browser(format!("the browser driver could not take a browser in: {why}"));
+        let address = relay::listen(process.wire().clone()).await.map_err(|error| not_taken(error.to_string()))?;
+        let options = ConnectOverCdpOptions::new()
+            .timeout(CONNECT_LIMIT.as_secs_f64() * 1000.0)
+            .artifacts_dir(driver.folder().join("downloads").display().to_string());
         let browser = tokio::select! {
-            launched = driver.chromium().launch_with_options(options) => {
-                launched.map_err(|error| no_browser(format!("Chromium at {executable} could not start: {}", first_lines(&error.to_string()))))?
+            connected = driver.chromium().connect_over_cdp(&address, options) => {
+                connected.map_err(|error| not_taken(first_lines(&error.to_string())))?
             }
-            () = driver.gone().cancelled() => return Err(no_browser(format!("the browser driver ended while it started {executable}"))),
+            () = driver.gone().cancelled() => return Err(not_taken("the driver ended".into())),
         };
+        // with its driver a browser is of no use
         let gone = driver.gone().child_token();
-        let ended = gone.clone();
-        browser
-            .on_disconnected(move || {
-                ended.cancel();
-                async { Ok(()) }
-            })
-            .await
-            .map_err(|error| no_browser(error.to_string()))?;
-        if !browser.is_connected() {
-            // it died before anybody listened
-            gone.cancel();
-        }
+        tokio::spawn({
+            let (gone, wire) = (gone.clone(), process.wire().gone().clone());
+            async move {
+                tokio::select! {
+                    () = wire.cancelled() => gone.cancel(),
+                    () = gone.cancelled() => wire.cancel(),
+                }
+            }
+        });
         tracing::info!(version = browser.version(), "chromium is running");
         let capacity = self.options.sessions_per_browser.max(1);
         Ok(RunningBrowser {
             browser,
+            process,
             gone,
             folder: driver.folder().to_owned(),
             resolver: Arc::clone(&self.resolver),
             places: Arc::new(Semaphore::new(capacity)),
             capacity: u32::try_from(capacity).unwrap_or(u32::MAX),
             started: Instant::now(),
+            looked: StdMutex::new(Instant::now()),
             served: AtomicUsize::new(0),
             spent: AtomicBool::new(false),
         })

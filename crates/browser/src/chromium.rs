@@ -7,9 +7,11 @@
 //! ```
 
 use crate::browsers::{Browsers, Place, RunningBrowser};
+use crate::hosted::HostedSession;
 use crate::session::{self, ChromiumSession, Shape};
 use crate::tab::lock;
-use crate::{BrowserError, BrowserSession, BrowserSupply, Resolver, SessionSpec, SystemResolver};
+use crate::usage::Limits;
+use crate::{BrowserError, BrowserSession, BrowserSupply, Drive, Resolver, SessionSpec, SystemResolver};
 use async_trait::async_trait;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -23,6 +25,7 @@ use wayfarer_core::outcome::EnvFailure;
 const ACQUIRE_PATIENCE: Duration = Duration::from_secs(2);
 /// Pause after making a session ready failed: the next acquire says why.
 const READY_PAUSE: Duration = Duration::from_secs(5);
+
 /// How Chromium is started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChromiumOptions {
@@ -40,6 +43,10 @@ pub struct ChromiumOptions {
     pub recycle_sessions: usize,
     /// The same, for a browser of this age.
     pub recycle_age: Duration,
+    /// The same, for a browser whose processes have this many mebibytes to themselves; 0 lets its size decide nothing.
+    pub recycle_mib: u64,
+    /// What each browser may use at most, held by the kernel.
+    pub limits: Option<Limits>,
     /// Run without Chromium's own sandbox; `None` means only when we are root, where it cannot start otherwise.
     pub no_sandbox: Option<bool>,
 }
@@ -55,6 +62,8 @@ impl ChromiumOptions {
             warm_sessions: 1,
             recycle_sessions: 500,
             recycle_age: Duration::from_secs(2 * 60 * 60),
+            recycle_mib: 4096,
+            limits: None,
             no_sandbox: None,
         }
     }
@@ -77,6 +86,7 @@ struct Supply {
     options: ChromiumOptions,
     places: Arc<Semaphore>,
     browsers: Browsers,
+    resolver: Arc<dyn Resolver>,
     /// Sessions that wait for somebody.
     warm: Mutex<Vec<Warm>>,
     /// The shape that was asked for last: the next one will most likely be like it.
@@ -123,7 +133,8 @@ impl ChromiumSupply {
         }
         let supply = Arc::new(Supply {
             places: Arc::new(Semaphore::new(options.max_sessions.max(1))),
-            browsers: Browsers::new(options.clone(), resolver),
+            browsers: Browsers::new(options.clone(), Arc::clone(&resolver)),
+            resolver,
             options,
             warm: Mutex::default(),
             wanted: Mutex::default(),
@@ -170,7 +181,7 @@ impl ChromiumSupply {
 
 impl Supply {
     /// One that waits, of this shape. What died since it was made looks alive until it is asked.
-    async fn take_warm(&self, shape: Shape) -> Option<ChromiumSession> {
+    async fn take_warm(&self, shape: &Shape) -> Option<ChromiumSession> {
         loop {
             let Warm { session, running } = {
                 let mut warm = lock(&self.warm);
@@ -188,7 +199,7 @@ impl Supply {
     }
 
     /// A session of this shape that belongs to nobody yet: one that waits, or a new one as soon as there is a place.
-    async fn session(&self, shape: Shape) -> Result<ChromiumSession, BrowserError> {
+    async fn session(&self, shape: &Shape) -> Result<ChromiumSession, BrowserError> {
         let patience = tokio::time::sleep(ACQUIRE_PATIENCE);
         tokio::pin!(patience);
         loop {
@@ -216,14 +227,26 @@ impl Supply {
         }
     }
 
+    /// A place for a browser of its own; sessions that wait for somebody make way.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, BrowserError> {
+        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
+            return Ok(permit);
+        }
+        drop(lock(&self.warm).pop());
+        match tokio::time::timeout(ACQUIRE_PATIENCE, Arc::clone(&self.places).acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| no_browser("the browser supply is shut down".to_owned())),
+            Err(_) => Err(BrowserError::Busy { retry_after_ms: 1000 }),
+        }
+    }
+
     /// A session that belongs to nobody yet.
-    async fn prepare(&self, shape: Shape, permit: OwnedSemaphorePermit) -> Result<Warm, BrowserError> {
+    async fn prepare(&self, shape: &Shape, permit: OwnedSemaphorePermit) -> Result<Warm, BrowserError> {
         let permit = Arc::new(permit);
         let mut tries = 1;
         loop {
             let (running, place) = self.browsers.with_place().await?;
             let place = Place::new(Arc::clone(&permit), place, Arc::clone(&self.wanting));
-            let opening = tokio::spawn(Arc::clone(&running).open(shape, place));
+            let opening = tokio::spawn(Arc::clone(&running).open(shape.clone(), place));
             let opened = match tokio::time::timeout(session::OPEN_LIMIT, opening).await {
                 Ok(Ok(opened)) => opened,
                 Ok(Err(error)) => Err(no_browser(format!("opening a session broke off: {error}"))),
@@ -261,16 +284,16 @@ impl Supply {
 
     async fn make_ready(&self) -> Result<(), BrowserError> {
         loop {
-            let shape = *lock(&self.wanted);
+            let shape = lock(&self.wanted).clone();
             {
                 let mut warm = lock(&self.warm);
-                warm.retain(|warm| warm.is_good() && warm.session.shape() == shape);
+                warm.retain(|warm| warm.is_good() && warm.session.shape() == &shape);
                 if warm.len() >= self.options.warm_sessions {
                     return Ok(());
                 }
             }
             let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() else { return Ok(()) };
-            let made = self.prepare(shape, permit).await?;
+            let made = self.prepare(&shape, permit).await?;
             lock(&self.warm).push(made);
             self.ready.notify_waiters();
         }
@@ -280,9 +303,14 @@ impl Supply {
 #[async_trait]
 impl BrowserSupply for ChromiumSupply {
     async fn acquire(&self, spec: SessionSpec) -> Result<Box<dyn BrowserSession>, BrowserError> {
+        if spec.drive == Drive::Cdp {
+            let place = self.0.place().await?;
+            let session = HostedSession::launch(&self.0.options, Arc::clone(&self.0.resolver), spec, place).await?;
+            return Ok(Box::new(session));
+        }
         let shape = Shape::of(&spec);
-        *lock(&self.0.wanted) = shape;
-        let given = self.0.session(shape).await?.give(spec)?;
+        lock(&self.0.wanted).clone_from(&shape);
+        let given = self.0.session(&shape).await?.give(spec).await?;
         self.0.wanting.notify_one();
         Ok(Box::new(given))
     }

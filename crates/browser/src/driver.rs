@@ -45,14 +45,14 @@ pub(crate) struct Driver {
 static IN_USE: StdMutex<BTreeSet<u64>> = StdMutex::new(BTreeSet::new());
 
 /// A folder for profiles and downloads of one driver's browsers, named by our process; removed when dropped.
-struct Scratch {
+pub(crate) struct Scratch {
     number: u64,
     folder: PathBuf,
 }
 
 impl Scratch {
     /// Makes one. Folders that nobody uses any more, because their process was killed or could not remove them, are removed on the way.
-    fn make() -> std::io::Result<Self> {
+    pub(crate) fn make() -> std::io::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let me = std::process::id();
         for entry in std::fs::read_dir(std::env::temp_dir())?.flatten() {
@@ -70,6 +70,11 @@ impl Scratch {
         let scratch = Self { number, folder };
         std::fs::create_dir_all(&scratch.folder)?;
         Ok(scratch)
+    }
+
+    /// Where it is.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

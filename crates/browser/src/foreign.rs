@@ -10,9 +10,6 @@
 
 use crate::tab::{Realm, Tab, TabError, lock};
 use futures::future::join_all;
-use playwright_rs::protocol::{CDPSession, Frame};
-use playwright_rs::server::channel_owner::ChannelOwner;
-use playwright_rs::server::connection::ConnectionExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -31,7 +28,7 @@ pub(crate) const MAX_FRAMES: usize = 8;
 pub(crate) struct Foreigners {
     frames: Mutex<HashMap<u32, ForeignFrame>>,
     numbers: Mutex<HashMap<String, u32>>,
-    /// Sessions of other processes, by the driver's name of the frame.
+    /// Sessions of other processes, by frame.
     sessions: Mutex<HashMap<String, Realm>>,
     /// The frame that has the focus.
     focused: Mutex<Option<u32>>,
@@ -163,33 +160,19 @@ impl Tab {
 
     /// The session of the process that draws this frame.
     async fn other_process(&self, id: &str) -> Option<Realm> {
-        let known =
-            lock(&self.foreign.sessions).iter().find(|(_, realm)| realm.frame == id).map(|(guid, realm)| (guid.clone(), realm.clone()));
-        if let Some((guid, realm)) = known {
+        let known = lock(&self.foreign.sessions).get(id).cloned();
+        if let Some(realm) = known {
             if self.world(&realm).await.is_ok() {
                 return Some(realm);
             }
             // it went to another process
-            lock(&self.foreign.sessions).remove(&guid);
+            lock(&self.foreign.sessions).remove(id);
         }
-        let context = self.page.context().ok()?;
-        let mut frames = self.page.main_frame().await.ok()?.child_frames();
-        while let Some(frame) = frames.pop() {
-            frames.extend(frame.child_frames());
-            if lock(&self.foreign.sessions).contains_key(frame.guid()) {
-                continue;
-            }
-            // frames that share their parent's process have no session of their own
-            let Some(cdp) = session_of(&context, &frame).await else { continue };
-            let tree = cdp.send("Page.getFrameTree", None).await.ok()?;
-            let root = tree.get("result").unwrap_or(&tree)["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
-            let realm = Realm { cdp, frame: root };
-            lock(&self.foreign.sessions).insert(frame.guid().to_owned(), realm.clone());
-            if realm.frame == id {
-                return Some(realm);
-            }
-        }
-        None
+        // frames that share the process of the document around them are no targets of their own
+        let cdp = self.running.wire().attach(id).await.ok()?;
+        let realm = Realm { cdp, frame: id.to_owned() };
+        lock(&self.foreign.sessions).insert(id.to_owned(), realm.clone());
+        Some(realm)
     }
 
     /// Frames from the top document down to the one that a mark lives in.
@@ -286,10 +269,4 @@ impl Tab {
         self.call_in(realm, "Runtime.callFunctionOn", adopt).await?;
         Ok(true)
     }
-}
-
-/// The session of a frame that has a process of its own. The crate speaks of pages only; the driver knows frames as well.
-async fn session_of(context: &playwright_rs::BrowserContext, frame: &Frame) -> Option<CDPSession> {
-    let answer: Value = context.channel().send("newCDPSession", json!({"frame": {"guid": frame.guid()}})).await.ok()?;
-    context.connection().get_typed::<CDPSession>(answer["session"]["guid"].as_str()?).await.ok()
 }

@@ -1,7 +1,8 @@
 //! Driving Chromium: sessions that observe and act, each behind its own egress policy.
 //!
 //! Callers know two traits, [`BrowserSupply`] and [`BrowserSession`] (`api.rs`); the farm service gives the same two over the wire.
-//! Here they are real: one Node driver shared by a few Chromium processes (`browsers.rs`; `chromium.rs` keeps sessions ready), each holding isolated contexts
+//! Here they are real: a few Chromium processes (`process.rs`), each spoken to over one pipe (`wire.rs`) that they share with Playwright's
+//! Node driver (`driver.rs`, `relay.rs`), kept by `browsers.rs`; `chromium.rs` keeps sessions ready. Each browser holds isolated contexts
 //! (`session.rs`). A session settles by events (`settle.rs`) and observes in one evaluation of `page_script.js` (`observe.rs`), and one
 //! more for each document that the first cannot see into (`foreign.rs`), with every secret masked in texts and painted over in the
 //! picture (`mask.rs`). It acts with trusted input (`act.rs`, `pointer.rs`, `files.rs`; docs/actions.md tells what each action does) and
@@ -16,22 +17,32 @@ mod driver;
 mod egress;
 mod files;
 mod foreign;
+mod hosted;
 mod keys;
+mod link;
 mod mask;
 mod observe;
 mod outline;
 mod pointer;
 mod policy;
+mod process;
+mod relay;
 mod resolve;
+mod screencast;
 mod session;
 mod settle;
 mod tab;
+mod usage;
+mod wire;
 
 pub use api::{
-    AllowedFile, BrowserError, BrowserSession, BrowserSupply, DANGEROUS_PORTS, EgressPolicy, EgressScheme, INSTANCE_HEADER,
-    MAX_FILES_BYTES, Observed, SessionSpec,
+    AllowedFile, BrowserError, BrowserSession, BrowserSupply, DANGEROUS_PORTS, Drive, EgressPolicy, EgressScheme, INSTANCE_HEADER,
+    MAX_FILES_BYTES, Observed, Priority, SessionSpec, StorageState,
 };
 pub use chromium::{ChromiumOptions, ChromiumSupply};
 pub use egress::{Denial, EgressProxy, EgressRule, Refusal};
+pub use link::{CdpCalls, CdpLink, CdpMessages};
 pub use outline::accessibility_outline;
 pub use resolve::{Resolver, SystemResolver};
+pub use screencast::{Frame, ScreencastOptions};
+pub use usage::Limits;

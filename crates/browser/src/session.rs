@@ -4,10 +4,12 @@ use crate::browsers::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
 use crate::files::Files;
 use crate::mask::Secrets;
+use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
 use crate::tab::{Tab, TabError, lock};
-use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, address, observe};
+use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, StorageState, address, observe};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt;
 use playwright_rs::protocol::{AcceptDownloads, ProxySettings};
 use playwright_rs::{BrowserContext, BrowserContextOptions, Page};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,8 @@ const GOTO_LIMIT: Duration = Duration::from_secs(30);
 const WINDOW_LIMIT: Duration = Duration::from_secs(3);
 /// How long the name of a download may trail behind its beginning.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(3);
+/// How long cookies and local storage may take to be read: pages of every origin are asked.
+const STORAGE_LIMIT: Duration = Duration::from_secs(15);
 /// How long a context may take to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// An action with everything that it waits for; the parts have tighter bounds of their own.
@@ -104,15 +108,17 @@ struct Lent {
 }
 
 /// What a context is made with and keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Shape {
-    pub(crate) viewport: Viewport,
+    viewport: Viewport,
+    locale: Option<String>,
+    time_zone: Option<String>,
 }
 
 impl Shape {
     /// The shape that is asked for.
     pub(crate) fn of(spec: &SessionSpec) -> Self {
-        Self { viewport: spec.viewport }
+        Self { viewport: spec.viewport, locale: spec.locale.clone(), time_zone: spec.time_zone.clone() }
     }
 }
 
@@ -123,8 +129,9 @@ pub(crate) struct ChromiumSession {
     pub(crate) egress: EgressPolicy,
     proxy: Arc<EgressProxy>,
     context: BrowserContext,
-    gone: CancellationToken,
-    tabs: Mutex<Vec<Arc<Tab>>>,
+    /// Its browser.
+    running: Arc<RunningBrowser>,
+    tabs: Arc<Mutex<Vec<Arc<Tab>>>>,
     new_pages: tokio::sync::Mutex<mpsc::Receiver<Page>>,
     notes: Arc<Mutex<Notes>>,
     /// A download was noted.
@@ -138,7 +145,7 @@ pub(crate) struct ChromiumSession {
 }
 
 /// The attempt's own instance of the mapped hosts (the bundled worlds): told to them beside the address, so that addresses stay clean.
-fn with_instance(spec: &SessionSpec) -> EgressPolicy {
+pub(crate) fn with_instance(spec: &SessionSpec) -> EgressPolicy {
     let mut policy = spec.egress.clone();
     if !spec.attempt.is_empty() {
         policy.headers.entry(INSTANCE_HEADER.to_owned()).or_insert_with(|| spec.attempt.clone());
@@ -157,16 +164,20 @@ impl ChromiumSession {
         );
         let id = fresh_id();
         let files = Arc::new(Files::new(running.folder.join(id.as_str())));
-        let gone = running.gone.clone();
-        let options = BrowserContextOptions::builder()
+        let mut options = BrowserContextOptions::builder()
             .viewport(playwright_rs::Viewport { width: shape.viewport.width, height: shape.viewport.height })
             // "<-loopback>" takes back Chromium's own exception for localhost: everything goes through the proxy
             .proxy(ProxySettings::new(format!("http://{}", proxy.address())).bypass("<-loopback>"))
-            .accept_downloads(AcceptDownloads::Accept)
-            .build();
+            .accept_downloads(AcceptDownloads::Accept);
+        if let Some(locale) = &shape.locale {
+            options = options.locale(locale.clone());
+        }
+        if let Some(time_zone) = &shape.time_zone {
+            options = options.timezone_id(time_zone.clone());
+        }
         let context = running
             .browser
-            .new_context_with_options(options)
+            .new_context_with_options(options.build())
             .await
             .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
@@ -177,15 +188,15 @@ impl ChromiumSession {
             egress: EgressPolicy::default(),
             proxy: Arc::clone(&proxy),
             context: context.clone(),
-            gone: gone.clone(),
-            tabs: Mutex::default(),
+            running: Arc::clone(&running),
+            tabs: Arc::default(),
             new_pages: tokio::sync::Mutex::new(receiver),
             notes: Arc::default(),
             downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             secrets: Secrets::default(),
             // from here on a drop closes the context
-            lent: Some(Lent { context: context.clone(), proxy, gone: gone.clone(), place }),
+            lent: Some(Lent { context: context.clone(), proxy, gone: running.gone.clone(), place }),
         };
         // before the first page, so that no document goes without it
         context
@@ -194,13 +205,20 @@ impl ChromiumSession {
             .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
         let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
-        let tab = Tab::attach(&context, page, &gone, Arc::clone(&session.files.too_big)).await?;
+        let tab = Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big)).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)
     }
 
     /// Gives the session to whom it is for: from here on its policy holds.
-    pub(crate) fn give(mut self, spec: SessionSpec) -> Result<Self, BrowserError> {
+    pub(crate) async fn give(mut self, spec: SessionSpec) -> Result<Self, BrowserError> {
+        if let Some(StorageState(state)) = &spec.storage {
+            let state =
+                serde_json::from_value(state.clone()).map_err(|error| no_browser(format!("the storage state is not one: {error}")))?;
+            let set = tokio::time::timeout(OPEN_LIMIT, self.context.set_storage_state(state)).await;
+            set.map_err(|_| no_browser("the browser did not take the storage state in time".to_owned()))?
+                .map_err(|error| no_browser(format!("the browser did not take the storage state: {error}")))?;
+        }
         self.proxy.give(with_instance(&spec));
         self.files.allow(spec.files)?;
         self.egress = spec.egress;
@@ -213,19 +231,27 @@ impl ChromiumSession {
     }
 
     /// What cannot be changed any more.
-    pub(crate) fn shape(&self) -> Shape {
-        self.shape
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
-    /// Whether its page answers.
+    /// Whether its page answers, and the driver, which nobody has asked anything since the session was made.
     pub(crate) async fn answers(&self) -> bool {
         let Ok(tab) = self.current() else { return false };
-        tab.call_within(ANSWER_LIMIT, "Runtime.evaluate", serde_json::json!({"expression": "1"})).await.is_ok()
+        let driver = async {
+            tokio::select! {
+                answered = tokio::time::timeout(ANSWER_LIMIT, self.context.cookies(None)) => matches!(answered, Ok(Ok(_))),
+                () = self.running.gone.cancelled() => false,
+            }
+        };
+        let page = tab.call_within(ANSWER_LIMIT, "Runtime.evaluate", serde_json::json!({"expression": "1"}));
+        let (page, driver) = tokio::join!(page, driver);
+        page.is_ok() && driver
     }
 
     /// Whether its browser and its page are there, as far as is known.
     pub(crate) fn is_alive(&self) -> bool {
-        !self.gone.is_cancelled() && self.current().is_ok()
+        !self.running.gone.is_cancelled() && self.current().is_ok()
     }
 
     /// Dialogs are answered by policy, downloads are named and kept, new pages wait to be adopted.
@@ -275,7 +301,7 @@ impl ChromiumSession {
             Some(tab) => Ok(Arc::clone(tab)),
             None => Err(BrowserError::environment(
                 EnvFailure::BrowserCrashed,
-                if self.gone.is_cancelled() { "the browser died" } else { "every page of the session was closed" },
+                if self.running.gone.is_cancelled() { "the browser died" } else { "every page of the session was closed" },
             )),
         }
     }
@@ -298,7 +324,7 @@ impl ChromiumSession {
                 continue;
             }
             wanted = wanted.saturating_sub(1);
-            match Tab::attach(&self.context, page, &self.gone, Arc::clone(&self.files.too_big)).await {
+            match Tab::attach(&self.context, &self.running, page, Arc::clone(&self.files.too_big)).await {
                 Ok(tab) => {
                     adopted = true;
                     let surplus = {
@@ -311,7 +337,7 @@ impl ChromiumSession {
                     }
                 }
                 // a window that closes as fast as it opened is nobody's failure
-                Err(error) if !self.gone.is_cancelled() => tracing::debug!(%error, "a new page went away before it was adopted"),
+                Err(error) if !self.running.gone.is_cancelled() => tracing::debug!(%error, "a new page went away before it was adopted"),
                 Err(error) => return Err(error),
             }
         }
@@ -491,7 +517,7 @@ impl ChromiumSession {
     async fn guarded<T>(&self, work: impl Future<Output = Result<T, BrowserError>>) -> Result<T, BrowserError> {
         tokio::select! {
             done = work => done,
-            () = self.gone.cancelled() => Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died")),
+            () = self.running.gone.cancelled() => Err(BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died")),
             () = tokio::time::sleep(ACT_LIMIT) => Err(BrowserError::environment(EnvFailure::PageHung, format!("the page was not done within {} s", ACT_LIMIT.as_secs()))),
         }
     }
@@ -593,6 +619,25 @@ impl BrowserSession for ChromiumSession {
         Ok(self.files.read(blob).await)
     }
 
+    async fn storage(&self) -> Result<StorageState, BrowserError> {
+        let broken =
+            |detail: String| BrowserError::environment(EnvFailure::BrowserCrashed, format!("the storage could not be read: {detail}"));
+        let read = tokio::time::timeout(STORAGE_LIMIT, self.context.storage_state(None)).await;
+        let state = read
+            .map_err(|_| broken(format!("no answer within {} s", STORAGE_LIMIT.as_secs())))?
+            .map_err(|error| broken(error.to_string()))?;
+        serde_json::to_value(&state).map(StorageState).map_err(|error| broken(error.to_string()))
+    }
+
+    async fn screencast(&self, options: ScreencastOptions) -> Result<mpsc::Receiver<Frame>, BrowserError> {
+        let tabs = Arc::clone(&self.tabs);
+        let current: CurrentPage = Arc::new(move || {
+            let target = lock(&tabs).iter().rev().find(|tab| !tab.is_closed()).map(|tab| tab.target.clone());
+            async move { target }.boxed()
+        });
+        Ok(screencast::start(self.running.wire().clone(), current, options))
+    }
+
     async fn release(mut self: Box<Self>) -> Result<(), BrowserError> {
         match self.lent.take() {
             Some(lent) => lent.close().await,
@@ -641,7 +686,7 @@ fn no_browser(detail: String) -> BrowserError {
 }
 
 /// Unique over processes and time.
-fn fresh_id() -> SessionId {
+pub(crate) fn fresh_id() -> SessionId {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos().to_string();
     let number = COUNTER.fetch_add(1, Ordering::Relaxed).to_string();

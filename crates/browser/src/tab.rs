@@ -1,13 +1,14 @@
 //! One page and its own DevTools session: the few calls that observing and acting are made of, each bounded in time.
 
 use crate::BrowserError;
+use crate::browsers::RunningBrowser;
 use crate::foreign::Foreigners;
 use crate::keys::Key;
 use crate::settle::{Activity, Decision, PageEvent};
+use crate::wire::{CdpSession, TARGET_CLOSED};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
-use playwright_rs::protocol::CDPSession;
 use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::{BrowserContext, Page};
 use serde::Deserialize;
@@ -106,7 +107,7 @@ pub(crate) struct Chooser {
 /// How a document is spoken to: the session of its process, and its frame there.
 #[derive(Clone)]
 pub(crate) struct Realm {
-    pub(crate) cdp: CDPSession,
+    pub(crate) cdp: CdpSession,
     pub(crate) frame: String,
 }
 
@@ -115,6 +116,10 @@ pub(crate) struct Tab {
     pub(crate) page: Page,
     /// The top document.
     pub(crate) main: Realm,
+    /// The browser's name of the page.
+    pub(crate) target: String,
+    /// Its browser.
+    pub(crate) running: Arc<RunningBrowser>,
     /// Documents of other sites in its frames.
     pub(crate) foreign: Foreigners,
     /// By which the page script's worlds are known; no page can guess it.
@@ -122,10 +127,14 @@ pub(crate) struct Tab {
     watch: Arc<Watch>,
     /// Cancelled when the renderer or the browser died.
     crashed: CancellationToken,
-    /// Cancelled when the browser died.
-    gone: CancellationToken,
     /// Cancelled when the page was closed.
     closed: CancellationToken,
+}
+
+/// A screenshot, as base64 without escapes.
+#[derive(Deserialize)]
+struct Picture<'a> {
+    data: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -138,15 +147,20 @@ struct Rest {
 }
 
 impl Tab {
-    /// Attaches to a page. `gone` is cancelled when its browser is gone.
-    /// `too_big` is told of downloads that outgrow what is kept.
+    /// Attaches to a page. `too_big` is told of downloads that outgrow what is kept.
     pub(crate) async fn attach(
         context: &BrowserContext,
+        running: &Arc<RunningBrowser>,
         page: Page,
-        gone: &CancellationToken,
         too_big: Arc<Notify>,
     ) -> Result<Self, BrowserError> {
-        let (crashed, closed) = (gone.child_token(), CancellationToken::new());
+        let target = target_of(context, &page).await.map_err(attach_failed)?;
+        let cdp = running
+            .wire()
+            .attach(&target)
+            .await
+            .map_err(|why| BrowserError::environment(EnvFailure::BrowserCrashed, format!("could not attach to a page: {why}")))?;
+        let (crashed, closed) = (running.gone.child_token(), cdp.detached().clone());
         let token = crashed.clone();
         page.on_crash(move || {
             token.cancel();
@@ -164,16 +178,16 @@ impl Tab {
         if page.is_closed() {
             closed.cancel();
         }
-        let cdp = context.new_cdp_session(&page).await.map_err(attach_failed)?;
         let main = Realm { cdp, frame: String::new() };
         let mut tab = Self {
             page,
+            target,
             main,
+            running: Arc::clone(running),
             foreign: Foreigners::default(),
             key: fresh_key(),
             watch: Arc::default(),
             crashed,
-            gone: gone.clone(),
             closed,
         };
         let tree = tab.call("Page.getFrameTree", json!({})).await?;
@@ -281,8 +295,7 @@ impl Tab {
     fn on(&self, method: &str, take: impl Fn(&Watch, &Value) + Send + Sync + 'static) {
         let watch = Arc::clone(&self.watch);
         self.main.cdp.on(method, move |event| {
-            take(&watch, &event);
-            async { Ok(()) }
+            take(&watch, event);
         });
     }
 
@@ -353,19 +366,21 @@ impl Tab {
         self.call_on(&self.main.cdp, limit, method, params).await
     }
 
-    async fn call_on(&self, cdp: &CDPSession, limit: Duration, method: &str, params: Value) -> Result<Value, TabError> {
+    async fn call_on(&self, cdp: &CdpSession, limit: Duration, method: &str, params: Value) -> Result<Value, TabError> {
         self.ask(cdp, limit, method, params).await?.map_err(|text| self.explain(&text))
     }
 
     /// One call; what the protocol says against it comes as its text.
-    async fn ask(&self, cdp: &CDPSession, limit: Duration, method: &str, params: Value) -> Result<Result<Value, String>, TabError> {
+    async fn ask(&self, cdp: &CdpSession, limit: Duration, method: &str, params: Value) -> Result<Result<Value, String>, TabError> {
+        self.bounded(limit, method, cdp.send(method, &params)).await
+    }
+
+    /// What a call comes to, unless the page goes first or it takes too long.
+    async fn bounded<T>(&self, limit: Duration, method: &str, call: impl Future<Output = T>) -> Result<T, TabError> {
         tokio::select! {
             biased;
             () = self.crashed.cancelled() => Err(TabError::Environment(self.crash().await)),
-            answer = cdp.send(method, Some(params)) => Ok(match answer {
-                Ok(mut answer) => Ok(answer.get_mut("result").map(Value::take).unwrap_or(answer)),
-                Err(error) => Err(error.to_string()),
-            }),
+            answer = call => Ok(answer),
             () = self.closed.cancelled() => Err(TabError::Closed),
             () = tokio::time::sleep(limit) => {
                 Err(TabError::Environment(BrowserError::environment(EnvFailure::PageHung, format!("{method} was not answered within {} s", limit.as_secs()))))
@@ -375,17 +390,29 @@ impl Tab {
 
     /// What died. A browser's death is told of its pages first.
     async fn crash(&self) -> BrowserError {
-        crashed(tokio::time::timeout(OBITUARY_LIMIT, self.gone.cancelled()).await.is_ok())
+        let browser_died = tokio::time::timeout(OBITUARY_LIMIT, self.running.gone.cancelled()).await.is_ok();
+        self.obituary(browser_died)
+    }
+
+    fn obituary(&self, browser_died: bool) -> BrowserError {
+        if self.running.was_short_of_memory() {
+            let detail = "a process of the page's browser was killed, for the browser had all the memory that it may have";
+            return BrowserError::environment(EnvFailure::OutOfMemory, detail);
+        }
+        if browser_died {
+            return BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died");
+        }
+        BrowserError::environment(EnvFailure::RendererCrashed, "the page's renderer died: a crash, or more memory than a page may have")
     }
 
     fn explain(&self, text: &str) -> TabError {
         if self.crashed.is_cancelled() || text.contains("crashed") {
-            return TabError::Environment(crashed(self.gone.is_cancelled()));
+            return TabError::Environment(self.obituary(self.running.gone.is_cancelled()));
         }
         if self.closed.is_cancelled()
             || text.contains("has been closed")
-            || text.contains("Target closed")
-            || text.contains("Session closed")
+            || text.contains(TARGET_CLOSED)
+            || text.contains("Session with given id not found")
         {
             return TabError::Closed;
         }
@@ -544,8 +571,10 @@ impl Tab {
 
     /// PNG of the viewport.
     pub(crate) async fn screenshot(&self) -> Result<Bytes, TabError> {
-        let answer = self.call("Page.captureScreenshot", json!({"format": "png", "optimizeForSpeed": true})).await?;
-        let data = answer["data"].as_str().ok_or_else(|| TabError::Refused("the screenshot has no data".into()))?;
+        let params = json!({"format": "png", "optimizeForSpeed": true});
+        let answer = self.bounded(CALL_LIMIT, "Page.captureScreenshot", self.main.cdp.send_raw("Page.captureScreenshot", &params)).await?;
+        let answer = answer.map_err(|text| self.explain(&text))?;
+        let Picture { data } = serde_json::from_str(answer.get()).map_err(|_| TabError::Refused("the screenshot has no data".into()))?;
         BASE64_STANDARD.decode(data).map(Bytes::from).map_err(|error| TabError::Refused(format!("the screenshot is no base64: {error}")))
     }
 
@@ -610,7 +639,7 @@ fn evaluation(expression: &str, context: &Value) -> Value {
 }
 
 /// 128 bits from the system's randomness, by way of the standard library's hashers.
-fn fresh_key() -> String {
+pub(crate) fn fresh_key() -> String {
     let draw = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", draw(), draw())
 }
@@ -620,13 +649,15 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn crashed(browser_is_gone: bool) -> BrowserError {
-    if browser_is_gone {
-        return BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died");
-    }
-    BrowserError::environment(EnvFailure::RendererCrashed, "the page's renderer died: a crash, or more memory than a page may have")
-}
-
 fn attach_failed(error: playwright_rs::Error) -> BrowserError {
     BrowserError::environment(EnvFailure::BrowserCrashed, format!("could not attach to a page: {error}"))
+}
+
+/// The browser's name of a page; the driver has another.
+async fn target_of(context: &BrowserContext, page: &Page) -> playwright_rs::Result<String> {
+    let asked = context.new_cdp_session(page).await?;
+    let mut answer = asked.send("Target.getTargetInfo", None).await?;
+    asked.detach().await?;
+    let told = answer.get_mut("result").map(Value::take).unwrap_or(answer);
+    Ok(told["targetInfo"]["targetId"].as_str().unwrap_or_default().to_owned())
 }

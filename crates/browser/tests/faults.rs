@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec};
+use wayfarer_browser::{
+    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Limits, Observed, SessionSpec,
+};
 use wayfarer_core::action::{Effect, Target};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, TenantId};
@@ -260,6 +262,42 @@ async fn a_page_that_spins_is_hung_and_goes_with_its_session() {
 
     other.release().await.unwrap();
     stage.strike().await;
+}
+
+/// A control group to make groups in, where this machine lets us have one.
+fn own_group() -> Option<PathBuf> {
+    let parent = ["/sys/fs/cgroup", "/sys/fs/cgroup/memory"].into_iter().map(Path::new);
+    let parent = parent.filter(|parent| parent.join("cgroup.procs").exists()).find(|parent| {
+        let controllers = std::fs::read_to_string(parent.join("cgroup.subtree_control"));
+        controllers.map_or(parent.ends_with("memory"), |controllers| controllers.contains("memory"))
+    })?;
+    let group = parent.join(format!("wayfarer-test-{}", std::process::id()));
+    std::fs::create_dir(&group).ok()?;
+    let _ = std::fs::write(group.join("cgroup.subtree_control"), "+memory");
+    Some(group)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_is_held_to_its_memory_is_killed_for_that_and_says_so() {
+    let Some(parent) = own_group() else {
+        eprintln!("not tested: this machine lets us make no control group");
+        return;
+    };
+    let limits = Limits { parent: parent.clone(), memory_mib: 400, cpus: 0.0 };
+    let stage = Stage {
+        supply: ChromiumSupply::launch(ChromiumOptions { limits: Some(limits), ..options() }).await.unwrap(),
+        pages: trouble().await,
+    };
+    let (session, seen) = stage.at("/hungry").await;
+    let mut outcome = within(session.act_and_observe(&press(&seen, "Eat"))).await.map(drop);
+    while outcome.is_ok() {
+        outcome = within(session.observe()).await.map(drop);
+    }
+    assert_eq!(kind_of(outcome), EnvFailure::OutOfMemory);
+    within(session.release()).await.unwrap();
+
+    stage.strike().await;
+    eventually("the groups of all browsers to be gone", || std::fs::remove_dir(&parent).is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

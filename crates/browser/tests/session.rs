@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncBufReadExt;
 use tokio::sync::Notify;
 use wayfarer_browser::{
-    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec,
+    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec, StorageState,
     accessibility_outline,
 };
 use wayfarer_core::action::{Effect, Target};
@@ -107,6 +107,11 @@ async fn world() -> World {
         .route("/small", get(|| async { page("<button onclick=\"n.textContent = +n.textContent + 1\">Count</button><p id=n>0</p><button onclick=\"for(;;);\">Hang</button>") }))
         .route("/restless", get(|| async { page("<p id=p>ticking</p><script>(function tick(){p.textContent='ticking '+performance.now();requestAnimationFrame(tick)})()</script>") }))
         .route("/slow", get(|| async { tokio::time::sleep(Duration::from_millis(400)).await; "slow answer" }))
+        .route("/self", get(|headers: HeaderMap| async move { page(&format!("<p>asked in {}</p><p id=me></p><script>
+              me.textContent = ['tongue', navigator.language, 'zone', Intl.DateTimeFormat().resolvedOptions().timeZone, 'number', (1234.5).toLocaleString(),
+                'kept', localStorage.getItem('basket'), document.cookie].join(' ');
+              localStorage.setItem('basket', 'three pears'); document.cookie = 'who=ada; path=/; max-age=9999';
+            </script>", headers.get("accept-language").and_then(|value| value.to_str().ok()).unwrap_or_default())) }))
         .route("/file", get(|| async { ([("content-disposition", "attachment; filename=\"report.csv\"")], "a,b") }))
         .route("/away", get(|Query(query): Query<HashMap<String, String>>| async move { Redirect::to(&query["to"]) }))
         .route("/probe", get(|Query(query): Query<HashMap<String, String>>| async move {
@@ -226,6 +231,31 @@ fn kind_of<T: std::fmt::Debug>(result: Result<T, BrowserError>) -> EnvFailure {
         BrowserError::Environment { kind, .. } => kind,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_speaks_its_language_and_begins_with_what_another_one_kept() {
+    let (world, supply) = (world().await, supply().await);
+    let german = SessionSpec { locale: Some("de-DE".into()), time_zone: Some("Asia/Tokyo".into()), ..spec(&world) };
+    let first = supply.acquire(german.clone()).await.unwrap();
+    let seen = first.open("http://shop.localhost/self").await.unwrap().observation.visible_text;
+    assert!(seen.contains("asked in de-DE") && seen.contains("tongue de-DE zone Asia/Tokyo number 1.234,5"), "{seen}");
+    assert!(seen.contains("kept") && !seen.contains("three pears") && !seen.contains("ada"), "{seen}");
+    let storage = first.storage().await.unwrap();
+    first.release().await.unwrap();
+
+    // one made ready for whoever asked last knows the language, and is given the storage
+    let second = supply.acquire(SessionSpec { storage: Some(storage.clone()), ..german }).await.unwrap();
+    let seen = second.open("http://shop.localhost/self").await.unwrap().observation.visible_text;
+    assert!(seen.contains("zone Asia/Tokyo") && seen.contains("kept three pears who=ada"), "{seen}");
+    assert_eq!(format!("{storage:?}"), "1 cookies, 1 origins", "what it holds is told to nobody");
+    second.release().await.unwrap();
+
+    let stranger = supply.acquire(spec(&world)).await.unwrap();
+    let seen = stranger.open("http://shop.localhost/self").await.unwrap().observation.visible_text;
+    assert!(!seen.contains("three pears") && !seen.contains("Tokyo"), "{seen}");
+    let wrong = SessionSpec { storage: Some(StorageState(serde_json::json!({"cookies": 3}))), ..spec(&world) };
+    assert_eq!(kind_of(supply.acquire(wrong).await.map(drop)), EnvFailure::NoBrowser);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -768,15 +798,33 @@ async fn what_waits_for_somebody_belongs_to_nobody_until_it_is_given_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_has_grown_too_large_is_replaced() {
+    let world = world().await;
+    let turn = turn().await;
+    // any browser is larger than that
+    let options = ChromiumOptions { warm_sessions: 0, recycle_mib: 1, ..options() };
+    let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
+    let old = browsers();
+    let deadline = Instant::now() + PATIENCE;
+    while !browsers().is_disjoint(&old) {
+        assert!(Instant::now() < deadline, "nobody looked at the browser's size");
+        supply.acquire(spec(&world)).await.unwrap().release().await.unwrap();
+    }
+    supply.shutdown().await;
+}
+
+/// The browsers of this test process.
+fn browsers() -> HashSet<i32> {
+    let is_browser = |command: &str| command.contains("headless-shell") && !command.contains("--type=");
+    descendants().into_iter().filter(|(_, command)| is_browser(command)).map(|(pid, _)| pid).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_browser_that_has_served_long_enough_is_replaced_when_its_last_session_ends() {
     let world = world().await;
     let turn = turn().await;
     let options = ChromiumOptions { warm_sessions: 0, recycle_sessions: 2, ..options() };
     let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
-    let browsers = || -> HashSet<i32> {
-        let is_browser = |command: &str| command.contains("headless-shell") && !command.contains("--type=");
-        descendants().into_iter().filter(|(_, command)| is_browser(command)).map(|(pid, _)| pid).collect()
-    };
     let old = browsers();
     assert_eq!(old.len(), 1);
 

@@ -240,6 +240,14 @@ pub struct Farm {
     pub listen: SocketAddr,
     /// Sessions at the same time.
     pub max_sessions: usize,
+    /// Callers that may wait for a session; more are told at once when to come again.
+    pub longest_line: usize,
+    /// Mebibytes of memory that stay free: no session is given into them.
+    pub reserve_mib: u64,
+    /// Mebibytes that a session may come to need; 0 lets memory decide nothing.
+    pub session_mib: u64,
+    /// Load of the machine per core, over a minute, above which no session is given; 0 lets load decide nothing.
+    pub load_per_core: f64,
     /// Sessions that share one Chromium process.
     pub sessions_per_browser: usize,
     /// Sessions that are kept ready for whoever asks next.
@@ -248,6 +256,14 @@ pub struct Farm {
     pub recycle_sessions: usize,
     /// Minutes after which a browser process is replaced.
     pub recycle_minutes: u64,
+    /// Mebibytes that a browser may have to itself before it is replaced; 0 lets its size decide nothing.
+    pub recycle_mib: u64,
+    /// What each browser may use at most, held by the kernel; absent for no limits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<FarmLimits>,
+    /// The face over HTTP; absent means that there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<FarmHttp>,
     /// Seconds after which a session that nobody renews is ended.
     pub lease_seconds: u64,
     /// The browser; absent means that it is looked for.
@@ -265,16 +281,61 @@ impl Default for Farm {
         Self {
             listen: local(7420),
             max_sessions: 4,
+            longest_line: 64,
+            reserve_mib: 512,
+            session_mib: 64,
+            load_per_core: 16.0,
             sessions_per_browser: 4,
             warm_sessions: 1,
             recycle_sessions: 500,
             recycle_minutes: 120,
+            recycle_mib: 4096,
+            limits: None,
+            http: None,
             lease_seconds: 30,
             chromium: None,
             driver_dir: None,
             search_url: "https://www.bing.com/search?q={query}&FORM=QBLH".into(),
         }
     }
+}
+
+/// What each browser may use at most.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarmLimits {
+    /// A control group that this user may make groups in.
+    pub parent: PathBuf,
+    /// Mebibytes of memory.
+    pub memory_mib: u64,
+    /// Processors' worth of time; 0 for no bound.
+    #[serde(default)]
+    pub cpus: f64,
+}
+
+/// The farm's face over HTTP, for clients that drive a browser themselves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarmHttp {
+    /// Its address.
+    #[serde(default = "farm_http_listen")]
+    pub listen: SocketAddr,
+    /// What the addresses that clients are given begin with; absent means where it listens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
+    /// Tenant → name of the environment variable that holds its key.
+    pub keys: BTreeMap<String, String>,
+    /// Seconds that a client may ask a session to live for.
+    #[serde(default = "farm_http_longest")]
+    pub longest_ttl_seconds: u64,
+}
+
+fn farm_http_listen() -> SocketAddr {
+    local(7430)
+}
+
+fn farm_http_longest() -> u64 {
+    3600
 }
 
 /// What browsers may reach beyond the public internet.

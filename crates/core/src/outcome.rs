@@ -66,6 +66,8 @@ pub enum EnvFailure {
     BrowserCrashed,
     /// The page's renderer died: a crash, or memory that ran out.
     RendererCrashed,
+    /// The kernel killed a process of the browser because its limit of memory was reached.
+    OutOfMemory,
     /// The page did not answer within the bound.
     PageHung,
     /// The start page could not be reached.
@@ -92,6 +94,7 @@ impl EnvFailure {
             Self::NoBrowser | Self::ModelDown | Self::Store => true,
             Self::BrowserCrashed
             | Self::RendererCrashed
+            | Self::OutOfMemory
             | Self::PageHung
             | Self::Unreachable
             | Self::EgressDenied

@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tracing::Instrument;
-use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Observed, SessionSpec};
+use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Frame, Observed, ScreencastOptions, SessionSpec, StorageState};
 use wayfarer_core::action::Effect;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, BlobHash, SessionId};
@@ -173,6 +174,30 @@ impl BrowserSession for GrpcSession {
         let message = v1::FileRequest { session: Some(self.reference.clone()), blob: blob.as_str().to_owned() };
         let (mut client, request) = self.ready(message)?;
         Ok(self.read(client.file(request).await)?.content)
+    }
+
+    async fn storage(&self) -> Result<StorageState, BrowserError> {
+        let (mut client, request) = self.ready(self.reference.clone())?;
+        let reply = self.read(client.storage(request).await)?;
+        read_document(reply.storage, "storage").map_err(|status| unreadable(&status))
+    }
+
+    async fn screencast(&self, options: ScreencastOptions) -> Result<mpsc::Receiver<Frame>, BrowserError> {
+        let ScreencastOptions { max_width, max_height, quality } = options;
+        let message = v1::ScreencastRequest { session: Some(self.reference.clone()), max_width, max_height, quality: quality.into() };
+        let (mut client, _) = self.ready(())?;
+        // without a bound in time: it lasts as long as the session
+        let mut told = self.read(client.screencast(Request::new(message)).await)?;
+        let (sender, frames) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Ok(Some(frame)) = told.message().await {
+                let v1::ScreencastFrame { jpeg, url, title } = frame;
+                if sender.send(Frame { jpeg, url, title }).await.is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(frames)
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), BrowserError> {

@@ -73,7 +73,7 @@ pub fn browser_status(error: &BrowserError) -> Status {
     match error {
         BrowserError::Environment { kind, detail } => {
             let code = match kind {
-                EnvFailure::NoBrowser | EnvFailure::BrowserCrashed | EnvFailure::RendererCrashed => Code::Aborted,
+                EnvFailure::NoBrowser | EnvFailure::BrowserCrashed | EnvFailure::RendererCrashed | EnvFailure::OutOfMemory => Code::Aborted,
                 EnvFailure::PageHung => Code::DeadlineExceeded,
                 EnvFailure::Unreachable => Code::NotFound,
                 EnvFailure::EgressDenied => Code::PermissionDenied,
@@ -176,6 +176,7 @@ mod tests {
             NoBrowser,
             BrowserCrashed,
             RendererCrashed,
+            OutOfMemory,
             PageHung,
             Unreachable,
             EgressDenied,

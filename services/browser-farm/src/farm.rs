@@ -1,13 +1,14 @@
 //! All leases of a farm: who may have a session, who still holds one, and what became of the others.
 
-use crate::lease::{Ended, Lease, Owner};
-use crate::memory;
+use crate::lease::{Ended, Lease, Life, Owner};
+use crate::machine::{Look, Machine, Reserve};
+use crate::queue::Queue;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::TaskTracker;
 use wayfarer_browser::{BrowserError, BrowserSupply, SessionSpec};
 use wayfarer_core::outcome::EnvFailure;
@@ -16,16 +17,18 @@ use wayfarer_telemetry::metrics;
 
 /// Ended leases whose reason is remembered, so that late calls are told what happened.
 const REMEMBERED_ENDS: usize = 4096;
-/// When asking a full farm again makes sense.
-const RETRY_AFTER_MS: u64 = 500;
 /// Longest wait for a place, whatever a caller asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Bounds of a farm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FarmOptions {
     /// Sessions at the same time.
     pub max_sessions: usize,
+    /// Callers that may wait for a place; more are told at once when to come again.
+    pub longest_line: usize,
+    /// What is kept free of this machine.
+    pub reserve: Reserve,
     /// Life of a lease; renewed, it counts anew.
     pub lease: Duration,
     /// Time that owners have to give their sessions back when the farm shuts down.
@@ -34,7 +37,13 @@ pub struct FarmOptions {
 
 impl Default for FarmOptions {
     fn default() -> Self {
-        Self { max_sessions: 4, lease: Duration::from_secs(30), drain: Duration::from_secs(15) }
+        Self {
+            max_sessions: 4,
+            longest_line: 64,
+            reserve: Reserve::default(),
+            lease: Duration::from_secs(30),
+            drain: Duration::from_secs(15),
+        }
     }
 }
 
@@ -57,9 +66,7 @@ pub struct Standing {
 pub struct Farm {
     supply: Arc<dyn BrowserSupply>,
     options: FarmOptions,
-    places: Arc<Semaphore>,
-    /// One for each caller that waits for a place.
-    waiting: Arc<()>,
+    queue: Arc<Queue>,
     next_token: AtomicU64,
     state: Mutex<State>,
     /// A lease began or ended.
@@ -114,8 +121,7 @@ impl Farm {
         Arc::new(Self {
             supply,
             options,
-            places: Arc::new(Semaphore::new(options.max_sessions)),
-            waiting: Arc::default(),
+            queue: Queue::new(options.max_sessions, options.longest_line, Machine::new(options.reserve, Look::now)),
             next_token: AtomicU64::new(start),
             state: Mutex::default(),
             changed: Notify::new(),
@@ -129,7 +135,26 @@ impl Farm {
 
     /// A session under a lease. Older owners of the same task lose theirs first.
     pub(crate) async fn acquire(self: &Arc<Self>, spec: SessionSpec, wait: Duration) -> Result<Arc<Lease>, BrowserError> {
-        let owner = Owner { tenant: spec.tenant.clone(), attempt: spec.attempt.clone(), task: spec.task.clone(), epoch: spec.epoch };
+        let lease = self.options.lease;
+        self.acquire_for(spec, wait, lease).await
+    }
+
+    /// The same, with a life of the lease of one's own.
+    pub(crate) async fn acquire_for(
+        self: &Arc<Self>,
+        spec: SessionSpec,
+        wait: Duration,
+        lease: Duration,
+    ) -> Result<Arc<Lease>, BrowserError> {
+        let owner = Owner {
+            tenant: spec.tenant.clone(),
+            attempt: spec.attempt.clone(),
+            task: spec.task.clone(),
+            epoch: spec.epoch,
+            priority: spec.priority,
+            drive: spec.drive,
+        };
+        let life = Life { lease, longest: spec.longest_life };
         let older = {
             let mut state = self.state();
             state.admit(&owner)?;
@@ -138,34 +163,21 @@ impl Farm {
         for lease in older {
             self.end(&lease, Ended::Fenced).await;
         }
-        let place = self.place(wait).await?;
+        let place = self.queue.place(&owner.tenant, spec.priority, wait.min(LONGEST_WAIT)).await?;
         let session = self.supply.acquire(spec).await?;
         let token = self.next_token.fetch_add(1, Ordering::Relaxed) + 1;
-        let lease = Arc::new(Lease::new(session, token, owner, place, self.options.lease));
+        let lease = Arc::new(Lease::new(session, token, owner, place, life));
         self.admit_lease(&lease).await?;
 
         let farm = Arc::clone(self);
         let watched = Arc::clone(&lease);
         self.tasks.spawn(async move {
-            if watched.run_out().await.is_some() {
-                farm.end(&watched, Ended::Expired).await;
+            if let Some(why) = watched.run_out().await {
+                farm.end(&watched, why).await;
             }
         });
         tracing::info!(session = %lease.id, tenant = %lease.owner.tenant, attempt = lease.owner.attempt, token, "a session is leased");
         Ok(lease)
-    }
-
-    async fn place(&self, wait: Duration) -> Result<OwnedSemaphorePermit, BrowserError> {
-        let busy = || BrowserError::Busy { retry_after_ms: RETRY_AFTER_MS };
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(place);
-        }
-        // also let go of if the caller goes away
-        let _waiting = Arc::clone(&self.waiting);
-        match tokio::time::timeout(wait.min(LONGEST_WAIT), Arc::clone(&self.places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            _ => Err(busy()),
-        }
     }
 
     /// Puts a lease among the others, unless its owner was fenced or the farm began to drain while the session was being made.
@@ -202,7 +214,7 @@ impl Farm {
     /// Longer life for a lease that still holds.
     pub(crate) fn renew(&self, session: &str, token: u64) -> Result<Arc<Lease>, BrowserError> {
         let lease = self.held(session, token)?;
-        lease.renew(self.options.lease);
+        lease.renew();
         Ok(lease)
     }
 
@@ -245,9 +257,9 @@ impl Farm {
         let draining = self.state().draining;
         Standing {
             capacity: self.options.max_sessions,
-            free: if draining { 0 } else { self.places.available_permits() },
-            waiting: Arc::strong_count(&self.waiting) - 1,
-            memory_free_mib: memory::free_mib(),
+            free: if draining { 0 } else { self.queue.free() },
+            waiting: self.queue.waiting(),
+            memory_free_mib: Look::now().memory_free_mib,
             draining,
         }
     }

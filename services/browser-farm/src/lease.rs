@@ -1,13 +1,13 @@
 //! One session under its lease: one call at a time, until the lease ends.
 
+use crate::queue::Place;
 use futures::future::BoxFuture;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
-use wayfarer_browser::{BrowserError, BrowserSession};
+use wayfarer_browser::{BrowserError, BrowserSession, Drive, Priority};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Epoch, SessionId, TaskRef, TenantId};
 
@@ -23,6 +23,8 @@ pub enum Ended {
     Released,
     /// Nobody renewed it in time.
     Expired,
+    /// The longest life that it was asked for is over.
+    OutOfTime,
     /// A newer owner of the same task came.
     Fenced,
     /// The farm shuts down.
@@ -35,6 +37,7 @@ impl Ended {
         match self {
             Self::Released => "released",
             Self::Expired => "expired",
+            Self::OutOfTime => "out_of_time",
             Self::Fenced => "fenced",
             Self::Drained => "drained",
         }
@@ -46,6 +49,7 @@ impl Ended {
         match self {
             Self::Released => lost("the session was released already"),
             Self::Expired => lost("the session's lease was not renewed in time"),
+            Self::OutOfTime => lost("the longest life that the session was asked for is over"),
             Self::Fenced => BrowserError::Fenced,
             Self::Drained => lost("the browser farm shuts down"),
         }
@@ -59,6 +63,17 @@ pub(crate) struct Owner {
     pub attempt: String,
     pub task: Option<TaskRef>,
     pub epoch: Epoch,
+    pub priority: Priority,
+    pub drive: Drive,
+}
+
+/// How long a lease lives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Life {
+    /// From its beginning, and from each renewal.
+    pub lease: Duration,
+    /// From its beginning, whatever is renewed.
+    pub longest: Option<Duration>,
 }
 
 /// A session under its lease.
@@ -67,23 +82,28 @@ pub(crate) struct Lease {
     /// Fencing token: grows with every lease of the farm.
     pub token: u64,
     pub owner: Owner,
+    life: Life,
+    began: Instant,
     expires: Mutex<Instant>,
     /// Taken out by whoever ends the lease. The lock is what makes calls run one after another.
     session: tokio::sync::Mutex<Option<Box<dyn BrowserSession>>>,
     /// The place in the farm; free again once the session is closed.
-    place: Mutex<Option<OwnedSemaphorePermit>>,
+    place: Mutex<Option<Place>>,
     ended: OnceLock<Ended>,
     ending: CancellationToken,
     closed: CancellationToken,
 }
 
 impl Lease {
-    pub(crate) fn new(session: Box<dyn BrowserSession>, token: u64, owner: Owner, place: OwnedSemaphorePermit, life: Duration) -> Self {
+    pub(crate) fn new(session: Box<dyn BrowserSession>, token: u64, owner: Owner, place: Place, life: Life) -> Self {
+        let began = Instant::now();
         Self {
             id: session.id().clone(),
             token,
             owner,
-            expires: Mutex::new(Instant::now() + life),
+            life,
+            began,
+            expires: Mutex::new(began + life.lease),
             session: tokio::sync::Mutex::new(Some(session)),
             place: Mutex::new(Some(place)),
             ended: OnceLock::new(),
@@ -93,27 +113,35 @@ impl Lease {
     }
 
     /// Longer life, counted from now.
-    pub(crate) fn renew(&self, life: Duration) {
-        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + life;
+    pub(crate) fn renew(&self) {
+        *self.expires.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now() + self.life.lease;
     }
 
-    fn expires(&self) -> Instant {
-        *self.expires.lock().unwrap_or_else(PoisonError::into_inner)
+    /// When it ends unless it is renewed, and why then.
+    fn end(&self) -> (Instant, Ended) {
+        let expires = *self.expires.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.life.longest.map(|longest| self.began + longest) {
+            Some(last) if last < expires => (last, Ended::OutOfTime),
+            _ => (expires, Ended::Expired),
+        }
     }
 
     /// The end of the lease on the wall clock, for other machines; they take it as a hint only.
     pub(crate) fn expires_unix_ms(&self) -> u64 {
-        let left = self.expires().saturating_duration_since(Instant::now());
-        let end = SystemTime::now() + left;
-        end.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+        unix_ms(SystemTime::now() + self.end().0.saturating_duration_since(Instant::now()))
     }
 
-    /// Returns when the lease has run out; never, once it ended otherwise.
-    pub(crate) async fn run_out(&self) -> Option<()> {
+    /// Its beginning on the wall clock.
+    pub(crate) fn began_unix_ms(&self) -> u64 {
+        unix_ms(SystemTime::now() - self.began.elapsed())
+    }
+
+    /// Returns when the lease has run out, and why; never, once it ended otherwise.
+    pub(crate) async fn run_out(&self) -> Option<Ended> {
         loop {
-            let end = self.expires();
+            let (end, why) = self.end();
             if end <= Instant::now() {
-                return Some(());
+                return Some(why);
             }
             tokio::select! {
                 () = self.ending.cancelled() => return None,
@@ -141,6 +169,16 @@ impl Lease {
         }
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.closed.cancel();
+    }
+
+    /// Returns when the lease ends.
+    pub(crate) async fn ending(&self) {
+        self.ending.cancelled().await;
+    }
+
+    /// Whether its client drives the browser itself.
+    pub(crate) fn driven_by_client(&self) -> bool {
+        self.owner.drive == Drive::Cdp
     }
 
     /// Returns when the session of an ended lease is closed.
@@ -177,4 +215,8 @@ impl Lease {
             || BrowserError::environment(EnvFailure::PageHung, format!("a browser call took longer than {} s", CALL_LIMIT.as_secs()));
         tokio::time::timeout(CALL_LIMIT, work(session)).await.unwrap_or_else(|_| Err(too_long()))
     }
+}
+
+fn unix_ms(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }

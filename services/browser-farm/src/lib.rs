@@ -7,14 +7,19 @@
 //!                                                        ended at once; every later call is told why
 //! ```
 //!
-//! `lease.rs` holds one leased session, `farm.rs` all of them, `server.rs` the gRPC face. The lease ends with this process: a lost
+//! `queue.rs` says who gets a place and `machine.rs` whether there is room for it; `lease.rs` holds one leased session, `farm.rs` all of
+//! them, `server.rs` the gRPC face, `face/` the one over HTTP. The lease ends with this process: a lost
 //! farm is a lost session, and a new attempt.
 
+mod face;
 mod farm;
 mod lease;
-mod memory;
+mod machine;
+mod queue;
 mod server;
 
+pub use face::{FaceOptions, FaceServing, Keys, serve_face};
 pub use farm::{Farm, FarmOptions, Standing};
 pub use lease::Ended;
+pub use machine::Reserve;
 pub use server::{Serving, serve};

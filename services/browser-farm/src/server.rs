@@ -2,6 +2,8 @@
 
 use crate::farm::{Farm, FarmOptions};
 use crate::lease::{Ended, Lease};
+use futures::StreamExt;
+use futures::stream::BoxStream;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
-use wayfarer_browser::{BrowserError, BrowserSupply, Observed, SessionSpec};
+use wayfarer_browser::{BrowserError, BrowserSupply, Observed, Priority, ScreencastOptions, SessionSpec};
 use wayfarer_core::{Action, BlobHash};
 use wayfarer_proto::v1;
 use wayfarer_proto::v1::browser_farm_server::{BrowserFarm, BrowserFarmServer};
@@ -103,6 +105,37 @@ impl BrowserFarm for Face {
         Ok(Response::new(v1::FileReply { content }))
     }
 
+    async fn storage(&self, request: Request<v1::SessionRef>) -> Result<Response<v1::StorageReply>, Status> {
+        let lease = self.held(Some(request.into_inner()))?;
+        let storage = lease.call(|session| session.storage()).await.map_err(refused)?;
+        Ok(Response::new(v1::StorageReply { storage: Some(document(&storage)?) }))
+    }
+
+    type ScreencastStream = BoxStream<'static, Result<v1::ScreencastFrame, Status>>;
+
+    async fn screencast(&self, request: Request<v1::ScreencastRequest>) -> Result<Response<Self::ScreencastStream>, Status> {
+        let v1::ScreencastRequest { session, max_width, max_height, quality } = request.into_inner();
+        let lease = self.held(session)?;
+        let usual = ScreencastOptions::default();
+        let or = |wanted: u32, usual: u32| if wanted == 0 { usual } else { wanted };
+        let options = ScreencastOptions {
+            max_width: or(max_width, usual.max_width),
+            max_height: or(max_height, usual.max_height),
+            quality: u8::try_from(or(quality, usual.quality.into())).unwrap_or(100),
+        };
+        let frames = Arc::clone(&lease).call(move |session| Box::pin(async move { session.screencast(options).await }));
+        let frames = frames.await.map_err(refused)?;
+        let stream = futures::stream::unfold((frames, lease), |(mut frames, lease)| async move {
+            let frame = tokio::select! {
+                frame = frames.recv() => frame?,
+                () = lease.ending() => return None,
+            };
+            let told = v1::ScreencastFrame { jpeg: frame.jpeg, url: frame.url, title: frame.title };
+            Some((Ok(told), (frames, lease)))
+        });
+        Ok(Response::new(stream.boxed()))
+    }
+
     async fn release(&self, request: Request<v1::SessionRef>) -> Result<Response<v1::ReleaseReply>, Status> {
         let reference = request.into_inner();
         match self.0.held(&reference.session, reference.token) {
@@ -179,6 +212,13 @@ fn info(lease: &Lease) -> v1::SessionInfo {
         tenant: lease.owner.tenant.to_string(),
         attempt: lease.owner.attempt.clone(),
         expires_unix_ms: lease.expires_unix_ms(),
+        began_unix_ms: lease.began_unix_ms(),
+        epoch: lease.owner.epoch.0,
+        priority: match lease.owner.priority {
+            Priority::Live => "live",
+            Priority::Batch => "batch",
+        }
+        .into(),
     }
 }
 

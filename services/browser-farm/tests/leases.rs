@@ -240,6 +240,63 @@ async fn a_lease_lives_as_long_as_it_is_renewed_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_session_ends_after_its_longest_life_however_often_it_is_renewed() {
+    let farm = farm(FarmOptions { lease: Duration::from_secs(60), ..FarmOptions::default() }).await;
+    let spec = SessionSpec { longest_life: Some(Duration::from_millis(700)), ..spec("task-a1", 1) };
+    let changed = farm.farm.changed();
+    // its client renews it every 200 ms, for its end is near
+    let session = farm.supply.acquire(spec).await.unwrap();
+    changed.await;
+    let ended = farm.farm.changed();
+    let listed = client(farm.address).await.list(v1::ListSessionsRequest {}).await.unwrap().into_inner().sessions.remove(0);
+    assert!(listed.expires_unix_ms - listed.began_unix_ms <= 701, "{listed:?}");
+    assert_eq!((listed.epoch, listed.priority.as_str()), (1, "batch"));
+
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it ends by itself");
+
+    let late = session.observe().await.unwrap_err();
+    assert!(is_lost(&late) && late.to_string().contains("longest life"), "{late}");
+}
+
+#[tokio::test]
+async fn a_tenant_that_asks_often_does_not_keep_another_from_its_turn() {
+    let farm = farm(FarmOptions { max_sessions: 2, ..FarmOptions::default() }).await;
+    let patient = SupplyOptions { acquire_wait: Duration::from_secs(20), ..SupplyOptions::default() };
+    let patient = Arc::new(GrpcBrowserSupply::new(Endpoints::fixed([farm.address.to_string()]), patient));
+    let (served, mut order) = tokio::sync::mpsc::unbounded_channel();
+    let ask = |tenant: &'static str, attempt: String| {
+        let (supply, served) = (Arc::clone(&patient), served.clone());
+        tokio::spawn(async move {
+            let session = supply.acquire(SessionSpec::new(TenantId::new(tenant).unwrap(), attempt)).await.unwrap();
+            served.send(tenant).unwrap();
+            session.observe().await.unwrap();
+            session
+        })
+    };
+    let held = [ask("loud", "loud-0".into()).await.unwrap(), ask("loud", "loud-1".into()).await.unwrap()];
+    let mut asked: Vec<_> = (2..6).map(|number| ask("loud", format!("loud-{number}"))).collect();
+    in_line(&farm, 4).await;
+    asked.push(ask("quiet", "quiet-0".into()));
+    in_line(&farm, 5).await;
+
+    for session in held {
+        session.release().await.unwrap();
+    }
+    let mut turns = Vec::new();
+    for _ in 0..4 {
+        turns.push(order.recv().await.unwrap());
+    }
+    // one place was free while `loud` still held the other
+    assert_eq!(turns[2..], ["quiet", "loud"]);
+}
+
+async fn in_line(farm: &Running, callers: usize) {
+    while farm.farm.standing().waiting < callers {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn a_newer_owner_of_the_task_cuts_the_older_one_off_at_once() {
     let farm = farm(FarmOptions { max_sessions: 1, ..FarmOptions::default() }).await;
     let older: Arc<dyn BrowserSession> = Arc::from(farm.supply.acquire(spec("task-a1", 7)).await.unwrap());

@@ -14,8 +14,8 @@ use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
 use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
 use wayfarer_chat::Model;
 use wayfarer_children::Tools;
-use wayfarer_config::{Config, Inference};
-use wayfarer_core::Calendar;
+use wayfarer_config::{Config, FarmHttp, Inference};
+use wayfarer_core::{Calendar, TenantId};
 use wayfarer_inference::{Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
 use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
@@ -234,6 +234,12 @@ impl Running {
                 let ready = self.needs(role, wiring, Some(Need::new("browser", move || check(browsers.clone()))));
                 let options = wayfarer_browser_farm::FarmOptions {
                     max_sessions: config.farm.max_sessions,
+                    longest_line: config.farm.longest_line,
+                    reserve: wayfarer_browser_farm::Reserve {
+                        memory_mib: config.farm.reserve_mib,
+                        session_mib: config.farm.session_mib,
+                        load_per_core: config.farm.load_per_core,
+                    },
                     lease: Duration::from_secs(config.farm.lease_seconds),
                     ..Default::default()
                 };
@@ -242,6 +248,12 @@ impl Running {
                 let address = advertised(role, serving.address, config)?;
                 self.face(role, address.clone(), &registry).await?;
                 self.foundations.push((role, served(serving.task)));
+                if let Some(http) = &config.farm.http {
+                    let face = farm_face(http, wiring.egress.clone())?;
+                    let face = wayfarer_browser_farm::serve_face(serving.farm.clone(), face, self.stop_foundations.clone()).await;
+                    let face = face.with_context(|| format!("listening on {} for browser sessions over HTTP", http.listen))?;
+                    self.foundations.push((role, served(face.task)));
+                }
                 tokio::spawn(farms::tell(wiring.bus.clone(), serving.farm, address, self.stop_foundations.clone()));
             }
             Role::Websurfer => {
@@ -496,6 +508,28 @@ fn ceilings(tokens: u64, usd: f64) -> Ceilings {
     }
 }
 
+/// The farm's face over HTTP: its keys are in the environment, for secrets do not belong into files that are shown.
+fn farm_face(http: &FarmHttp, egress: EgressPolicy) -> Result<wayfarer_browser_farm::FaceOptions> {
+    let mut keys = wayfarer_browser_farm::Keys::default();
+    for (tenant, variable) in &http.keys {
+        let key = std::env::var(variable).ok().filter(|key| !key.is_empty()).ok_or_else(|| {
+            WrongUsage(format!("[farm.http.keys] names {variable} for tenant {tenant}, which is not set: export {variable}=KEY"))
+        })?;
+        let name = TenantId::new(tenant.clone()).map_err(|error| WrongUsage(format!("[farm.http.keys] {tenant}: {error}")))?;
+        keys.add(name, &key).map_err(|why| WrongUsage(format!("[farm.http.keys] {variable}: {why}")))?;
+    }
+    if keys.is_empty() {
+        return Err(WrongUsage("[farm.http.keys] names no tenant: nobody could ask for a session".into()).into());
+    }
+    Ok(wayfarer_browser_farm::FaceOptions {
+        listen: http.listen,
+        public_url: http.public_url.clone(),
+        keys,
+        egress,
+        longest_ttl: Duration::from_secs(http.longest_ttl_seconds),
+    })
+}
+
 fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
     let tools = Tools::locate();
     Ok(ChromiumOptions {
@@ -512,6 +546,12 @@ fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
         warm_sessions: config.farm.warm_sessions,
         recycle_sessions: config.farm.recycle_sessions,
         recycle_age: Duration::from_secs(config.farm.recycle_minutes * 60),
+        recycle_mib: config.farm.recycle_mib,
+        limits: config.farm.limits.clone().map(|limits| wayfarer_browser::Limits {
+            parent: limits.parent,
+            memory_mib: limits.memory_mib,
+            cpus: limits.cpus,
+        }),
         no_sandbox: None,
     })
 }

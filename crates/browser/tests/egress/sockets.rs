@@ -58,8 +58,11 @@ fn look(closed: &[u16]) -> Vec<String> {
     let own = sockets_of(std::process::id());
     let listening: HashSet<u16> =
         own.iter().filter_map(|inode| sockets.get(inode)).filter(|socket| socket.listens).map(|socket| socket.local_port).collect();
+    // where the driver meets its browsers: the listener is gone once it has come
+    let met: HashSet<u16> =
+        own.iter().filter_map(|inode| sockets.get(inode)).filter(|socket| !socket.listens).map(|socket| socket.local_port).collect();
     let mut faults = Vec::new();
-    let mut judge = |who: &str, inode: &u64, is_browser: bool| {
+    let mut judge = |who: &str, inode: &u64, is_browser: bool, meets: bool| {
         let Some(socket) = sockets.get(inode) else { return };
         if socket.remote.is_unspecified() {
             // bound and not connected: it can send to anywhere
@@ -73,16 +76,21 @@ fn look(closed: &[u16]) -> Vec<String> {
             if !(is_browser && socket.table.starts_with("udp") && socket.remote == IPV6_PROBE) {
                 faults.push(to);
             }
-        } else if is_browser && (!listening.contains(&socket.remote_port) || closed.contains(&socket.remote_port)) {
+        } else if is_browser
+            && (!listening.contains(&socket.remote_port) || closed.contains(&socket.remote_port))
+            && !(meets && met.contains(&socket.remote_port))
+        {
             faults.push(to);
         }
     };
     for inode in &own {
-        judge("the proxy", inode, false);
+        judge("the proxy", inode, false, false);
     }
     for child in descendants(std::process::id()) {
+        let command = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
+        let is_driver = String::from_utf8_lossy(&command).contains("run-driver");
         for inode in sockets_of(child) {
-            judge("a browser", &inode, true);
+            judge(if is_driver { "the driver" } else { "a browser" }, &inode, true, is_driver);
         }
     }
     faults
