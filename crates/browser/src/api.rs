@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use wayfarer_core::action::Effect;
+use wayfarer_core::critical_point::Grant;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, BlobHash, Epoch, Observation, SessionId, TaskRef, TenantId};
@@ -36,6 +37,9 @@ pub struct SessionSpec {
     /// The session ends after this time however often its lease is renewed; `None` is no bound. Milliseconds on the wire.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub longest_life: Option<Duration>,
+    /// Requests of its pages that cross a critical point wait for a permission ([`BrowserSession::permit`]) and do not leave without one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub gated: bool,
     /// Size of the visible part of a page.
     #[serde(default)]
     pub viewport: Viewport,
@@ -69,6 +73,7 @@ impl SessionSpec {
             drive: Drive::default(),
             priority: Priority::default(),
             longest_life: None,
+            gated: false,
             viewport: Viewport::default(),
             locale: None,
             time_zone: None,
@@ -292,6 +297,12 @@ pub trait BrowserSession: Send + Sync {
     async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
         let _ = blob;
         Ok(None)
+    }
+
+    /// From now on pages of a gated session may send what these permissions cover, and nothing else that is critical.
+    async fn permit(&self, grants: Vec<Grant>) -> Result<(), BrowserError> {
+        let _ = grants;
+        Ok(())
     }
 
     /// Cookies and local storage as they are now, for a later session to begin with.

@@ -17,6 +17,7 @@ mod driver;
 mod egress;
 mod files;
 mod foreign;
+mod guard;
 mod hosted;
 mod keys;
 mod link;

@@ -4,7 +4,7 @@
   if (globalThis.__wayfarer) return;
 
   const FIRST_ID = 10, MAX_MARKS = 400, MAX_HIDDEN = 30, MAX_TEXT = 6000, MAX_NODES = 30000;
-  const SELECTOR = 'a[href],area[href],button,input:not([type=hidden]),select,textarea,summary,[onclick],[contenteditable=""],[contenteditable=true],[contenteditable=plaintext-only],[tabindex]:not([tabindex="-1"])';
+  const SELECTOR = 'a[href],a[class]:not([href]):not([name]),a[title]:not([href]):not([name]),area[href],button,input:not([type=hidden]),select,textarea,summary,[onclick],[contenteditable=""],[contenteditable=true],[contenteditable=plaintext-only],[tabindex]:not([tabindex="-1"])';
   const ROLES = new Set('button checkbox combobox gridcell link listbox menuitem menuitemcheckbox menuitemradio option radio scrollbar searchbox slider spinbutton switch tab textbox treeitem'.split(' '));
   const PLAIN_CURSORS = new Set('auto default none text vertical-text not-allowed no-drop wait progress help context-menu crosshair cell'.split(' '));
   const SECRET = /(^|[^a-z])((credit|debit|cc)?[-_ ]?card[-_ ]?(no|num|number)?|cc[-_ ]?(num|number|csc|exp|name)?|cvc|cvv|csc|security[-_ ]?code|iban|pin|pwd|passwd|password|passcode|otp|ssn)([^a-z]|$)/i;

@@ -3,9 +3,11 @@
 use crate::browsers::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
 use crate::files::Files;
+use crate::guard::Guard;
 use crate::mask::Secrets;
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
 use crate::tab::{Tab, TabError, lock};
+use crate::wire::{NewPage, WatchedPages};
 use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, StorageState, address, observe};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::action::Effect;
+use wayfarer_core::critical_point::Grant;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, BlobHash, SessionId};
@@ -113,12 +116,13 @@ pub(crate) struct Shape {
     viewport: Viewport,
     locale: Option<String>,
     time_zone: Option<String>,
+    gated: bool,
 }
 
 impl Shape {
     /// The shape that is asked for.
     pub(crate) fn of(spec: &SessionSpec) -> Self {
-        Self { viewport: spec.viewport, locale: spec.locale.clone(), time_zone: spec.time_zone.clone() }
+        Self { viewport: spec.viewport, locale: spec.locale.clone(), time_zone: spec.time_zone.clone(), gated: spec.gated }
     }
 }
 
@@ -139,6 +143,9 @@ pub(crate) struct ChromiumSession {
     last_seen: tokio::sync::Mutex<LastSeen>,
     /// What pages may be given, and what they gave.
     pub(crate) files: Arc<Files>,
+    /// Judges what pages send, where that is wanted.
+    guard: Arc<Guard>,
+    watched: Option<WatchedPages>,
     /// Never on a picture, whatever page shows them.
     pub(crate) secrets: Secrets,
     lent: Option<Lent>,
@@ -181,7 +188,7 @@ impl ChromiumSession {
             .await
             .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
-        let session = Self {
+        let mut session = Self {
             id,
             files,
             shape,
@@ -194,6 +201,8 @@ impl ChromiumSession {
             notes: Arc::default(),
             downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
+            guard: Arc::default(),
+            watched: None,
             secrets: Secrets::default(),
             // from here on a drop closes the context
             lent: Some(Lent { context: context.clone(), proxy, gone: running.gone.clone(), place }),
@@ -205,7 +214,8 @@ impl ChromiumSession {
             .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
         let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
-        let tab = Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big)).await?;
+        let tab = Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big), session.guard()).await?;
+        session.watched = session.watch_windows(&tab).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)
     }
@@ -223,6 +233,27 @@ impl ChromiumSession {
         self.files.allow(spec.files)?;
         self.egress = spec.egress;
         Ok(self)
+    }
+
+    /// The first request of a window is judged, too: it waits until somebody looks at it.
+    async fn watch_windows(&self, tab: &Tab) -> Result<Option<WatchedPages>, BrowserError> {
+        let Some(guard) = self.guard() else { return Ok(None) };
+        let page = tab.page.clone();
+        let look: NewPage = Arc::new(move |cdp| {
+            let (guard, page) = (Arc::clone(&guard), page.clone());
+            async move {
+                if let Err(error) = guard.watch(&cdp, Arc::new(move || page.url())).await {
+                    tracing::debug!(error, "a window went away before it was looked at");
+                }
+            }
+            .boxed()
+        });
+        let watched = self.running.wire().watch_new_pages(tab.browser_context.clone(), look).await;
+        watched.map(Some).map_err(|why| no_browser(format!("new windows could not be watched: {why}")))
+    }
+
+    fn guard(&self) -> Option<Arc<Guard>> {
+        self.shape.gated.then(|| Arc::clone(&self.guard))
     }
 
     /// The size of the visible part of its pages.
@@ -324,7 +355,7 @@ impl ChromiumSession {
                 continue;
             }
             wanted = wanted.saturating_sub(1);
-            match Tab::attach(&self.context, &self.running, page, Arc::clone(&self.files.too_big)).await {
+            match Tab::attach(&self.context, &self.running, page, Arc::clone(&self.files.too_big), self.guard()).await {
                 Ok(tab) => {
                     adopted = true;
                     let surplus = {
@@ -475,6 +506,8 @@ impl ChromiumSession {
 
     /// Dialogs and downloads since the last action; waits a while for downloads that are known to have begun.
     async fn take_notes(&self, effect: &mut Effect, ended_before: usize) {
+        let met = self.guard.take_met();
+        (effect.held, effect.permitted) = (met.held, met.permitted);
         let (mut begun, mut choosers) = (0, 0);
         for tab in lock(&self.tabs).iter() {
             begun += tab.take_downloads_begun();
@@ -627,6 +660,11 @@ impl BrowserSession for ChromiumSession {
             .map_err(|_| broken(format!("no answer within {} s", STORAGE_LIMIT.as_secs())))?
             .map_err(|error| broken(error.to_string()))?;
         serde_json::to_value(&state).map(StorageState).map_err(|error| broken(error.to_string()))
+    }
+
+    async fn permit(&self, grants: Vec<Grant>) -> Result<(), BrowserError> {
+        self.guard.permit(grants);
+        Ok(())
     }
 
     async fn screencast(&self, options: ScreencastOptions) -> Result<mpsc::Receiver<Frame>, BrowserError> {

@@ -3,6 +3,7 @@
 use crate::BrowserError;
 use crate::browsers::RunningBrowser;
 use crate::foreign::Foreigners;
+use crate::guard::Guard;
 use crate::keys::Key;
 use crate::settle::{Activity, Decision, PageEvent};
 use crate::wire::{CdpSession, TARGET_CLOSED};
@@ -118,6 +119,10 @@ pub(crate) struct Tab {
     pub(crate) main: Realm,
     /// The browser's name of the page.
     pub(crate) target: String,
+    /// The browser's name of the context around it.
+    pub(crate) browser_context: String,
+    /// Judges what its documents send.
+    guard: Option<Arc<Guard>>,
     /// Its browser.
     pub(crate) running: Arc<RunningBrowser>,
     /// Documents of other sites in its frames.
@@ -153,8 +158,9 @@ impl Tab {
         running: &Arc<RunningBrowser>,
         page: Page,
         too_big: Arc<Notify>,
+        guard: Option<Arc<Guard>>,
     ) -> Result<Self, BrowserError> {
-        let target = target_of(context, &page).await.map_err(attach_failed)?;
+        let (target, browser_context) = target_of(context, &page).await.map_err(attach_failed)?;
         let cdp = running
             .wire()
             .attach(&target)
@@ -182,6 +188,8 @@ impl Tab {
         let mut tab = Self {
             page,
             target,
+            browser_context,
+            guard,
             main,
             running: Arc::clone(running),
             foreign: Foreigners::default(),
@@ -200,11 +208,19 @@ impl Tab {
             // the system's chooser is on no picture: it is never shown, and used only by an upload
             tab.call("Page.setInterceptFileChooserDialog", json!({"enabled": true}))
         );
+        tab.guard(&tab.main.cdp).await?;
         page_events?;
         network_events?;
         inspector?;
         choosers?;
         Ok(tab)
+    }
+
+    /// Judges what the documents of a session send.
+    pub(crate) async fn guard(&self, cdp: &CdpSession) -> Result<(), TabError> {
+        let Some(guard) = &self.guard else { return Ok(()) };
+        let page = self.page.clone();
+        guard.watch(cdp, Arc::new(move || page.url())).await.map_err(|text| self.explain(&text))
     }
 
     /// The driver's name of the page.
@@ -653,11 +669,12 @@ fn attach_failed(error: playwright_rs::Error) -> BrowserError {
     BrowserError::environment(EnvFailure::BrowserCrashed, format!("could not attach to a page: {error}"))
 }
 
-/// The browser's name of a page; the driver has another.
-async fn target_of(context: &BrowserContext, page: &Page) -> playwright_rs::Result<String> {
+/// The browser's names of a page and of its context; the driver has others.
+async fn target_of(context: &BrowserContext, page: &Page) -> playwright_rs::Result<(String, String)> {
     let asked = context.new_cdp_session(page).await?;
     let mut answer = asked.send("Target.getTargetInfo", None).await?;
     asked.detach().await?;
     let told = answer.get_mut("result").map(Value::take).unwrap_or(answer);
-    Ok(told["targetInfo"]["targetId"].as_str().unwrap_or_default().to_owned())
+    let text = |key: &str| told["targetInfo"][key].as_str().unwrap_or_default().to_owned();
+    Ok((text("targetId"), text("browserContextId")))
 }

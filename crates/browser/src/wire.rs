@@ -11,12 +11,13 @@
 //! hang on a browser session of their own, and whatever is nobody's is Playwright's.
 
 use crate::tab::lock;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::pipe;
@@ -35,6 +36,9 @@ pub(crate) const TARGET_CLOSED: &str = "Target closed";
 /// What hears of an event: its parameters.
 type Handler = Arc<dyn Fn(&Value) + Send + Sync>;
 
+/// What is done with a new page before it may do anything.
+pub(crate) type NewPage = Arc<dyn Fn(CdpSession) -> BoxFuture<'static, ()> + Send + Sync>;
+
 /// The pipe of one Chromium.
 #[derive(Clone)]
 pub(crate) struct Wire(Arc<Inner>);
@@ -43,6 +47,8 @@ struct Inner {
     to_browser: mpsc::Sender<Vec<u8>>,
     numbers: AtomicI64,
     state: Mutex<State>,
+    /// New pages wait for us.
+    holds_new_pages: AtomicBool,
     /// Cancelled when the pipe is closed: the browser is gone.
     gone: CancellationToken,
 }
@@ -58,6 +64,10 @@ struct State {
     clients: HashMap<u64, Client>,
     /// Whose a session is, for those of clients.
     owners: HashMap<String, u64>,
+    /// Who looks at new pages before they do anything, by browser context.
+    new_pages: HashMap<String, NewPage>,
+    /// Sessions with new pages that nobody else has attached to yet, by target.
+    early: HashMap<String, CdpSession>,
 }
 
 /// Who waits for an answer.
@@ -142,11 +152,48 @@ struct Attached<'a> {
     session: Cow<'a, str>,
 }
 
+/// A new page.
+#[derive(Deserialize)]
+struct NewTarget<'a> {
+    #[serde(borrow, rename = "sessionId")]
+    session: Cow<'a, str>,
+    #[serde(borrow, rename = "targetInfo")]
+    target_info: NewTargetInfo<'a>,
+    #[serde(default, rename = "waitingForDebugger")]
+    waits: bool,
+}
+
+#[derive(Deserialize)]
+struct NewTargetInfo<'a> {
+    #[serde(borrow, rename = "targetId")]
+    target: Cow<'a, str>,
+    #[serde(borrow, default, rename = "browserContextId")]
+    context: Cow<'a, str>,
+}
+
+/// Somebody looks at the new pages of a browser context, until it is dropped.
+pub(crate) struct WatchedPages {
+    wire: Wire,
+    context: String,
+}
+
+impl Drop for WatchedPages {
+    fn drop(&mut self) {
+        lock(&self.wire.0.state).new_pages.remove(&self.context);
+    }
+}
+
 impl Wire {
     /// Speaks over these ends. Answers once the browser does.
     pub(crate) async fn start(to_browser: pipe::Sender, from_browser: pipe::Receiver) -> Result<Self, String> {
         let (sender, messages) = mpsc::channel(TO_BROWSER);
-        let inner = Inner { to_browser: sender, numbers: AtomicI64::new(1), state: Mutex::default(), gone: CancellationToken::new() };
+        let inner = Inner {
+            to_browser: sender,
+            numbers: AtomicI64::new(1),
+            state: Mutex::default(),
+            holds_new_pages: AtomicBool::new(false),
+            gone: CancellationToken::new(),
+        };
         let wire = Self(Arc::new(inner));
         tokio::spawn(write(to_browser, messages, wire.0.gone.clone()));
         tokio::spawn(wire.clone().read(from_browser));
@@ -168,13 +215,61 @@ impl Wire {
 
     /// A session of ours with a page, or with a frame that has a process of its own.
     pub(crate) async fn attach(&self, target: &str) -> Result<CdpSession, String> {
+        if let Some(early) = lock(&self.0.state).early.remove(target) {
+            return Ok(early);
+        }
         let root = lock(&self.0.state).root.clone();
         let attached = self.call(&root, "Target.attachToTarget", &json!({"targetId": target, "flatten": true})).await?;
         let Attached { session } = serde_json::from_str(attached.get()).map_err(|error| error.to_string())?;
-        let own = Own { wire: self.clone(), id: session.into_owned(), handlers: Mutex::default(), detached: self.0.gone.child_token() };
+        Ok(self.own(session.into_owned()))
+    }
+
+    fn own(&self, session: String) -> CdpSession {
+        let own = Own {
+            wire: self.clone(),
+            id: session,
+            handlers: Mutex::default(),
+            watched: AtomicBool::new(false),
+            detached: self.0.gone.child_token(),
+        };
         let own = Arc::new(own);
         lock(&self.0.state).sessions.insert(own.id.clone(), Arc::downgrade(&own));
-        Ok(CdpSession(own))
+        CdpSession(own)
+    }
+
+    /// Lets somebody look at the new pages of a browser context (its windows) before they do anything, until the result is dropped.
+    pub(crate) async fn watch_new_pages(&self, context: String, look: NewPage) -> Result<WatchedPages, String> {
+        lock(&self.0.state).new_pages.insert(context.clone(), look);
+        let watched = WatchedPages { wire: self.clone(), context };
+        if !self.0.holds_new_pages.swap(true, Ordering::AcqRel) {
+            let pages = json!([{"type": "page"}, {"exclude": true}]);
+            let hold = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pages});
+            if let Err(error) = self.browser("Target.setAutoAttach", &hold).await {
+                self.0.holds_new_pages.store(false, Ordering::Release);
+                return Err(error);
+            }
+        }
+        Ok(watched)
+    }
+
+    /// A new page waits for us.
+    fn new_page(&self, attached: NewTarget) {
+        let session = self.own(attached.session.into_owned());
+        let look = {
+            let mut state = lock(&self.0.state);
+            let look = state.new_pages.get(&*attached.target_info.context).cloned();
+            if look.is_some() {
+                state.early.insert(attached.target_info.target.into_owned(), session.clone());
+            }
+            look
+        };
+        tokio::spawn(async move {
+            if let Some(look) = look {
+                look(session.clone()).await;
+            }
+            // what nobody keeps is detached with this
+            let _ = session.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
+        });
     }
 
     /// The driver's end; the one before it is closed.
@@ -259,8 +354,12 @@ impl Wire {
         let mut state = lock(&self.0.state);
         state.relay = None;
         state.clients.clear();
+        state.new_pages.clear();
+        let early = std::mem::take(&mut state.early);
         // whoever still waits learns that the browser is gone
         state.pending.clear();
+        drop(state);
+        drop(early);
     }
 
     fn route(&self, text: &str) {
@@ -319,12 +418,21 @@ impl Wire {
 
     /// One of our sessions came or went.
     fn of_root(&self, envelope: &Envelope) {
+        if envelope.method.as_deref() == Some("Target.attachedToTarget") {
+            let attached = envelope.params.and_then(|params| serde_json::from_str::<NewTarget>(params.get()).ok());
+            // what we attach to by ourselves does not wait
+            if let Some(attached) = attached.filter(|attached| attached.waits) {
+                self.new_page(attached);
+            }
+            return;
+        }
         if envelope.method.as_deref() != Some("Target.detachedFromTarget") {
             return;
         }
         let Some(Ok(Attached { session })) = envelope.params.map(|params| serde_json::from_str(params.get())) else { return };
         let mut state = lock(&self.0.state);
         let own = state.sessions.remove(&*session).and_then(|own| own.upgrade());
+        let gone: Vec<CdpSession> = state.early.extract_if(|_, early| early.0.id == *session).map(|(_, early)| early).collect();
         // the browser answers none of them any more
         let of_it = |call: &Pending| matches!(call, Pending::Own { session: of, .. } if *of == *session);
         for (_, call) in state.pending.extract_if(|_, call| of_it(call)) {
@@ -336,6 +444,8 @@ impl Wire {
         if let Some(own) = own {
             own.detached.cancel();
         }
+        // dropped outside of the lock, which the last one takes
+        drop(gone);
     }
 
     /// An event of a client's session: its own root has no name outside.
@@ -449,6 +559,8 @@ struct Own {
     wire: Wire,
     id: String,
     handlers: Mutex<HashMap<String, Vec<Handler>>>,
+    /// Somebody judges what it sends.
+    watched: AtomicBool,
     /// Cancelled when the page or the frame is gone.
     detached: CancellationToken,
 }
@@ -472,9 +584,30 @@ impl CdpSession {
         lock(&self.0.handlers).entry(method.to_owned()).or_default().push(Arc::new(handler));
     }
 
+    /// Whether nobody has called this before: what watches it must be one.
+    pub(crate) fn is_first_watch(&self) -> bool {
+        !self.0.watched.swap(true, Ordering::AcqRel)
+    }
+
+    /// The same, without keeping it: for what hears of its events.
+    pub(crate) fn downgrade(&self) -> WeakSession {
+        WeakSession(Arc::downgrade(&self.0))
+    }
+
     /// Cancelled when the page or the frame is gone.
     pub(crate) fn detached(&self) -> &CancellationToken {
         &self.0.detached
+    }
+}
+
+/// A session that somebody else keeps.
+#[derive(Clone)]
+pub(crate) struct WeakSession(Weak<Own>);
+
+impl WeakSession {
+    /// The session, if it is still kept.
+    pub(crate) fn upgrade(&self) -> Option<CdpSession> {
+        self.0.upgrade().map(CdpSession)
     }
 }
 

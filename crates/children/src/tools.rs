@@ -34,6 +34,8 @@ pub struct Tools {
     pub chromium: Option<PathBuf>,
     /// The Playwright driver: a folder with `node` and `package/`.
     pub driver_dir: Option<PathBuf>,
+    /// The pages of MiniWoB++: the package's folder `html`.
+    pub miniwob: Option<PathBuf>,
 }
 
 /// Where to look.
@@ -75,6 +77,11 @@ impl Places {
         in_tools.chain(elsewhere).find(|path| is_program(path))
     }
 
+    fn miniwob(&self) -> Option<PathBuf> {
+        let candidates = self.tool_folders.iter().map(|folder| folder.join("miniwob/html"));
+        candidates.into_iter().find(|folder| folder.join("miniwob/click-test.html").is_file())
+    }
+
     fn driver(&self) -> Option<PathBuf> {
         let candidates = self.tool_folders.iter().map(|folder| folder.join("driver"));
         candidates.into_iter().find(|folder| is_program(&folder.join("node")) && folder.join("package").is_dir())
@@ -94,6 +101,7 @@ impl Tools {
             redis_server: places.program("redis-server"),
             chromium: places.program("chromium-headless-shell"),
             driver_dir: places.driver(),
+            miniwob: places.miniwob(),
         }
     }
 
@@ -111,6 +119,11 @@ impl Tools {
     pub fn chromium(&self) -> Result<&Path, ToolMissing> {
         let missing = ToolMissing { tool: "Chromium's headless shell", looked_for: "bin/chromium-headless-shell" };
         self.chromium.as_deref().ok_or(missing)
+    }
+
+    /// The pages of MiniWoB++, or what to do about it.
+    pub fn miniwob(&self) -> Result<&Path, ToolMissing> {
+        self.miniwob.as_deref().ok_or(ToolMissing { tool: "MiniWoB++", looked_for: "miniwob/html (of the PyPI package miniwob 1.1.0)" })
     }
 
     /// The folder of the Playwright driver, or what to do about it.

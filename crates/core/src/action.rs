@@ -2,6 +2,7 @@
 //! `upload_file`, each with the mark *and* its pixel position, so that a trajectory can be turned into pixel samples. What each one does
 //! in the browser is told in docs/actions.md.
 
+use crate::critical_point::CriticalPoint;
 use crate::hash::BlobHash;
 use serde::{Deserialize, Serialize};
 
@@ -272,6 +273,12 @@ pub struct Effect {
     /// What `read_page` read: headings, lists, links and tables in Markdown, at most 20,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_text: Option<String>,
+    /// Requests of the page that the critical-point gate let through because a permission covers them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub permitted: Vec<CriticalPoint>,
+    /// Requests of the page that the critical-point gate held: they did not leave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<CriticalPoint>,
     /// Milliseconds in the browser layer, settling not included.
     #[serde(default)]
     pub ms: f64,

@@ -16,6 +16,7 @@ use tonic::{Code, Request, Response, Status};
 use tracing::Instrument;
 use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Frame, Observed, ScreencastOptions, SessionSpec, StorageState};
 use wayfarer_core::action::Effect;
+use wayfarer_core::critical_point::Grant;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, BlobHash, SessionId};
 use wayfarer_proto::v1;
@@ -174,6 +175,12 @@ impl BrowserSession for GrpcSession {
         let message = v1::FileRequest { session: Some(self.reference.clone()), blob: blob.as_str().to_owned() };
         let (mut client, request) = self.ready(message)?;
         Ok(self.read(client.file(request).await)?.content)
+    }
+
+    async fn permit(&self, grants: Vec<Grant>) -> Result<(), BrowserError> {
+        let grants = document(&grants).map_err(|status| unreadable(&status))?;
+        let (mut client, request) = self.ready(v1::PermitRequest { session: Some(self.reference.clone()), grants: Some(grants) })?;
+        self.read(client.permit(request).await).map(drop)
     }
 
     async fn storage(&self) -> Result<StorageState, BrowserError> {

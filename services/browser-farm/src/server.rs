@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 use wayfarer_browser::{BrowserError, BrowserSupply, Observed, Priority, ScreencastOptions, SessionSpec};
+use wayfarer_core::critical_point::Grant;
 use wayfarer_core::{Action, BlobHash};
 use wayfarer_proto::v1;
 use wayfarer_proto::v1::browser_farm_server::{BrowserFarm, BrowserFarmServer};
@@ -95,6 +96,14 @@ impl BrowserFarm for Face {
         let call = lease.call(move |session| Box::pin(async move { session.act_and_observe(&action).await }));
         let (effect, observed) = traced(call, span).await?;
         Ok(Response::new(v1::ActReply { effect: Some(document(&effect)?), observed: Some(observed_to_wire(observed)?) }))
+    }
+
+    async fn permit(&self, request: Request<v1::PermitRequest>) -> Result<Response<v1::PermitReply>, Status> {
+        let v1::PermitRequest { session, grants } = request.into_inner();
+        let lease = self.held(session)?;
+        let grants: Vec<Grant> = read_document(grants, "grants")?;
+        lease.call(move |session| Box::pin(async move { session.permit(grants).await })).await.map_err(refused)?;
+        Ok(Response::new(v1::PermitReply {}))
     }
 
     async fn file(&self, request: Request<v1::FileRequest>) -> Result<Response<v1::FileReply>, Status> {

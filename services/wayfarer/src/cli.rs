@@ -79,10 +79,63 @@ pub enum Command {
     /// The bundled worlds: serve them, or compare verdicts with their ground truth.
     #[command(subcommand)]
     Sandbox(SandboxCommand),
+    /// Benchmarks of the browser layer, whose pages judge themselves.
+    #[command(subcommand)]
+    Eval(EvalCommand),
     /// Serve the stand-in model: rule-based, behind the wire of an LLM.
     Standin(Standin),
     /// Say what is missing on this machine, and how to get it.
     Doctor,
+}
+
+/// Behind the help of `eval miniwob`.
+const MINIWOB_EXAMPLES: &str = "\
+Examples:
+  wayfarer eval miniwob                                   every task that has a rule, five episodes each
+  wayfarer eval miniwob --tasks 'click-*,login-user'      some of them
+  wayfarer eval miniwob --tasks click-tab --show          what a rule sees at the beginning
+
+The rules see what an agent sees (an instruction, marks, text) and have its actions; they are no model. A failure is the browser layer's or
+the rule's. Exit code 4 if an episode failed, unless --at-least says what is enough.";
+
+/// Benchmarks.
+#[derive(Debug, Subcommand)]
+pub enum EvalCommand {
+    /// MiniWoB++: 130 small pages that give rewards, played by rules through real sessions.
+    #[command(after_help = MINIWOB_EXAMPLES)]
+    Miniwob(Miniwob),
+}
+
+/// Flags of `eval miniwob`.
+#[derive(Debug, Args)]
+pub struct Miniwob {
+    /// Tasks by name, `*` for any letters; absent for all that have a rule.
+    #[arg(long, value_delimiter = ',', value_name = "PATTERN")]
+    pub tasks: Vec<String>,
+    /// Episodes of each task.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub episodes: u32,
+    /// Seed of each task's first episode; the others follow.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+    /// Sessions at the same time.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub sessions: u32,
+    /// Folder of the pages (`miniwob/html` of the PyPI package miniwob 1.1.0); absent means that it is looked for.
+    #[arg(long, value_name = "DIR")]
+    pub pages: Option<PathBuf>,
+    /// Write report.json and table.md there.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Share of episodes (0 to 1) that is enough.
+    #[arg(long, value_name = "SHARE")]
+    pub at_least: Option<f64>,
+    /// Print what a rule sees at the beginning of an episode, and play nothing.
+    #[arg(long)]
+    pub show: bool,
+    /// Print the report as one JSON object on the last line.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `generate`.

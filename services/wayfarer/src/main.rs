@@ -16,7 +16,7 @@ mod truth;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Cli, Command, SandboxCommand};
+use cli::{Cli, Command, EvalCommand, SandboxCommand};
 use exit::Exit;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -98,6 +98,13 @@ async fn run(cli: Cli) -> Result<Exit> {
             exit
         }
         Command::Sandbox(SandboxCommand::Check { dir, json }) => commands::sandbox::check(&dir, json).await,
+        Command::Eval(EvalCommand::Miniwob(flags)) => {
+            let config = config(json!({}))?;
+            let telemetry = telemetry(&config, "eval")?;
+            let exit = commands::miniwob::miniwob(flags, config).await;
+            telemetry.shutdown().await;
+            exit
+        }
         Command::Standin(flags) => commands::standin::serve(flags).await,
         Command::Doctor => commands::doctor::doctor(),
     }

@@ -530,7 +530,8 @@ fn farm_face(http: &FarmHttp, egress: EgressPolicy) -> Result<wayfarer_browser_f
     })
 }
 
-fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
+/// How Chromium is started under this configuration.
+pub fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
     let tools = Tools::locate();
     Ok(ChromiumOptions {
         executable: match &config.farm.chromium {

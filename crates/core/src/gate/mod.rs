@@ -16,11 +16,13 @@ mod blocked;
 mod deeds;
 mod fields;
 mod phrases;
+mod requests;
 mod rules;
 mod words;
 
 pub use blocked::looks_blocked;
 pub use fields::{Meaning, field_meaning, mark_meaning};
+pub use requests::{PageRequest, check_request};
 pub use rules::{RuleInfo, irreversible_phrases, rules};
 
 use crate::action::Action;

@@ -3,6 +3,7 @@
 pub mod disputes;
 pub mod doctor;
 pub mod generate;
+pub mod miniwob;
 pub mod report;
 pub mod run;
 pub mod sandbox;

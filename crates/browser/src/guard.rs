@@ -1,0 +1,122 @@
+//! The critical-point gate at the network: requests that change something wait until they are judged, and what no permission covers does
+//! not leave.
+//!
+//! The gate before the action sees what a page says of itself (crates/core, `gate`); a page can lie there. Here it is seen what the page
+//! does: whatever made it send (a click, Enter, a field that loses the focus, a timer), the request is paused in the browser, before TLS.
+
+use crate::tab::lock;
+use crate::wire::{CdpSession, WeakSession};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use wayfarer_core::critical_point::{CriticalPoint, GateDecision, Grant};
+use wayfarer_core::gate::{PageRequest, check_request};
+
+/// How long the browser may take to take an answer.
+const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// Requests that are told of one action.
+const MOST_TOLD: usize = 20;
+
+/// What a session may send, and what was met.
+#[derive(Default)]
+pub(crate) struct Guard {
+    grants: Mutex<Vec<Grant>>,
+    met: Mutex<Met>,
+}
+
+/// What requests met since they were last asked about.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    /// They did not leave.
+    pub(crate) held: Vec<CriticalPoint>,
+    /// They left, for a permission covers them.
+    pub(crate) permitted: Vec<CriticalPoint>,
+}
+
+impl Guard {
+    /// From now on these permissions hold, and no others.
+    pub(crate) fn permit(&self, grants: Vec<Grant>) {
+        *lock(&self.grants) = grants;
+    }
+
+    /// What was met since the last call.
+    pub(crate) fn take_met(&self) -> Met {
+        std::mem::take(&mut lock(&self.met))
+    }
+
+    /// Watches what the documents of a session send; `page` tells the address of the page around them.
+    pub(crate) async fn watch(self: &Arc<Self>, cdp: &CdpSession, page: Arc<dyn Fn() -> String + Send + Sync>) -> Result<(), String> {
+        if !cdp.is_first_watch() {
+            return Ok(());
+        }
+        let (guard, weak) = (Arc::clone(self), cdp.downgrade());
+        cdp.on("Fetch.requestPaused", move |event| {
+            let answer = guard.answer(event, &page());
+            let (weak, event) = (weak.clone(), event["requestId"].clone());
+            // beside the reading of the pipe, which must go on
+            tokio::spawn(async move { say(&weak, event, answer).await });
+        });
+        // pictures, scripts and styles change nothing
+        let patterns: Vec<Value> =
+            ["Document", "XHR", "Fetch", "Ping", "Other"].iter().map(|kind| json!({"urlPattern": "*", "resourceType": kind})).collect();
+        cdp.send("Fetch.enable", &json!({"patterns": patterns})).await.map(drop)
+    }
+
+    fn answer(&self, event: &Value, page: &str) -> Answer {
+        let request = &event["request"];
+        let text = |key: &str| request[key].as_str().unwrap_or_default();
+        let body = body_of(request);
+        let decision = {
+            let mut grants = lock(&self.grants);
+            check_request(PageRequest { method: text("method"), url: text("url"), body: &body, page }, &mut grants)
+        };
+        let told = |list: &mut Vec<CriticalPoint>, point: CriticalPoint| {
+            if list.len() < MOST_TOLD {
+                list.push(point);
+            }
+        };
+        match decision {
+            GateDecision::Pass => Answer::Go,
+            GateDecision::Permitted { critical_point } => {
+                told(&mut lock(&self.met).permitted, critical_point);
+                Answer::Go
+            }
+            GateDecision::Held { critical_point } => {
+                tracing::info!(what = critical_point.what, "a request was held by the critical-point gate");
+                told(&mut lock(&self.met).held, critical_point);
+                if event["resourceType"] == "Document" { Answer::Stay } else { Answer::Fail }
+            }
+        }
+    }
+}
+
+/// What a request carries, as far as the browser tells: files are told by their parts' names only.
+fn body_of(request: &Value) -> String {
+    if let Some(body) = request["postData"].as_str() {
+        return body.to_owned();
+    }
+    let entries = request["postDataEntries"].as_array().into_iter().flatten();
+    let bytes: Vec<u8> = entries.filter_map(|entry| BASE64_STANDARD.decode(entry["bytes"].as_str()?).ok()).flatten().collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+enum Answer {
+    Go,
+    /// A document that is not to come: the page stays where it is.
+    Stay,
+    Fail,
+}
+
+async fn say(session: &WeakSession, request: Value, answer: Answer) {
+    let Some(cdp) = session.upgrade() else { return };
+    let (method, params) = match answer {
+        Answer::Go => ("Fetch.continueRequest", json!({"requestId": request})),
+        Answer::Stay => ("Fetch.fulfillRequest", json!({"requestId": request, "responseCode": 204})),
+        Answer::Fail => ("Fetch.failRequest", json!({"requestId": request, "errorReason": "BlockedByClient"})),
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(CALL_LIMIT, cdp.send(method, &params)).await {
+        tracing::debug!(error, "a request went away before it was answered");
+    }
+}
