@@ -37,6 +37,12 @@ pub struct SessionSpec {
     /// The session ends after this time however often its lease is renewed; `None` is no bound. Milliseconds on the wire.
     #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
     pub longest_life: Option<Duration>,
+    /// Its requests, answers, console and actions are kept ([`BrowserSession::recording`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub record: bool,
+    /// A recording whose answers are given again: the session asks nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Recording>,
     /// Requests of its pages that cross a critical point wait for a permission ([`BrowserSession::permit`]) and do not leave without one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub gated: bool,
@@ -73,6 +79,8 @@ impl SessionSpec {
             drive: Drive::default(),
             priority: Priority::default(),
             longest_life: None,
+            record: false,
+            replay: None,
             gated: false,
             viewport: Viewport::default(),
             locale: None,
@@ -116,6 +124,17 @@ impl std::fmt::Debug for StorageState {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let count = |part: &str| self.0[part].as_array().map_or(0, Vec::len);
         write!(formatter, "{} cookies, {} origins", count("cookies"), count("origins"))
+    }
+}
+
+/// A session's requests, answers, console and actions: a HAR 1.2 file, secrets masked.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Recording(#[serde(with = "base64_text")] pub Bytes);
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "a recording of {} bytes", self.0.len())
     }
 }
 
@@ -297,6 +316,11 @@ pub trait BrowserSession: Send + Sync {
     async fn file(&self, blob: &BlobHash) -> Result<Option<Bytes>, BrowserError> {
         let _ = blob;
         Ok(None)
+    }
+
+    /// What was kept so far of a session that is recorded.
+    async fn recording(&self) -> Result<Recording, BrowserError> {
+        Err(BrowserError::environment(EnvFailure::NoBrowser, "this session is not recorded: ask for one with `record`"))
     }
 
     /// From now on pages of a gated session may send what these permissions cover, and nothing else that is critical.

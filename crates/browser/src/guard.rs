@@ -4,12 +4,13 @@
 //! The gate before the action sees what a page says of itself (crates/core, `gate`); a page can lie there. Here it is seen what the page
 //! does: whatever made it send (a click, Enter, a field that loses the focus, a timer), the request is paused in the browser, before TLS.
 
+use crate::replay::Replay;
 use crate::tab::lock;
 use crate::wire::{CdpSession, WeakSession};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use wayfarer_core::critical_point::{CriticalPoint, GateDecision, Grant};
 use wayfarer_core::gate::{PageRequest, check_request};
@@ -22,8 +23,12 @@ const MOST_TOLD: usize = 20;
 /// What a session may send, and what was met.
 #[derive(Default)]
 pub(crate) struct Guard {
+    /// Off for a session that only replays.
+    judges: OnceLock<bool>,
     grants: Mutex<Vec<Grant>>,
     met: Mutex<Met>,
+    /// Answers in the network's place.
+    replay: OnceLock<Replay>,
 }
 
 /// What requests met since they were last asked about.
@@ -36,6 +41,14 @@ pub(crate) struct Met {
 }
 
 impl Guard {
+    /// What a session is wanted for; before its first page is opened.
+    pub(crate) fn begin(&self, judges: bool, replay: Option<Replay>) {
+        let _ = self.judges.set(judges);
+        if let Some(replay) = replay {
+            let _ = self.replay.set(replay);
+        }
+    }
+
     /// From now on these permissions hold, and no others.
     pub(crate) fn permit(&self, grants: Vec<Grant>) {
         *lock(&self.grants) = grants;
@@ -58,14 +71,30 @@ impl Guard {
             // beside the reading of the pipe, which must go on
             tokio::spawn(async move { say(&weak, event, answer).await });
         });
-        // pictures, scripts and styles change nothing
-        let patterns: Vec<Value> =
-            ["Document", "XHR", "Fetch", "Ping", "Other"].iter().map(|kind| json!({"urlPattern": "*", "resourceType": kind})).collect();
+        self.pause(cdp).await
+    }
+
+    /// Pauses what has to be looked at.
+    pub(crate) async fn pause(&self, cdp: &CdpSession) -> Result<(), String> {
+        let patterns: Vec<Value> = match self.replay.get() {
+            Some(_) => vec![json!({"urlPattern": "*"})],
+            // pictures, scripts and styles change nothing
+            None => {
+                ["Document", "XHR", "Fetch", "Ping", "Other"].iter().map(|kind| json!({"urlPattern": "*", "resourceType": kind})).collect()
+            }
+        };
         cdp.send("Fetch.enable", &json!({"patterns": patterns})).await.map(drop)
     }
 
     fn answer(&self, event: &Value, page: &str) -> Answer {
         let request = &event["request"];
+        let go = || match self.replay.get() {
+            None => Answer::Go,
+            Some(replay) => replay.find(request).map_or(Answer::Fail, Answer::Again),
+        };
+        if !self.judges.get().copied().unwrap_or(true) {
+            return go();
+        }
         let text = |key: &str| request[key].as_str().unwrap_or_default();
         let body = body_of(request);
         let decision = {
@@ -78,10 +107,10 @@ impl Guard {
             }
         };
         match decision {
-            GateDecision::Pass => Answer::Go,
+            GateDecision::Pass => go(),
             GateDecision::Permitted { critical_point } => {
                 told(&mut lock(&self.met).permitted, critical_point);
-                Answer::Go
+                go()
             }
             GateDecision::Held { critical_point } => {
                 tracing::info!(what = critical_point.what, "a request was held by the critical-point gate");
@@ -104,6 +133,8 @@ fn body_of(request: &Value) -> String {
 
 enum Answer {
     Go,
+    /// What was recorded.
+    Again(Value),
     /// A document that is not to come: the page stays where it is.
     Stay,
     Fail,
@@ -113,6 +144,10 @@ async fn say(session: &WeakSession, request: Value, answer: Answer) {
     let Some(cdp) = session.upgrade() else { return };
     let (method, params) = match answer {
         Answer::Go => ("Fetch.continueRequest", json!({"requestId": request})),
+        Answer::Again(mut recorded) => {
+            recorded["requestId"] = request;
+            ("Fetch.fulfillRequest", recorded)
+        }
         Answer::Stay => ("Fetch.fulfillRequest", json!({"requestId": request, "responseCode": 204})),
         Answer::Fail => ("Fetch.failRequest", json!({"requestId": request, "errorReason": "BlockedByClient"})),
     };

@@ -27,7 +27,9 @@ mod outline;
 mod pointer;
 mod policy;
 mod process;
+mod recorder;
 mod relay;
+mod replay;
 mod resolve;
 mod screencast;
 mod session;
@@ -38,7 +40,7 @@ mod wire;
 
 pub use api::{
     AllowedFile, BrowserError, BrowserSession, BrowserSupply, DANGEROUS_PORTS, Drive, EgressPolicy, EgressScheme, INSTANCE_HEADER,
-    MAX_FILES_BYTES, Observed, Priority, SessionSpec, StorageState,
+    MAX_FILES_BYTES, Observed, Priority, Recording, SessionSpec, StorageState,
 };
 pub use chromium::{ChromiumOptions, ChromiumSupply};
 pub use egress::{Denial, EgressProxy, EgressRule, Refusal};

@@ -33,6 +33,11 @@ impl Secrets {
         known.len() > before
     }
 
+    /// All of them.
+    pub(crate) fn values(&self) -> Vec<String> {
+        lock(&self.0).clone()
+    }
+
     /// As an argument for the page script.
     pub(crate) fn literal(&self) -> serde_json::Value {
         serde_json::json!(*lock(&self.0))

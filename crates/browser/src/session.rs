@@ -5,10 +5,14 @@ use crate::egress::{EgressProxy, Refusal};
 use crate::files::Files;
 use crate::guard::Guard;
 use crate::mask::Secrets;
+use crate::recorder::Recorder;
+use crate::replay::Replay;
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
 use crate::tab::{Tab, TabError, lock};
 use crate::wire::{NewPage, WatchedPages};
-use crate::{BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, SessionSpec, StorageState, address, observe};
+use crate::{
+    BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, Recording, SessionSpec, StorageState, address, observe,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -116,13 +120,21 @@ pub(crate) struct Shape {
     viewport: Viewport,
     locale: Option<String>,
     time_zone: Option<String>,
-    gated: bool,
+    /// What pages send is paused and looked at.
+    guarded: bool,
+    recorded: bool,
 }
 
 impl Shape {
     /// The shape that is asked for.
     pub(crate) fn of(spec: &SessionSpec) -> Self {
-        Self { viewport: spec.viewport, locale: spec.locale.clone(), time_zone: spec.time_zone.clone(), gated: spec.gated }
+        Self {
+            viewport: spec.viewport,
+            locale: spec.locale.clone(),
+            time_zone: spec.time_zone.clone(),
+            guarded: spec.gated || spec.replay.is_some(),
+            recorded: spec.record,
+        }
     }
 }
 
@@ -145,6 +157,7 @@ pub(crate) struct ChromiumSession {
     pub(crate) files: Arc<Files>,
     /// Judges what pages send, where that is wanted.
     guard: Arc<Guard>,
+    recorder: Option<Arc<Recorder>>,
     watched: Option<WatchedPages>,
     /// Never on a picture, whatever page shows them.
     pub(crate) secrets: Secrets,
@@ -188,6 +201,7 @@ impl ChromiumSession {
             .await
             .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
+        let recorder = shape.recorded.then(|| Arc::new(Recorder::new()));
         let mut session = Self {
             id,
             files,
@@ -202,6 +216,7 @@ impl ChromiumSession {
             downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             guard: Arc::default(),
+            recorder,
             watched: None,
             secrets: Secrets::default(),
             // from here on a drop closes the context
@@ -214,7 +229,8 @@ impl ChromiumSession {
             .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
         let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
-        let tab = Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big), session.guard()).await?;
+        let tab =
+            Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big), session.guard(), session.recorder.clone()).await?;
         session.watched = session.watch_windows(&tab).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)
@@ -228,6 +244,14 @@ impl ChromiumSession {
             let set = tokio::time::timeout(OPEN_LIMIT, self.context.set_storage_state(state)).await;
             set.map_err(|_| no_browser("the browser did not take the storage state in time".to_owned()))?
                 .map_err(|error| no_browser(format!("the browser did not take the storage state: {error}")))?;
+        }
+        let replay = spec.replay.as_ref().map(|Recording(har)| Replay::read(har)).transpose()?;
+        let replays = replay.is_some();
+        self.guard.begin(spec.gated, replay);
+        if replays {
+            // everything is paused now, not only what changes something
+            let cdp = self.current()?.main.cdp.clone();
+            self.guard.pause(&cdp).await.map_err(|why| no_browser(format!("the recording cannot be replayed: {why}")))?;
         }
         self.proxy.give(with_instance(&spec));
         self.files.allow(spec.files)?;
@@ -253,7 +277,7 @@ impl ChromiumSession {
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
-        self.shape.gated.then(|| Arc::clone(&self.guard))
+        self.shape.guarded.then(|| Arc::clone(&self.guard))
     }
 
     /// The size of the visible part of its pages.
@@ -355,7 +379,9 @@ impl ChromiumSession {
                 continue;
             }
             wanted = wanted.saturating_sub(1);
-            match Tab::attach(&self.context, &self.running, page, Arc::clone(&self.files.too_big), self.guard()).await {
+            match Tab::attach(&self.context, &self.running, page, Arc::clone(&self.files.too_big), self.guard(), self.recorder.clone())
+                .await
+            {
                 Ok(tab) => {
                     adopted = true;
                     let surplus = {
@@ -491,6 +517,9 @@ impl ChromiumSession {
     async fn do_action(&self, action: &Action, last_seen: &mut LastSeen) -> Result<Effect, BrowserError> {
         let began = Instant::now();
         let tab = self.current()?;
+        if let Some(recorder) = &self.recorder {
+            recorder.action(action.name());
+        }
         // a window that closed by itself uncovers another page, which nobody judged
         let other_page = action.touches_page() && !last_seen.page.is_empty() && last_seen.page != tab.guid();
         let focus_is_known = !std::mem::replace(&mut last_seen.acted, action.touches_page());
@@ -660,6 +689,12 @@ impl BrowserSession for ChromiumSession {
             .map_err(|_| broken(format!("no answer within {} s", STORAGE_LIMIT.as_secs())))?
             .map_err(|error| broken(error.to_string()))?;
         serde_json::to_value(&state).map(StorageState).map_err(|error| broken(error.to_string()))
+    }
+
+    async fn recording(&self) -> Result<Recording, BrowserError> {
+        let Some(recorder) = &self.recorder else { return Err(no_browser("this session is not recorded".into())) };
+        let har = recorder.har(&self.secrets.values());
+        serde_json::to_vec(&har).map(|har| Recording(har.into())).map_err(|error| no_browser(error.to_string()))
     }
 
     async fn permit(&self, grants: Vec<Grant>) -> Result<(), BrowserError> {

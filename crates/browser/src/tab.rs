@@ -5,6 +5,7 @@ use crate::browsers::RunningBrowser;
 use crate::foreign::Foreigners;
 use crate::guard::Guard;
 use crate::keys::Key;
+use crate::recorder::{BUFFERS, Recorder};
 use crate::settle::{Activity, Decision, PageEvent};
 use crate::wire::{CdpSession, TARGET_CLOSED};
 use base64::Engine;
@@ -159,7 +160,10 @@ impl Tab {
         page: Page,
         too_big: Arc<Notify>,
         guard: Option<Arc<Guard>>,
+        recorder: Option<Arc<Recorder>>,
     ) -> Result<Self, BrowserError> {
+        // bodies are asked for later only where they are kept
+        let buffers = if recorder.is_some() { BUFFERS } else { (1, 1) };
         let (target, browser_context) = target_of(context, &page).await.map_err(attach_failed)?;
         let cdp = running
             .wire()
@@ -203,12 +207,15 @@ impl Tab {
         tab.subscribe(too_big);
         let (page_events, network_events, inspector, choosers) = tokio::join!(
             tab.call("Page.enable", json!({})),
-            tab.call("Network.enable", json!({"maxTotalBufferSize": 1, "maxResourceBufferSize": 1})),
+            tab.call("Network.enable", json!({"maxTotalBufferSize": buffers.0, "maxResourceBufferSize": buffers.1})),
             tab.call("Inspector.enable", json!({})),
             // the system's chooser is on no picture: it is never shown, and used only by an upload
             tab.call("Page.setInterceptFileChooserDialog", json!({"enabled": true}))
         );
         tab.guard(&tab.main.cdp).await?;
+        if let Some(recorder) = &recorder {
+            recorder.listen(&tab.main.cdp).await.map_err(|text| tab.explain(&text))?;
+        }
         page_events?;
         network_events?;
         inspector?;

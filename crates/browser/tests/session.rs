@@ -112,6 +112,12 @@ async fn world() -> World {
                 'kept', localStorage.getItem('basket'), document.cookie].join(' ');
               localStorage.setItem('basket', 'three pears'); document.cookie = 'who=ada; path=/; max-age=9999';
             </script>", headers.get("accept-language").and_then(|value| value.to_str().ok()).unwrap_or_default())) }))
+        .route("/login", get(|| async { page("<input type=password aria-label=Password id=w><button type=button id=b>Enter</button><p id=o></p><script>
+              console.log('ready to log in');
+              b.onclick = () => fetch('/enter', {method: 'POST', body: new URLSearchParams({user: 'ada', password: w.value, hint: 'was ' + w.value})})
+                .then((answer) => answer.text()).then((text) => o.textContent = text);
+            </script>") }))
+        .route("/enter", axum::routing::post(|body: String| async move { format!("welcome, we took {body}") }))
         .route("/file", get(|| async { ([("content-disposition", "attachment; filename=\"report.csv\"")], "a,b") }))
         .route("/away", get(|Query(query): Query<HashMap<String, String>>| async move { Redirect::to(&query["to"]) }))
         .route("/probe", get(|Query(query): Query<HashMap<String, String>>| async move {
@@ -256,6 +262,44 @@ async fn a_session_speaks_its_language_and_begins_with_what_another_one_kept() {
     assert!(!seen.contains("three pears") && !seen.contains("Tokyo"), "{seen}");
     let wrong = SessionSpec { storage: Some(StorageState(serde_json::json!({"cookies": 3}))), ..spec(&world) };
     assert_eq!(kind_of(supply.acquire(wrong).await.map(drop)), EnvFailure::NoBrowser);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recorded_session_tells_no_secret_and_is_played_again_without_the_network() {
+    const PASSWORD: &str = "correct horse battery";
+    let (world, supply) = (world().await, supply().await);
+    let session = supply.acquire(SessionSpec { record: true, ..spec(&world) }).await.unwrap();
+    let seen = session.open("http://shop.localhost/login").await.unwrap();
+    let (_, seen) = does(session.as_ref(), typed(named(&seen, "Password"), PASSWORD, false, true)).await;
+    let (_, after) = does(session.as_ref(), click(named(&seen, "Enter"))).await;
+    assert!(after.observation.visible_text.contains("welcome"), "{}", after.observation.visible_text);
+    let recording = session.recording().await.unwrap();
+    session.release().await.unwrap();
+
+    let text = String::from_utf8(recording.0.to_vec()).unwrap();
+    for spelled in [PASSWORD, "correct+horse+battery", "correct%20horse%20battery"] {
+        assert!(!text.contains(spelled), "the recording tells the password as {spelled}");
+    }
+    let har: serde_json::Value = serde_json::from_slice(&recording.0).unwrap();
+    let entries = har["log"]["entries"].as_array().unwrap();
+    let of = |path: &str| entries.iter().find(|entry| entry["request"]["url"].as_str().unwrap().ends_with(path)).unwrap();
+    assert_eq!(of("/login")["response"]["status"], 200);
+    assert!(of("/enter")["request"]["postData"]["text"].as_str().unwrap().contains("ada"));
+    assert_eq!(har["log"]["_console"][0]["text"], "ready to log in");
+    assert_eq!(har["log"]["_actions"][1]["action"], "left_click");
+    assert!(har["log"]["_actions"][1]["at_ms"].as_f64().unwrap() < of("/enter")["_at_ms"].as_f64().unwrap(), "one clock");
+
+    let hits = world.hits.load(Ordering::SeqCst);
+    let again = supply.acquire(SessionSpec { replay: Some(recording), ..spec(&world) }).await.unwrap();
+    let seen = again.open("http://shop.localhost/login").await.unwrap();
+    let (_, seen) = does(again.as_ref(), typed(named(&seen, "Password"), "anything else", false, true)).await;
+    let (_, after) = does(again.as_ref(), click(named(&seen, "Enter"))).await;
+    assert!(after.observation.visible_text.contains("welcome"), "{}", after.observation.visible_text);
+    assert_eq!(world.hits.load(Ordering::SeqCst), hits, "a session that replays asks nobody");
+    assert_eq!(kind_of(again.open("http://shop.localhost/second").await), EnvFailure::Unreachable);
+    again.release().await.unwrap();
+    let plain = supply.acquire(spec(&world)).await.unwrap();
+    assert!(plain.recording().await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

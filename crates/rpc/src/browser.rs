@@ -14,7 +14,9 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tracing::Instrument;
-use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, Frame, Observed, ScreencastOptions, SessionSpec, StorageState};
+use wayfarer_browser::{
+    BrowserError, BrowserSession, BrowserSupply, Frame, Observed, Recording, ScreencastOptions, SessionSpec, StorageState,
+};
 use wayfarer_core::action::Effect;
 use wayfarer_core::critical_point::Grant;
 use wayfarer_core::outcome::EnvFailure;
@@ -175,6 +177,17 @@ impl BrowserSession for GrpcSession {
         let message = v1::FileRequest { session: Some(self.reference.clone()), blob: blob.as_str().to_owned() };
         let (mut client, request) = self.ready(message)?;
         Ok(self.read(client.file(request).await)?.content)
+    }
+
+    async fn recording(&self) -> Result<Recording, BrowserError> {
+        let (mut client, request) = self.ready(self.reference.clone())?;
+        let mut pieces = self.read(client.recording(request).await)?;
+        let mut har = Vec::new();
+        let broken = |status: Status| error::browser_error(&status, EnvFailure::LeaseLost);
+        while let Some(piece) = pieces.message().await.map_err(broken)? {
+            har.extend_from_slice(&piece.har);
+        }
+        Ok(Recording(har.into()))
     }
 
     async fn permit(&self, grants: Vec<Grant>) -> Result<(), BrowserError> {

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
-use wayfarer_browser::{BrowserError, BrowserSupply, Observed, Priority, ScreencastOptions, SessionSpec};
+use wayfarer_browser::{BrowserError, BrowserSupply, Observed, Priority, Recording, ScreencastOptions, SessionSpec};
 use wayfarer_core::critical_point::Grant;
 use wayfarer_core::{Action, BlobHash};
 use wayfarer_proto::v1;
@@ -20,6 +20,9 @@ use wayfarer_rpc::document::{document, read_document};
 use wayfarer_rpc::error::browser_status;
 use wayfarer_rpc::{MAX_MESSAGE_BYTES, server, trace};
 use wayfarer_telemetry::Readiness;
+
+/// Bytes of a recording in one message.
+const RECORDING_PIECE: usize = 1024 * 1024;
 
 #[derive(Clone)]
 struct Face(Arc<Farm>);
@@ -96,6 +99,18 @@ impl BrowserFarm for Face {
         let call = lease.call(move |session| Box::pin(async move { session.act_and_observe(&action).await }));
         let (effect, observed) = traced(call, span).await?;
         Ok(Response::new(v1::ActReply { effect: Some(document(&effect)?), observed: Some(observed_to_wire(observed)?) }))
+    }
+
+    type RecordingStream = BoxStream<'static, Result<v1::RecordingPiece, Status>>;
+
+    async fn recording(&self, request: Request<v1::SessionRef>) -> Result<Response<Self::RecordingStream>, Status> {
+        let lease = self.held(Some(request.into_inner()))?;
+        let Recording(mut har) = lease.call(|session| session.recording()).await.map_err(refused)?;
+        let pieces = std::iter::from_fn(move || {
+            let next = har.split_to(har.len().min(RECORDING_PIECE));
+            (!next.is_empty()).then_some(Ok(v1::RecordingPiece { har: next }))
+        });
+        Ok(Response::new(futures::stream::iter(pieces).boxed()))
     }
 
     async fn permit(&self, request: Request<v1::PermitRequest>) -> Result<Response<v1::PermitReply>, Status> {

@@ -33,6 +33,7 @@ pub fn doctor() -> Result<Exit> {
             found: program(which("setpriv").as_deref(), &["--version"]),
             remedy: "apt-get install util-linux",
         },
+        Finding { what: "MiniWoB++ (for `eval miniwob`)", found: miniwob(tools.miniwob.as_deref()), remedy: "scripts/bootstrap.sh" },
         Finding { what: "Python documentation (third demo site)", found: docs(), remedy: "apt-get install python3-doc" },
         Finding { what: "free disk space here", found: space(), remedy: "free at least 1 GB" },
     ];
@@ -46,12 +47,30 @@ pub fn doctor() -> Result<Exit> {
             }
         }
     }
+    println!("  {:<8} {:<40} {}", if is_root() { "note" } else { "ok" }, "Chromium's own sandbox", sandbox());
     if missing == 0 {
         println!("Everything is here. Try: make demo");
         Ok(Exit::Done)
     } else {
         println!("{missing} missing. `scripts/bootstrap.sh` brings all of them on Debian.");
         Ok(Exit::CheckFailed)
+    }
+}
+
+fn miniwob(pages: Option<&Path>) -> Result<String, String> {
+    pages.map(|pages| pages.display().to_string()).ok_or_else(|| "not found".to_owned())
+}
+
+fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// Chromium refuses its sandbox to root.
+fn sandbox() -> &'static str {
+    if is_root() {
+        "off, for we are root: a page that breaks out of its renderer has this machine\n           → run as an unprivileged user, or in a sandboxed container"
+    } else {
+        "on, where this user may make user namespaces"
     }
 }
 

@@ -293,10 +293,10 @@ pub(super) async fn terminal(hands: &mut Hands) -> Played {
     hands.type_on("ls", true).await?;
     let listed = hands.seen.visible_text.clone();
     let names = listed.split_whitespace().filter(|word| !word.starts_with('.'));
-    let wanted = names.filter(|word| match &ending {
+    let mut wanted = names.filter(|word| match &ending {
         Some(ending) => word.ends_with(ending.as_str()) && *word != ending,
         None => !word.contains('.') && word.chars().all(char::is_alphanumeric),
     });
-    let Some(name) = wanted.last().map(str::to_owned) else { return stuck("no file fits") };
+    let Some(name) = wanted.next_back().map(str::to_owned) else { return stuck("no file fits") };
     hands.act(Action::Type { target: None, text: format!("rm {name}"), press_enter: true, delete_existing_text: false }).await
 }
