@@ -97,7 +97,13 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
     for number in 1..=attempts {
         let orders_ms = Arc::new(Mutex::new(Vec::new()));
         let surfer = Direct {
-            deps: SurferDeps { model: model.clone(), browsers: chromium.clone(), store: store.clone(), egress: egress.clone() },
+            deps: SurferDeps {
+                model: model.clone(),
+                browsers: chromium.clone(),
+                store: store.clone(),
+                egress: egress.clone(),
+                record: false,
+            },
             handle: Mutex::new(None),
             orders_ms: orders_ms.clone(),
         };

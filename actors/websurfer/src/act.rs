@@ -8,8 +8,8 @@
 
 use crate::actor::SurferDeps;
 use crate::{som, tools, translate};
-use std::time::Instant;
-use wayfarer_browser::{BrowserError, BrowserSession, Observed};
+use std::time::{Duration, Instant};
+use wayfarer_browser::{BrowserError, BrowserSession, Observed, Recording};
 use wayfarer_chat::{Answer, AskError, PromptFile, Scope, ask};
 use wayfarer_core::action::Effect;
 use wayfarer_core::critical_point::{CriticalPoint, GateDecision, Grant};
@@ -23,6 +23,9 @@ use wayfarer_core::{Action, BlobHash, Epoch, Usage, gate, view};
 const ACT: PromptFile = PromptFile(include_str!("../prompts/act.md"));
 /// Times that the model may call a tool that cannot be done before the step counts as failed: as many questions a step may take.
 pub(crate) const CALL_TRIES: u32 = 2;
+
+/// How long a recording may take to be fetched and stored.
+const RECORDING_LIMIT: Duration = Duration::from_secs(30);
 
 /// The surfer's memory of one attempt.
 pub(crate) struct Surf {
@@ -95,6 +98,23 @@ impl Surf {
 
     pub(crate) fn take_session(&mut self) -> Option<Box<dyn BrowserSession>> {
         self.session.take()
+    }
+
+    /// Stores what the session recorded, where that is wanted. An attempt is not lost for want of it.
+    pub(crate) async fn keep_recording(&self) {
+        let Some(session) = self.session.as_ref().filter(|_| self.deps.record) else { return };
+        let kept = tokio::time::timeout(RECORDING_LIMIT, async {
+            let Recording(har) = session.recording().await.map_err(|error| error.to_string())?;
+            // the browser knows what was typed as a secret, we know whose data it was
+            let har = self.secrets.hide(&String::from_utf8_lossy(&har));
+            let path = format!("attempts/{}/session.har", self.open.attempt);
+            self.deps.store.put_bytes(&path, har.into_bytes().into()).await.map_err(|error| error.to_string())
+        });
+        match kept.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(attempt = %self.open.attempt, error, "the session's recording could not be kept"),
+            Err(_) => tracing::warn!(attempt = %self.open.attempt, "the session's recording was not kept in time"),
+        }
     }
 
     /// One step; environment failures come back as reports.

@@ -40,6 +40,8 @@ pub struct SurferDeps {
     pub store: Store,
     /// What the session may reach.
     pub egress: EgressPolicy,
+    /// Whether what its pages ask for and say is kept (`attempts/<attempt>/session.har`).
+    pub record: bool,
 }
 
 /// The surfer of one attempt. Cheap to clone; the session lives until [`SurferHandle::close`] or until the last handle is gone.
@@ -127,6 +129,7 @@ async fn acquire(deps: &SurferDeps, order: &SurfOpen) -> Result<Box<dyn BrowserS
         epoch: order.epoch,
         egress: deps.egress.clone(),
         gated: true,
+        record: deps.record,
         ..SessionSpec::new(order.tenant.clone(), order.attempt.to_string())
     };
     let until = Instant::now() + ACQUIRE_BOUND;
@@ -185,6 +188,7 @@ impl Actor for WebSurfer {
     }
 
     async fn post_stop(&self, _: ActorRef<Message>, state: &mut State) -> Result<(), ActorProcessingErr> {
+        state.surf.keep_recording().await;
         if let Some(session) = state.surf.take_session() {
             release(session).await;
         }

@@ -7,10 +7,10 @@ use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
-use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, Observed, SessionSpec};
+use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, Observed, Recording, SessionSpec};
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError, Part};
 use wayfarer_core::action::Effect;
-use wayfarer_core::critical_point::{CriticalPointKind, GateDecision, Grant};
+use wayfarer_core::critical_point::{CriticalPoint, CriticalPointKind, GateDecision, Grant};
 use wayfarer_core::observation::{Rect, Scroll, Settle, Viewport};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
@@ -53,6 +53,9 @@ struct Doings {
     attempts: Mutex<Vec<String>>,
     released: Mutex<u32>,
     crashes: Mutex<bool>,
+    /// Requests of the page that its browser held.
+    held: Mutex<Vec<CriticalPoint>>,
+    permitted: Mutex<Vec<Grant>>,
 }
 
 struct ScriptedBrowsers(Arc<Doings>);
@@ -127,7 +130,16 @@ impl BrowserSession for ScriptedSession {
             seen.observation.visible_text = format!("Card {text} / {}", text.replace(' ', ""));
             seen.observation.url = format!("http://shop.localhost/?card={}", text.replace(' ', "+"));
         }
-        Ok((Effect { navigated: true, ..Effect::default() }, seen))
+        let held = std::mem::take(&mut *self.0.held.lock().unwrap());
+        Ok((Effect { navigated: true, held, ..Effect::default() }, seen))
+    }
+    async fn permit(&self, grants: Vec<Grant>) -> Result<(), BrowserError> {
+        *self.0.permitted.lock().unwrap() = grants;
+        Ok(())
+    }
+    async fn recording(&self) -> Result<Recording, BrowserError> {
+        let typed = format!("{:?}", self.0.acts.lock().unwrap());
+        Ok(Recording(json!({"log": {"entries": [{"request": {"url": "http://shop.localhost/", "postData": typed}}]}}).to_string().into()))
     }
     async fn release(self: Box<Self>) -> Result<(), BrowserError> {
         *self.0.released.lock().unwrap() += 1;
@@ -156,6 +168,7 @@ async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
         browsers: Arc::new(ScriptedBrowsers(doings.clone())),
         store: store.clone(),
         egress: EgressPolicy::default(),
+        record: true,
     };
     let task = Task {
         id: TaskId::new("task-1").unwrap(),
@@ -242,6 +255,30 @@ async fn the_gate_holds_until_there_is_a_grant() {
     assert_eq!(setting.doings.acts.lock().unwrap().len(), 1);
 }
 
+#[tokio::test]
+async fn what_a_page_sends_is_held_whatever_its_button_says() {
+    let look = json!({ "tool": "click", "target_id": 10 });
+    let setting = surfing(vec![look.clone(), look]).await;
+    let point = CriticalPoint {
+        kind: CriticalPointKind::Payment,
+        rule: "request.payment.address".into(),
+        what: "would place an order or pay at shop.localhost (the page sends POST /checkout/pay)".into(),
+        host: "shop.localhost".into(),
+    };
+    setting.doings.held.lock().unwrap().push(point.clone());
+
+    let held = stepped(setting.handle.step(order(1)).await);
+    assert_eq!(held.gate, GateDecision::Held { critical_point: point });
+    assert!(held.effect.error.unwrap().contains("POST /checkout/pay"));
+
+    // the session hears what is permitted, and not whose data it is
+    let data = [("name".to_owned(), "Ada".to_owned())].into();
+    let grant = Grant { kinds: vec![CriticalPointKind::Payment], host: "shop.localhost".into(), uses: 1, data };
+    let passed = stepped(setting.handle.step(SurfOrder { grants: vec![grant.clone()], ..order(2) }).await);
+    assert_eq!(passed.gate, GateDecision::Pass);
+    assert_eq!(*setting.doings.permitted.lock().unwrap(), [Grant { data: Default::default(), ..grant }]);
+}
+
 /// The card number of the canary, in every spelling that is looked for.
 const CANARY: [&str; 4] = ["4000 1234 5678 9017", "4000123456789017", "4000+1234+5678+9017", "4000-1234-5678-9017"];
 
@@ -280,7 +317,11 @@ async fn secrets_reach_the_page_and_nothing_else() {
     assert!(!left_the_actor[2].contains("code is 917") && !left_the_actor[2].contains("\"917\\\""), "{}", left_the_actor[2]);
     let prompts = setting.model.seen.lock().unwrap().clone();
     assert!(prompts[0].contains("Ada"), "what is no secret is shown");
-    for text in left_the_actor.iter().chain(&prompts) {
+    let store = setting.store.clone();
+    setting.handle.close().await;
+    let recording = String::from_utf8(store.get_bytes("attempts/task-1-a1/session.har").await.unwrap().to_vec()).unwrap();
+    assert!(recording.contains("[[card_number]]"), "{recording}");
+    for text in left_the_actor.iter().chain(&prompts).chain([&recording]) {
         assert!(CANARY.iter().all(|canary| !text.contains(canary)), "{text}");
     }
 }

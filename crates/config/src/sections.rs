@@ -261,6 +261,8 @@ pub struct Farm {
     /// What each browser may use at most, held by the kernel; absent for no limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<FarmLimits>,
+    /// Whether attempts' sessions are recorded: `attempts/<attempt>/session.har` holds what their pages asked for and said.
+    pub record: bool,
     /// The face over HTTP; absent means that there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<FarmHttp>,
@@ -291,6 +293,7 @@ impl Default for Farm {
             recycle_minutes: 120,
             recycle_mib: 4096,
             limits: None,
+            record: false,
             http: None,
             lease_seconds: 30,
             chromium: None,

@@ -264,6 +264,7 @@ impl Running {
                     browsers,
                     stores: wiring.stores.clone(),
                     egress: wiring.egress.clone(),
+                    record: config.farm.record,
                     slots: config.solver.slots,
                     owner_silence: Duration::from_secs(config.cluster.owner_silence_seconds),
                 };

@@ -52,6 +52,8 @@ pub struct WebSurferService {
     pub stores: Stores,
     /// What the sessions may reach.
     pub egress: EgressPolicy,
+    /// Whether attempts' sessions are recorded.
+    pub record: bool,
     /// Sessions at once.
     pub slots: usize,
     /// How long the owner of a session may show no life before the session is ended.
@@ -147,7 +149,13 @@ impl WebSurferService {
             Ok(orders) => orders,
             Err(error) => return reject(&incoming, &error.to_string()).await,
         };
-        let deps = SurferDeps { model: self.model.clone(), browsers: self.browsers.clone(), store, egress: self.egress.clone() };
+        let deps = SurferDeps {
+            model: self.model.clone(),
+            browsers: self.browsers.clone(),
+            store,
+            egress: self.egress.clone(),
+            record: self.record,
+        };
         let (reply, handle) = tokio::select! {
             () = &mut superseded => (SurfOpened::Fenced, None),
             () = token.cancelled() => (busy(), None),

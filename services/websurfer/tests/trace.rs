@@ -113,6 +113,7 @@ async fn every_order_is_carried_out_in_its_own_trace() {
         browsers: Arc::new(witness.clone()),
         stores: Stores::Single(a_run().run, store),
         egress: EgressPolicy::default(),
+        record: false,
         slots: 1,
         owner_silence: Duration::from_secs(300),
     };
