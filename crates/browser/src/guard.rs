@@ -6,9 +6,11 @@
 
 use crate::replay::Replay;
 use crate::tab::lock;
-use crate::wire::{CdpSession, WeakSession};
+use crate::wire::{CdpSession, NewPage, WeakSession};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -19,6 +21,9 @@ use wayfarer_core::gate::{PageRequest, check_request};
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Requests that are told of one action.
 const MOST_TOLD: usize = 20;
+
+/// Tells the address of the page around what sends.
+pub(crate) type PageAddress = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What a session may send, and what was met.
 #[derive(Default)]
@@ -60,10 +65,30 @@ impl Guard {
     }
 
     /// Watches what the documents of a session send; `page` tells the address of the page around them.
-    pub(crate) async fn watch(self: &Arc<Self>, cdp: &CdpSession, page: Arc<dyn Fn() -> String + Send + Sync>) -> Result<(), String> {
-        if !cdp.is_first_watch() {
-            return Ok(());
+    pub(crate) fn watch<'a>(self: &'a Arc<Self>, cdp: &'a CdpSession, page: PageAddress) -> BoxFuture<'a, Result<(), String>> {
+        async move {
+            if !cdp.is_first_watch() {
+                return Ok(());
+            }
+            self.judge(cdp, Arc::clone(&page));
+            self.pause(cdp).await?;
+            // frames of other sites send by themselves, and frames in them
+            let guard = Arc::clone(self);
+            let look: NewPage = Arc::new(move |frame| {
+                let (guard, page) = (Arc::clone(&guard), Arc::clone(&page));
+                async move {
+                    if let Err(error) = guard.watch(&frame, page).await {
+                        tracing::debug!(error, "a frame went away before it was looked at");
+                    }
+                }
+                .boxed()
+            });
+            cdp.on_new_frames(look).await
         }
+        .boxed()
+    }
+
+    fn judge(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) {
         let (guard, weak) = (Arc::clone(self), cdp.downgrade());
         cdp.on("Fetch.requestPaused", move |event| {
             let answer = guard.answer(event, &page());
@@ -71,7 +96,6 @@ impl Guard {
             // beside the reading of the pipe, which must go on
             tokio::spawn(async move { say(&weak, event, answer).await });
         });
-        self.pause(cdp).await
     }
 
     /// Pauses what has to be looked at.

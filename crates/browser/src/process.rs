@@ -210,11 +210,10 @@ fn kill_group(pid: u32) {
     }
 }
 
-/// Logs what a browser says beside the protocol, and keeps its first words.
+/// Keeps what a browser says while it starts. What it says later is read and forgotten: it repeats what pages write to their consoles.
 async fn hear(stderr: ChildStderr, words: Arc<StdMutex<Vec<String>>>) {
     let mut lines = BufReader::new(stderr).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        tracing::debug!(target: "wayfarer_browser::chromium", "{line}");
         let mut words = crate::tab::lock(&words);
         if words.len() < LAST_WORDS && !line.trim().is_empty() {
             words.push(line);

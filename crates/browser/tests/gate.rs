@@ -121,6 +121,7 @@ const DECEPTIVE: &[Case] = &[
         "<iframe width=300 height=80 srcdoc=\"<button type=button onclick=&quot;fetch('/checkout/pay',{method:'POST'})&quot;>More</button>\"></iframe>",
         &[Click("More")],
     ),
+    ("a frame of another site pays by itself", "<iframe width=300 height=80 src=http://frame.test/frame></iframe>", &[Wait]),
     (
         "an account is deleted by a star",
         "<button type=button onclick=\"fetch('/account/delete',{method:'DELETE'})\">Rate this page</button>",
@@ -180,6 +181,12 @@ fn page(number: usize, body: &str) -> Response {
 
 async fn answer(State(reached): State<Arc<Reached>>, request: Request) -> Response {
     let host = request.headers()["host"].to_str().unwrap().to_owned();
+    if host == "frame.test" {
+        if request.method() == "POST" {
+            *reached.by_case.lock().unwrap().entry("a frame of another site pays by itself".into()).or_default() += 1;
+        }
+        return Html(format!("<p>a frame</p><script>{PAY}pay();setTimeout(pay,300)</script>")).into_response();
+    }
     let (list, number) = host.split('.').next().unwrap().split_once('-').unwrap();
     let cases = if list == "bad" { DECEPTIVE } else { ORDINARY };
     let number: usize = number.parse().unwrap();
@@ -261,7 +268,7 @@ async fn stage() -> (ChromiumSupply, Arc<Reached>, SocketAddr) {
 }
 
 async fn session(supply: &ChromiumSupply, host: &str, site: SocketAddr) -> Box<dyn BrowserSession> {
-    let egress = EgressPolicy { resolve: [(host.to_owned(), site)].into(), ..EgressPolicy::default() };
+    let egress = EgressPolicy { resolve: [(host.to_owned(), site), ("frame.test".to_owned(), site)].into(), ..EgressPolicy::default() };
     let viewport = Viewport { width: 800, height: 600 };
     supply.acquire(SessionSpec { egress, gated: true, viewport, ..SessionSpec::new(TenantId::default(), host) }).await.unwrap()
 }

@@ -24,6 +24,9 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Libraries whose own spans would be noise: most begin and end outside any attempt, as traces of a single span.
 const FOREIGN: [&str; 2] = ["ractor", "playwright_rs"];
 
+/// Libraries that print at `trace` what passes over their wires: there are secrets in it. A filter that names them hears them.
+const WIRES: &str = "tungstenite=debug,playwright_rs=debug,";
+
 /// Tells as errors that the driver knows kinds of objects which the library does not, one for every session; nothing needs them. What
 /// really fails comes back to us as an error. A filter that names this target hears it again.
 const UNKNOWN_KINDS: &str = "playwright_rs::server::connection";
@@ -88,6 +91,7 @@ pub struct Telemetry {
 /// Sets logs (to stderr), traces and metrics up. With a collector or a metrics address it must be called inside a Tokio runtime.
 pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     let quiet = if options.filter.contains(UNKNOWN_KINDS) { String::new() } else { format!("{UNKNOWN_KINDS}=off,") };
+    let quiet = format!("{WIRES}{quiet}");
     let filter = EnvFilter::try_new(format!("{quiet}{}", options.filter))
         .map_err(|error| TelemetryError::Filter { filter: options.filter.clone(), why: error.to_string() })?;
     let resource = Resource::builder().with_service_name(options.service.clone()).build();

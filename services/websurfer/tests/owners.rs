@@ -115,6 +115,7 @@ async fn websurfers_that_hear(count: usize, owner_silence: Duration) -> Websurfe
             browsers: Arc::new(behind.clone()),
             stores: Stores::Single(a_run().run, store.clone()),
             egress: EgressPolicy::default(),
+            record: false,
             slots: 1,
             owner_silence,
         };

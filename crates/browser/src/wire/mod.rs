@@ -1,4 +1,4 @@
-//! The DevTools protocol of one Chromium: one pipe, and two that speak through it.
+//! The DevTools protocol of one Chromium: one pipe, and who speaks through it.
 //!
 //! ```text
 //!  Playwright's driver ── WebSocket ── relay.rs ──┐
@@ -8,13 +8,23 @@
 //!
 //! What is said often (look, picture, input) goes straight to the browser; Playwright makes and watches contexts and pages over the same
 //! pipe. Each call gets a number of the pipe's own, by which its answer finds back. Events go by their sessions: ours and each client's
-//! hang on a browser session of their own, and whatever is nobody's is Playwright's.
+//! hang on a browser session of their own, and whatever is nobody's is Playwright's. `session.rs` holds our sessions, `pages.rs` what waits
+//! until somebody has looked at it, `client.rs` who speaks from outside.
+
+mod client;
+mod pages;
+mod session;
+
+pub(crate) use client::WireClient;
+pub(crate) use pages::{NewPage, WatchedPages};
+pub(crate) use session::{CdpSession, WeakSession};
 
 use crate::tab::lock;
-use futures::future::BoxFuture;
+use pages::NewTarget;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use session::Own;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -35,9 +45,6 @@ pub(crate) const TARGET_CLOSED: &str = "Target closed";
 
 /// What hears of an event: its parameters.
 type Handler = Arc<dyn Fn(&Value) + Send + Sync>;
-
-/// What is done with a new page before it may do anything.
-pub(crate) type NewPage = Arc<dyn Fn(CdpSession) -> BoxFuture<'static, ()> + Send + Sync>;
 
 /// The pipe of one Chromium.
 #[derive(Clone)]
@@ -152,37 +159,6 @@ struct Attached<'a> {
     session: Cow<'a, str>,
 }
 
-/// A new page.
-#[derive(Deserialize)]
-struct NewTarget<'a> {
-    #[serde(borrow, rename = "sessionId")]
-    session: Cow<'a, str>,
-    #[serde(borrow, rename = "targetInfo")]
-    target_info: NewTargetInfo<'a>,
-    #[serde(default, rename = "waitingForDebugger")]
-    waits: bool,
-}
-
-#[derive(Deserialize)]
-struct NewTargetInfo<'a> {
-    #[serde(borrow, rename = "targetId")]
-    target: Cow<'a, str>,
-    #[serde(borrow, default, rename = "browserContextId")]
-    context: Cow<'a, str>,
-}
-
-/// Somebody looks at the new pages of a browser context, until it is dropped.
-pub(crate) struct WatchedPages {
-    wire: Wire,
-    context: String,
-}
-
-impl Drop for WatchedPages {
-    fn drop(&mut self) {
-        lock(&self.wire.0.state).new_pages.remove(&self.context);
-    }
-}
-
 impl Wire {
     /// Speaks over these ends. Answers once the browser does.
     pub(crate) async fn start(to_browser: pipe::Sender, from_browser: pipe::Receiver) -> Result<Self, String> {
@@ -235,41 +211,6 @@ impl Wire {
         let own = Arc::new(own);
         lock(&self.0.state).sessions.insert(own.id.clone(), Arc::downgrade(&own));
         CdpSession(own)
-    }
-
-    /// Lets somebody look at the new pages of a browser context (its windows) before they do anything, until the result is dropped.
-    pub(crate) async fn watch_new_pages(&self, context: String, look: NewPage) -> Result<WatchedPages, String> {
-        lock(&self.0.state).new_pages.insert(context.clone(), look);
-        let watched = WatchedPages { wire: self.clone(), context };
-        if !self.0.holds_new_pages.swap(true, Ordering::AcqRel) {
-            let pages = json!([{"type": "page"}, {"exclude": true}]);
-            let hold = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pages});
-            if let Err(error) = self.browser("Target.setAutoAttach", &hold).await {
-                self.0.holds_new_pages.store(false, Ordering::Release);
-                return Err(error);
-            }
-        }
-        Ok(watched)
-    }
-
-    /// A new page waits for us.
-    fn new_page(&self, attached: NewTarget) {
-        let session = self.own(attached.session.into_owned());
-        let look = {
-            let mut state = lock(&self.0.state);
-            let look = state.new_pages.get(&*attached.target_info.context).cloned();
-            if look.is_some() {
-                state.early.insert(attached.target_info.target.into_owned(), session.clone());
-            }
-            look
-        };
-        tokio::spawn(async move {
-            if let Some(look) = look {
-                look(session.clone()).await;
-            }
-            // what nobody keeps is detached with this
-            let _ = session.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
-        });
     }
 
     /// The driver's end; the one before it is closed.
@@ -429,12 +370,17 @@ impl Wire {
         if envelope.method.as_deref() != Some("Target.detachedFromTarget") {
             return;
         }
-        let Some(Ok(Attached { session })) = envelope.params.map(|params| serde_json::from_str(params.get())) else { return };
+        if let Some(Ok(Attached { session })) = envelope.params.map(|params| serde_json::from_str(params.get())) {
+            self.gone_session(&session);
+        }
+    }
+
+    /// One of our sessions is over: the browser answers none of its calls any more.
+    fn gone_session(&self, session: &str) {
         let mut state = lock(&self.0.state);
-        let own = state.sessions.remove(&*session).and_then(|own| own.upgrade());
-        let gone: Vec<CdpSession> = state.early.extract_if(|_, early| early.0.id == *session).map(|(_, early)| early).collect();
-        // the browser answers none of them any more
-        let of_it = |call: &Pending| matches!(call, Pending::Own { session: of, .. } if *of == *session);
+        let own = state.sessions.remove(session).and_then(|own| own.upgrade());
+        let gone: Vec<CdpSession> = state.early.extract_if(|_, early| early.0.id == session).map(|(_, early)| early).collect();
+        let of_it = |call: &Pending| matches!(call, Pending::Own { session: of, .. } if of == session);
         for (_, call) in state.pending.extract_if(|_, call| of_it(call)) {
             if let Pending::Own { answer, .. } = call {
                 let _ = answer.send(Err(TARGET_CLOSED.into()));
@@ -487,58 +433,6 @@ impl Wire {
     }
 }
 
-/// A client of the browser with a browser session of its own, which ends with it.
-pub(crate) struct WireClient {
-    wire: Wire,
-    number: u64,
-}
-
-impl WireClient {
-    /// Puts a call of the client on its way. A session that is not the client's is refused, in words.
-    pub(crate) fn say(&self, number: i64, session: Option<&str>, method: &str, params: &RawValue) -> Result<(), String> {
-        let named = {
-            let state = lock(&self.wire.0.state);
-            match session {
-                None => state.clients.get(&self.number).map(|client| client.root.clone()).ok_or("the connection is over")?,
-                Some(session) if state.owners.get(session) == Some(&self.number) => session.to_owned(),
-                Some(_) => return Err("Session with given id not found.".into()),
-            }
-        };
-        let pending = Pending::Client { client: self.number, number, session: session.map(str::to_owned) };
-        let envelope = Envelope {
-            id: Some(self.wire.wait_for(pending)),
-            method: Some(method.into()),
-            params: Some(params),
-            result: None,
-            error: None,
-            session: Some(named.into()),
-        };
-        let sent = self.wire.0.to_browser.try_send(text_of(&envelope).into_bytes());
-        sent.map_err(|_| "the browser takes no calls any more".to_owned())
-    }
-
-    /// Tells the client something in the browser's place.
-    pub(crate) fn tell(&self, message: String) {
-        self.wire.to_client(self.number, message);
-    }
-}
-
-impl Drop for WireClient {
-    fn drop(&mut self) {
-        let root = {
-            let mut state = lock(&self.wire.0.state);
-            let number = self.number;
-            state.owners.retain(|_, owner| *owner != number);
-            state.pending.retain(|_, call| !matches!(call, Pending::Client { client, .. } if *client == number));
-            state.clients.remove(&number).map(|client| client.root)
-        };
-        if let Some(root) = root {
-            let number = self.wire.0.numbers.fetch_add(1, Ordering::Relaxed);
-            let _ = self.wire.say(number, "", "Target.detachFromTarget", &json!({"sessionId": root}));
-        }
-    }
-}
-
 /// Forgets a call that nobody waits for any more.
 struct Forget<'a> {
     wire: &'a Wire,
@@ -548,92 +442,6 @@ struct Forget<'a> {
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
         lock(&self.wire.0.state).pending.remove(&self.number);
-    }
-}
-
-/// A session of ours with a page or a frame; detached when the last one of it is dropped.
-#[derive(Clone)]
-pub(crate) struct CdpSession(Arc<Own>);
-
-struct Own {
-    wire: Wire,
-    id: String,
-    handlers: Mutex<HashMap<String, Vec<Handler>>>,
-    /// Somebody judges what it sends.
-    watched: AtomicBool,
-    /// Cancelled when the page or the frame is gone.
-    detached: CancellationToken,
-}
-
-impl CdpSession {
-    /// One call; what the protocol says against it comes as its text. Calls that are made one after the other arrive so.
-    pub(crate) async fn send(&self, method: &str, params: &Value) -> Result<Value, String> {
-        parse(&self.send_raw(method, params).await?)
-    }
-
-    /// The same, with the answer as it was sent: for large ones.
-    pub(crate) async fn send_raw(&self, method: &str, params: &Value) -> Result<Box<RawValue>, String> {
-        if self.0.detached.is_cancelled() {
-            return Err(TARGET_CLOSED.into());
-        }
-        self.0.wire.call(&self.0.id, method, params).await
-    }
-
-    /// Hears of an event from now on, in the order in which the browser tells; what hears must be quick.
-    pub(crate) fn on(&self, method: &str, handler: impl Fn(&Value) + Send + Sync + 'static) {
-        lock(&self.0.handlers).entry(method.to_owned()).or_default().push(Arc::new(handler));
-    }
-
-    /// Whether nobody has called this before: what watches it must be one.
-    pub(crate) fn is_first_watch(&self) -> bool {
-        !self.0.watched.swap(true, Ordering::AcqRel)
-    }
-
-    /// The same, without keeping it: for what hears of its events.
-    pub(crate) fn downgrade(&self) -> WeakSession {
-        WeakSession(Arc::downgrade(&self.0))
-    }
-
-    /// Cancelled when the page or the frame is gone.
-    pub(crate) fn detached(&self) -> &CancellationToken {
-        &self.0.detached
-    }
-}
-
-/// A session that somebody else keeps.
-#[derive(Clone)]
-pub(crate) struct WeakSession(Weak<Own>);
-
-impl WeakSession {
-    /// The session, if it is still kept.
-    pub(crate) fn upgrade(&self) -> Option<CdpSession> {
-        self.0.upgrade().map(CdpSession)
-    }
-}
-
-impl Own {
-    fn hear(&self, method: &str, params: Option<&RawValue>) {
-        let handlers = lock(&self.handlers).get(method).cloned();
-        let Some(handlers) = handlers else { return };
-        let params = params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or(Value::Null);
-        for handler in handlers {
-            handler(&params);
-        }
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let root = {
-            let mut state = lock(&self.wire.0.state);
-            state.sessions.remove(&self.id);
-            state.root.clone()
-        };
-        if !self.detached.is_cancelled() {
-            // nobody waits for the answer
-            let number = self.wire.0.numbers.fetch_add(1, Ordering::Relaxed);
-            let _ = self.wire.say(number, &root, "Target.detachFromTarget", &json!({"sessionId": self.id}));
-        }
     }
 }
 
