@@ -61,6 +61,8 @@ impl HostedSession {
         extra.first_page = true;
         let process = Chromium::launch(options, scratch.folder(), extra).await?;
         let session = Self { id: fresh_id(), process, _proxy: proxy, _place: place, _scratch: scratch };
+        // nobody could fetch what a page gives, and it would fill our disk
+        session.call("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await?;
         if let Some(storage) = &spec.storage {
             session.give_cookies(storage).await?;
         }

@@ -66,6 +66,7 @@ const OPEN_METHODS: &[&str] = &[
 const REFUSED: &[(&str, &str)] = &[
     ("Target.createBrowserContext", "a session has one browser context: use the default one (browser.contexts()[0])"),
     ("Target.disposeBrowserContext", "a session has one browser context"),
+    ("Target.openDevTools", "the browser's own tools are not for clients"),
     ("Target.exposeDevToolsProtocol", "pages do not speak to their browser"),
     ("Target.setRemoteLocations", "the browser looks for no targets elsewhere"),
     ("DOM.setFileInputFiles", "files of the browser's machine are not given to pages; send the content (Playwright does)"),
@@ -229,6 +230,7 @@ mod tests {
         let refused = [
             ("Target.createBrowserContext", json!({"proxyServer": "http://elsewhere:1"})),
             ("Target.exposeDevToolsProtocol", json!({"targetId": "x"})),
+            ("Target.openDevTools", json!({"targetId": "x"})),
             ("Browser.crash", json!({})),
             ("Browser.getBrowserCommandLine", json!({})),
             ("Browser.executeBrowserCommand", json!({"commandId": "openTabSearch"})),

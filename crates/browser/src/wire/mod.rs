@@ -83,8 +83,11 @@ enum Pending {
         session: String,
         answer: oneshot::Sender<Result<Box<RawValue>, String>>,
     },
-    /// The driver, with its number of the call.
-    Relay(i64),
+    /// The driver, with its number of the call and the session that it named.
+    Relay {
+        number: i64,
+        session: Option<String>,
+    },
     /// A client, with its number of the call and the session that it named.
     Client {
         client: u64,
@@ -197,13 +200,14 @@ impl Wire {
         let root = lock(&self.0.state).root.clone();
         let attached = self.call(&root, "Target.attachToTarget", &json!({"targetId": target, "flatten": true})).await?;
         let Attached { session } = serde_json::from_str(attached.get()).map_err(|error| error.to_string())?;
-        Ok(self.own(session.into_owned()))
+        Ok(self.own(session.into_owned(), ""))
     }
 
-    fn own(&self, session: String) -> CdpSession {
+    fn own(&self, session: String, parent: &str) -> CdpSession {
         let own = Own {
             wire: self.clone(),
             id: session,
+            parent: parent.to_owned(),
             handlers: Mutex::default(),
             watched: AtomicBool::new(false),
             detached: self.0.gone.child_token(),
@@ -244,7 +248,8 @@ impl Wire {
             return true;
         };
         if let Some(number) = envelope.id {
-            envelope.id = Some(self.wait_for(Pending::Relay(number)));
+            let session = envelope.session.as_deref().map(str::to_owned);
+            envelope.id = Some(self.wait_for(Pending::Relay { number, session }));
         }
         let Ok(bytes) = serde_json::to_vec(&envelope) else { return true };
         self.0.to_browser.send(bytes).await.is_ok()
@@ -319,7 +324,7 @@ impl Wire {
         let answer_of_ours = match waiting {
             None => return,
             Some(Pending::Own { answer, .. }) => answer,
-            Some(Pending::Relay(number)) => return self.to_relay(text_of(&Envelope { id: Some(number), ..envelope })),
+            Some(Pending::Relay { number, .. }) => return self.to_relay(text_of(&Envelope { id: Some(number), ..envelope })),
             Some(Pending::Client { client, number, session }) => {
                 let told = Envelope { id: Some(number), session: session.map(Cow::Owned), ..envelope };
                 return self.to_client(client, text_of(&told));
@@ -353,7 +358,12 @@ impl Wire {
                     own.hear(method, envelope.params);
                 }
             }
-            _ => self.to_relay(text.to_owned()),
+            (_, method) => {
+                if method == Some("Target.detachedFromTarget") {
+                    self.forget_relayed(&envelope);
+                }
+                self.to_relay(text.to_owned());
+            }
         }
     }
 
@@ -375,11 +385,12 @@ impl Wire {
         }
     }
 
-    /// One of our sessions is over: the browser answers none of its calls any more.
+    /// One of our sessions is over: the browser answers none of its calls any more, and the frames in its page went with it.
     fn gone_session(&self, session: &str) {
         let mut state = lock(&self.0.state);
         let own = state.sessions.remove(session).and_then(|own| own.upgrade());
-        let gone: Vec<CdpSession> = state.early.extract_if(|_, early| early.0.id == session).map(|(_, early)| early).collect();
+        let of_it = |early: &CdpSession| early.0.id == session || early.0.parent == session;
+        let gone: Vec<CdpSession> = state.early.extract_if(|_, early| of_it(early)).map(|(_, early)| early).collect();
         let of_it = |call: &Pending| matches!(call, Pending::Own { session: of, .. } if of == session);
         for (_, call) in state.pending.extract_if(|_, call| of_it(call)) {
             if let Pending::Own { answer, .. } = call {
@@ -390,8 +401,17 @@ impl Wire {
         if let Some(own) = own {
             own.detached.cancel();
         }
+        for frame in gone.iter().filter(|frame| frame.0.id != session) {
+            self.gone_session(&frame.0.id);
+        }
         // dropped outside of the lock, which the last one takes
         drop(gone);
+    }
+
+    /// A session of the driver's is over: its calls that are still open get no answer.
+    fn forget_relayed(&self, envelope: &Envelope) {
+        let Some(Ok(Attached { session })) = envelope.params.map(|params| serde_json::from_str(params.get())) else { return };
+        lock(&self.0.state).pending.retain(|_, call| !matches!(call, Pending::Relay { session: Some(of), .. } if *of == *session));
     }
 
     /// An event of a client's session: its own root has no name outside.

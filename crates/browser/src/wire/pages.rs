@@ -61,7 +61,7 @@ impl Wire {
 
     /// A new page waits for us.
     pub(super) fn new_page(&self, attached: NewTarget) {
-        let session = self.own(attached.session.into_owned());
+        let session = self.own(attached.session.into_owned(), "");
         let look = {
             let mut state = lock(&self.0.state);
             let look = state.new_pages.get(&*attached.target_info.context).cloned();
@@ -87,7 +87,7 @@ impl CdpSession {
         self.on("Target.attachedToTarget", move |event| {
             let (Some(cdp), Some(session)) = (weak.upgrade(), event["sessionId"].as_str()) else { return };
             let wire = cdp.0.wire.clone();
-            let frame = wire.own(session.to_owned());
+            let frame = wire.own(session.to_owned(), &cdp.0.id);
             if let Some(target) = event["targetInfo"]["targetId"].as_str() {
                 lock(&wire.0.state).early.insert(target.to_owned(), frame.clone());
             }

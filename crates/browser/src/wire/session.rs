@@ -16,6 +16,8 @@ pub(crate) struct CdpSession(pub(super) Arc<Own>);
 pub(super) struct Own {
     pub(super) wire: Wire,
     pub(super) id: String,
+    /// The session of the page around a frame; empty for what hangs on our root.
+    pub(super) parent: String,
     pub(super) handlers: Mutex<HashMap<String, Vec<Handler>>>,
     /// Somebody judges what it sends.
     pub(super) watched: AtomicBool,
