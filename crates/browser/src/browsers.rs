@@ -36,10 +36,47 @@ const OBITUARY_LIMIT: Duration = Duration::from_secs(2);
 const SIZE_EVERY: Duration = Duration::from_secs(5);
 /// How long a browser may take to say its version.
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// What runs a browser.
+enum Process {
+    Own(Chromium),
+    Remote(Wire),
+}
+
+impl Process {
+    fn wire(&self) -> &Wire {
+        match self {
+            Self::Own(chromium) => chromium.wire(),
+            Self::Remote(wire) => wire,
+        }
+    }
+
+    /// Mebibytes that it has to itself; none where we cannot see it.
+    fn own_mib(&self) -> Option<u64> {
+        match self {
+            Self::Own(chromium) => Some(own_mib(chromium.pid())),
+            Self::Remote(_) => None,
+        }
+    }
+
+    fn was_short_of_memory(&self) -> bool {
+        matches!(self, Self::Own(chromium) if chromium.was_short_of_memory())
+    }
+
+    /// One of ours is closed, one of somebody else's is left.
+    async fn close(&self) {
+        match self {
+            Self::Own(chromium) => chromium.close().await,
+            Self::Remote(wire) => wire.gone().cancel(),
+        }
+    }
+}
+
 /// One Chromium process.
 pub(crate) struct RunningBrowser {
     pub(crate) browser: Browser,
-    process: Chromium,
+    process: Process,
+    /// Its traffic does not pass our proxies.
+    pub(crate) is_remote: bool,
     /// Cancelled when the process or its driver is gone.
     pub(crate) gone: CancellationToken,
     /// For what sessions need on disk.
@@ -91,7 +128,7 @@ impl RunningBrowser {
                 return false;
             }
             *looked = Instant::now();
-            own_mib(self.process.pid()) >= options.recycle_mib
+            self.process.own_mib().is_some_and(|mib| mib >= options.recycle_mib)
         };
         served >= options.recycle_sessions.max(1) || self.started.elapsed() >= options.recycle_age || has_grown()
     }
@@ -130,7 +167,7 @@ impl RunningBrowser {
         tracing::info!(
             served = self.served.load(Ordering::Relaxed),
             age_s = self.started.elapsed().as_secs(),
-            own_mib = own_mib(self.process.pid()),
+            own_mib = self.process.own_mib(),
             "a browser has served its time"
         );
         tokio::select! {
@@ -276,7 +313,10 @@ impl Browsers {
     }
 
     async fn start(&self, driver: &Driver) -> Result<RunningBrowser, BrowserError> {
-        let process = Chromium::launch(&self.options, driver.folder(), Extra::default()).await?;
+        let process = match &self.options.remote {
+            Some(remote) => Process::Remote(remote.connect().await?),
+            None => Process::Own(Chromium::launch(&self.options, driver.folder(), Extra::default()).await?),
+        };
         let not_taken = |why: String| no_browser(format!("the browser driver could not take a browser in: {why}"));
         let address = relay::listen(process.wire().clone()).await.map_err(|error| not_taken(error.to_string()))?;
         let options = ConnectOverCdpOptions::new()
@@ -304,6 +344,7 @@ impl Browsers {
         Ok(RunningBrowser {
             browser,
             process,
+            is_remote: self.options.remote.is_some(),
             gone,
             folder: driver.folder().to_owned(),
             resolver: Arc::clone(&self.resolver),

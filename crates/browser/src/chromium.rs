@@ -6,6 +6,7 @@
 //!                 └──▶ a free place? ──▶ browser (browsers.rs) ──▶ context, proxy, page ──▶ given away
 //! ```
 
+use crate::RemoteBrowser;
 use crate::browsers::{Browsers, Place, RunningBrowser};
 use crate::hosted::HostedSession;
 use crate::session::{self, ChromiumSession, Shape};
@@ -47,6 +48,9 @@ pub struct ChromiumOptions {
     pub recycle_mib: u64,
     /// What each browser may use at most, held by the kernel.
     pub limits: Option<Limits>,
+    /// A browser that somebody else runs, in place of Chromium processes of ours: its sessions' policy of what they may reach is **not**
+    /// enforced, for their traffic does not pass us.
+    pub remote: Option<RemoteBrowser>,
     /// Run without Chromium's own sandbox; `None` means only when we are root, where it cannot start otherwise.
     pub no_sandbox: Option<bool>,
 }
@@ -64,6 +68,7 @@ impl ChromiumOptions {
             recycle_age: Duration::from_secs(2 * 60 * 60),
             recycle_mib: 4096,
             limits: None,
+            remote: None,
             no_sandbox: None,
         }
     }
@@ -119,13 +124,18 @@ impl ChromiumSupply {
 
     /// The same, with a resolver of one's own for the names that pages ask for.
     pub async fn with_resolver(options: ChromiumOptions, resolver: Arc<dyn Resolver>) -> Result<Self, BrowserError> {
-        if !options.executable.exists() {
+        if let Some(remote) = &options.remote {
+            tracing::warn!(
+                browser = remote.host(),
+                "browsers of somebody else: what their sessions may reach is not ours to enforce, and no session is held apart from our side"
+            );
+        } else if !options.executable.exists() {
             return Err(no_browser(format!(
                 "Chromium is not at {}; install the Debian package chromium-headless-shell (scripts/bootstrap.sh) or name another one",
                 options.executable.display()
             )));
         }
-        if !options.sandboxed() {
+        if options.remote.is_none() && !options.sandboxed() {
             tracing::warn!(
                 "Chromium runs without its own sandbox, for we are root and it cannot start otherwise: a page that breaks out of its renderer \
                  has this machine; run the farm as an unprivileged user where user namespaces are allowed, or in a sandboxed container"
@@ -304,6 +314,9 @@ impl Supply {
 impl BrowserSupply for ChromiumSupply {
     async fn acquire(&self, spec: SessionSpec) -> Result<Box<dyn BrowserSession>, BrowserError> {
         if spec.drive == Drive::Cdp {
+            if self.0.options.remote.is_some() {
+                return Err(no_browser("a browser of somebody else is not hosted for clients: connect to it directly".into()));
+            }
             let place = self.0.place().await?;
             let session = HostedSession::launch(&self.0.options, Arc::clone(&self.0.resolver), spec, place).await?;
             return Ok(Box::new(session));

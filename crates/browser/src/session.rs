@@ -186,9 +186,11 @@ impl ChromiumSession {
         let files = Arc::new(Files::new(running.folder.join(id.as_str())));
         let mut options = BrowserContextOptions::builder()
             .viewport(playwright_rs::Viewport { width: shape.viewport.width, height: shape.viewport.height })
-            // "<-loopback>" takes back Chromium's own exception for localhost: everything goes through the proxy
-            .proxy(ProxySettings::new(format!("http://{}", proxy.address())).bypass("<-loopback>"))
             .accept_downloads(AcceptDownloads::Accept);
+        if !running.is_remote {
+            // "<-loopback>" takes back Chromium's own exception for localhost: everything goes through the proxy
+            options = options.proxy(ProxySettings::new(format!("http://{}", proxy.address())).bypass("<-loopback>"));
+        }
         if let Some(locale) = &shape.locale {
             options = options.locale(locale.clone());
         }

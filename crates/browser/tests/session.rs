@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncBufReadExt;
 use tokio::sync::Notify;
 use wayfarer_browser::{
-    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, SessionSpec, StorageState,
-    accessibility_outline,
+    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, RemoteBrowser, SessionSpec,
+    StorageState, accessibility_outline,
 };
 use wayfarer_core::action::{Effect, Target};
 use wayfarer_core::observation::{Settle, SettleReason, Viewport};
@@ -855,6 +855,45 @@ async fn a_browser_that_has_grown_too_large_is_replaced() {
         supply.acquire(spec(&world)).await.unwrap().release().await.unwrap();
     }
     supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_somebody_else_runs_is_driven_the_same_way_and_left_running() {
+    let world = world().await;
+    let turn = turn().await;
+    let profile = tempfile::tempdir().unwrap();
+    let mut other = tokio::process::Command::new(options().executable)
+        .args(["--no-sandbox", "--remote-debugging-port=0", "about:blank"])
+        .arg(format!("--user-data-dir={}", profile.path().display()))
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let port_file = profile.path().join("DevToolsActivePort");
+    let address = || {
+        let text = std::fs::read_to_string(&port_file).ok()?;
+        let (port, path) = text.split_once('\n')?;
+        (!path.is_empty()).then(|| format!("ws://127.0.0.1:{port}{}", path.trim()))
+    };
+    eventually("the other browser to listen", || address().is_some()).await;
+    let url = address().unwrap();
+    let secret = url.rsplit('/').next().unwrap().to_owned();
+    let there = |url: String| ChromiumOptions { remote: Some(RemoteBrowser { url }), executable: PathBuf::new(), ..options() };
+    assert!(!format!("{:?}", there(url.clone())).contains(&secret), "the address is a secret");
+
+    let supply = Alone { supply: ChromiumSupply::launch(there(url)).await.unwrap(), _turn: turn };
+    let session = supply.acquire(SessionSpec { gated: true, ..spec(&world) }).await.unwrap();
+    // no proxy of ours stands between, and no name of ours is known there
+    let seen = session.open(&format!("http://{}/small", world.address)).await.unwrap();
+    let (effect, after) = does(session.as_ref(), click(named(&seen, "Count"))).await;
+    assert!(effect.changed && after.observation.visible_text.contains('1') && &after.screenshot[1..4] == b"PNG");
+    session.release().await.unwrap();
+    supply.shutdown().await;
+    assert!(other.try_wait().unwrap().is_none(), "it is not ours to end");
+    other.kill().await.unwrap();
+
+    let gone = ChromiumSupply::launch(there(format!("ws://127.0.0.1:9/devtools/{secret}"))).await.err().unwrap();
+    assert!(gone.to_string().contains("127.0.0.1 could not be reached") && !gone.to_string().contains(&secret), "{gone}");
 }
 
 /// The browsers of this test process.

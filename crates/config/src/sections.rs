@@ -261,6 +261,9 @@ pub struct Farm {
     /// What each browser may use at most, held by the kernel; absent for no limits.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<FarmLimits>,
+    /// A browser that somebody else runs, in place of Chromium processes of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remote: Option<FarmRemote>,
     /// Whether attempts' sessions are recorded: `attempts/<attempt>/session.har` holds what their pages asked for and said.
     pub record: bool,
     /// The face over HTTP; absent means that there is none.
@@ -293,6 +296,7 @@ impl Default for Farm {
             recycle_minutes: 120,
             recycle_mib: 4096,
             limits: None,
+            remote: None,
             record: false,
             http: None,
             lease_seconds: 30,
@@ -314,6 +318,17 @@ pub struct FarmLimits {
     /// Processors' worth of time; 0 for no bound.
     #[serde(default)]
     pub cpus: f64,
+}
+
+/// A browser that somebody else runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FarmRemote {
+    /// Name of the environment variable that holds its DevTools address (`ws://…`, `wss://…`): it often holds a key.
+    pub url_env: String,
+    /// That `[egress]` is not enforced for its sessions is understood; nothing works without.
+    #[serde(default)]
+    pub unfenced: bool,
 }
 
 /// The farm's face over HTTP, for clients that drive a browser themselves.

@@ -10,11 +10,11 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wayfarer_actor_verifier::truth::GroundTruth;
-use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
+use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy, RemoteBrowser};
 use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
 use wayfarer_chat::Model;
 use wayfarer_children::Tools;
-use wayfarer_config::{Config, FarmHttp, Inference};
+use wayfarer_config::{Config, FarmHttp, FarmRemote, Inference};
 use wayfarer_core::{Calendar, TenantId};
 use wayfarer_inference::{Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
@@ -534,9 +534,11 @@ fn farm_face(http: &FarmHttp, egress: EgressPolicy) -> Result<wayfarer_browser_f
 /// How Chromium is started under this configuration.
 pub fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
     let tools = Tools::locate();
+    let remote = config.farm.remote.as_ref().map(remote_browser).transpose()?;
     Ok(ChromiumOptions {
         executable: match &config.farm.chromium {
             Some(path) => path.clone(),
+            None if remote.is_some() => std::path::PathBuf::new(),
             None => tools.chromium()?.to_owned(),
         },
         driver_dir: match &config.farm.driver_dir {
@@ -554,8 +556,21 @@ pub fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
             memory_mib: limits.memory_mib,
             cpus: limits.cpus,
         }),
+        remote,
         no_sandbox: None,
     })
+}
+
+fn remote_browser(remote: &FarmRemote) -> Result<RemoteBrowser> {
+    if !remote.unfenced {
+        let why = "a browser of somebody else does not go through our proxy, so that [egress] is not enforced there: the service's own fence has \
+                   to do. Set [farm.remote] unfenced = true if that is understood";
+        return Err(WrongUsage(why.into()).into());
+    }
+    let variable = &remote.url_env;
+    let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+    let url = url.ok_or_else(|| WrongUsage(format!("[farm.remote] names {variable}, which is not set: export {variable}=wss://…")))?;
+    Ok(RemoteBrowser { url })
 }
 
 #[cfg(test)]

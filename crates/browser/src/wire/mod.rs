@@ -29,8 +29,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::pipe;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -164,7 +163,10 @@ struct Attached<'a> {
 
 impl Wire {
     /// Speaks over these ends. Answers once the browser does.
-    pub(crate) async fn start(to_browser: pipe::Sender, from_browser: pipe::Receiver) -> Result<Self, String> {
+    pub(crate) async fn start(
+        to_browser: impl AsyncWrite + Unpin + Send + 'static,
+        from_browser: impl AsyncRead + Unpin + Send + 'static,
+    ) -> Result<Self, String> {
         let (sender, messages) = mpsc::channel(TO_BROWSER);
         let inner = Inner {
             to_browser: sender,
@@ -279,7 +281,7 @@ impl Wire {
         self.0.to_browser.try_send(message.to_string().into_bytes()).map_err(|_| "the browser takes no calls any more".to_owned())
     }
 
-    async fn read(self, pipe: pipe::Receiver) {
+    async fn read(self, pipe: impl AsyncRead + Unpin) {
         let mut pipe = BufReader::with_capacity(READ_BUFFER, pipe);
         let mut message = Vec::new();
         loop {
@@ -480,7 +482,7 @@ fn error_text(error: &RawValue) -> String {
     told["message"].as_str().map_or_else(|| error.get().to_owned(), str::to_owned)
 }
 
-async fn write(mut pipe: pipe::Sender, mut messages: mpsc::Receiver<Vec<u8>>, gone: CancellationToken) {
+async fn write(mut pipe: impl AsyncWrite + Unpin, mut messages: mpsc::Receiver<Vec<u8>>, gone: CancellationToken) {
     loop {
         let message = tokio::select! {
             message = messages.recv() => message,
