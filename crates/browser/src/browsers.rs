@@ -38,7 +38,7 @@ const SIZE_EVERY: Duration = Duration::from_secs(5);
 const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 /// What runs a browser.
 enum Process {
-    Own(Chromium),
+    Own(Box<Chromium>),
     Remote(Wire),
 }
 
@@ -315,7 +315,7 @@ impl Browsers {
     async fn start(&self, driver: &Driver) -> Result<RunningBrowser, BrowserError> {
         let process = match &self.options.remote {
             Some(remote) => Process::Remote(remote.connect().await?),
-            None => Process::Own(Chromium::launch(&self.options, driver.folder(), Extra::default()).await?),
+            None => Process::Own(Box::new(Chromium::launch(&self.options, driver.folder(), Extra::default()).await?)),
         };
         let not_taken = |why: String| no_browser(format!("the browser driver could not take a browser in: {why}"));
         let address = relay::listen(process.wire().clone()).await.map_err(|error| not_taken(error.to_string()))?;
