@@ -91,7 +91,9 @@ pub struct Telemetry {
 /// Sets logs (to stderr), traces and metrics up. With a collector or a metrics address it must be called inside a Tokio runtime.
 pub fn init(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     let quiet = if options.filter.contains(UNKNOWN_KINDS) { String::new() } else { format!("{UNKNOWN_KINDS}=off,") };
-    let quiet = format!("{WIRES}{quiet}");
+    // a line of its own level: it must not make louder what the filter leaves quiet
+    let wires = if options.filter.contains("trace") { WIRES } else { "" };
+    let quiet = format!("{wires}{quiet}");
     let filter = EnvFilter::try_new(format!("{quiet}{}", options.filter))
         .map_err(|error| TelemetryError::Filter { filter: options.filter.clone(), why: error.to_string() })?;
     let resource = Resource::builder().with_service_name(options.service.clone()).build();
