@@ -280,6 +280,11 @@ impl BrowserError {
     }
 }
 
+/// There is no browser to be had, and why.
+pub(crate) fn no_browser(detail: impl Into<String>) -> BrowserError {
+    BrowserError::environment(EnvFailure::NoBrowser, detail)
+}
+
 /// Where sessions come from.
 #[async_trait]
 pub trait BrowserSupply: Send + Sync {

@@ -7,6 +7,7 @@
 //!                           └─ Chromium 2 ── spent: takes no more sessions, closed with its last one
 //! ```
 
+use crate::api::no_browser;
 use crate::driver::Driver;
 use crate::process::{Chromium, Extra};
 use crate::relay;
@@ -152,7 +153,7 @@ impl RunningBrowser {
             () = tokio::time::sleep(HUNG_LIMIT) => {
                 tracing::warn!("a browser gave no context within {} s and is closed", HUNG_LIMIT.as_secs());
                 self.close().await;
-                Err(no_browser("the browser did not give a context in time".to_owned()))
+                Err(no_browser("the browser did not give a context in time"))
             }
         }
     }
@@ -276,7 +277,7 @@ impl Browsers {
     /// The emptiest living browser, or a new one when none has a free place.
     async fn usable(&self, processes: &mut Processes) -> Result<Arc<RunningBrowser>, BrowserError> {
         if self.closing.is_cancelled() {
-            return Err(no_browser("the browser supply is shut down".to_owned()));
+            return Err(no_browser("the browser supply is shut down"));
         }
         if processes.driver.as_ref().is_none_or(|driver| driver.gone().is_cancelled()) {
             processes.browsers.clear();
@@ -292,7 +293,7 @@ impl Browsers {
             return Ok(Arc::clone(running));
         }
         let Some(driver) = processes.driver.clone() else {
-            return Err(no_browser("the browser driver is gone".to_owned()));
+            return Err(no_browser("the browser driver is gone"));
         };
         let running = match self.start(&driver).await {
             // the driver died unnoticed: nothing was wrong with the browser, and a new driver starts another
@@ -356,10 +357,6 @@ impl Browsers {
             spent: AtomicBool::new(false),
         })
     }
-}
-
-fn no_browser(detail: String) -> BrowserError {
-    BrowserError::environment(EnvFailure::NoBrowser, detail)
 }
 
 /// Whether what this token stands for is gone, waiting a moment for the news.

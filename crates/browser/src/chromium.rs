@@ -7,6 +7,7 @@
 //! ```
 
 use crate::RemoteBrowser;
+use crate::api::no_browser;
 use crate::browsers::{Browsers, Place, RunningBrowser};
 use crate::hosted::HostedSession;
 use crate::session::{self, ChromiumSession, Shape};
@@ -20,7 +21,6 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use wayfarer_core::outcome::EnvFailure;
 
 /// How long `acquire` waits for a free place before it says `Busy`.
 const ACQUIRE_PATIENCE: Duration = Duration::from_secs(2);
@@ -225,7 +225,7 @@ impl Supply {
                     drop(lock(&self.warm).pop());
                     tokio::select! {
                         permit = Arc::clone(&self.places).acquire_owned() => {
-                            permit.map_err(|_| no_browser("the browser supply is shut down".to_owned()))?
+                            permit.map_err(|_| no_browser("the browser supply is shut down"))?
                         }
                         // the last place went to one that was just being made ready
                         () = ready => continue,
@@ -244,7 +244,7 @@ impl Supply {
         }
         drop(lock(&self.warm).pop());
         match tokio::time::timeout(ACQUIRE_PATIENCE, Arc::clone(&self.places).acquire_owned()).await {
-            Ok(permit) => permit.map_err(|_| no_browser("the browser supply is shut down".to_owned())),
+            Ok(permit) => permit.map_err(|_| no_browser("the browser supply is shut down")),
             Err(_) => Err(BrowserError::Busy { retry_after_ms: 1000 }),
         }
     }
@@ -260,7 +260,7 @@ impl Supply {
             let opened = match tokio::time::timeout(session::OPEN_LIMIT, opening).await {
                 Ok(Ok(opened)) => opened,
                 Ok(Err(error)) => Err(no_browser(format!("opening a session broke off: {error}"))),
-                Err(_) => Err(no_browser("the browser did not give a context in time".to_owned())),
+                Err(_) => Err(no_browser("the browser did not give a context in time")),
             };
             match opened {
                 Ok(session) => return Ok(Warm { session, running }),
@@ -315,7 +315,7 @@ impl BrowserSupply for ChromiumSupply {
     async fn acquire(&self, spec: SessionSpec) -> Result<Box<dyn BrowserSession>, BrowserError> {
         if spec.drive == Drive::Cdp {
             if self.0.options.remote.is_some() {
-                return Err(no_browser("a browser of somebody else is not hosted for clients: connect to it directly".into()));
+                return Err(no_browser("a browser of somebody else is not hosted for clients: connect to it directly"));
             }
             let place = self.0.place().await?;
             let session = HostedSession::launch(&self.0.options, Arc::clone(&self.0.resolver), spec, place).await?;
@@ -327,8 +327,4 @@ impl BrowserSupply for ChromiumSupply {
         self.0.wanting.notify_one();
         Ok(Box::new(given))
     }
-}
-
-fn no_browser(detail: String) -> BrowserError {
-    BrowserError::environment(EnvFailure::NoBrowser, detail)
 }

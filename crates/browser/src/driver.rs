@@ -6,6 +6,7 @@
 //! closes, Node ends its browsers and goes; when Node is killed, the debugging pipe of each Chromium closes and it quits.
 
 use crate::BrowserError;
+use crate::api::no_browser;
 use crate::tab::lock;
 use playwright_rs::Playwright;
 use playwright_rs::protocol::BrowserType;
@@ -21,7 +22,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
-use wayfarer_core::outcome::EnvFailure;
 
 /// Name of our folders for browser profiles, before the process id.
 const SCRATCH: &str = "wayfarer-browser-";
@@ -140,7 +140,7 @@ impl Driver {
             .spawn()
             .map_err(|error| no_browser(format!("could not start the browser driver {}: {error}", node.display())))?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
-            return Err(no_browser("the browser driver has no pipes".to_owned()));
+            return Err(no_browser("the browser driver has no pipes"));
         };
         tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
@@ -202,8 +202,4 @@ impl Driver {
         }
         self.gone.cancel();
     }
-}
-
-fn no_browser(detail: String) -> BrowserError {
-    BrowserError::environment(EnvFailure::NoBrowser, detail)
 }

@@ -76,16 +76,20 @@ impl Guard {
             let guard = Arc::clone(self);
             let look: NewPage = Arc::new(move |frame| {
                 let (guard, page) = (Arc::clone(&guard), Arc::clone(&page));
-                async move {
-                    if let Err(error) = guard.watch(&frame, page).await {
-                        tracing::debug!(error, "a frame went away before it was looked at");
-                    }
-                }
-                .boxed()
+                async move { guard.lets_begin(&frame, page).await }.boxed()
             });
             cdp.on_new_frames(look).await
         }
         .boxed()
+    }
+
+    /// Watches a window or a frame that the browser holds; whether it may begin. What cannot be watched may not.
+    pub(crate) async fn lets_begin(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) -> bool {
+        let watched = self.watch(cdp, page).await;
+        if let Err(error) = &watched {
+            tracing::debug!(error, "a window or a frame could not be watched, and stays held");
+        }
+        watched.is_ok()
     }
 
     fn judge(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) {

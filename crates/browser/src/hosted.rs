@@ -3,6 +3,7 @@
 //! Its traffic goes through the session's own proxy, as everybody's does; it has no port, and its client reaches it through [`CdpLink`]
 //! only. It has one browser context, the default one: in others Chromium was seen to gather candidates of calls past the proxy.
 
+use crate::api::no_browser;
 use crate::driver::Scratch;
 use crate::egress::EgressProxy;
 use crate::link::CdpLink;
@@ -79,9 +80,7 @@ impl HostedSession {
 
     async fn give_cookies(&self, StorageState(state): &StorageState) -> Result<(), BrowserError> {
         if state["origins"].as_array().is_some_and(|origins| !origins.is_empty()) {
-            return Err(no_browser(
-                "a session that is driven over CDP begins with cookies only: leave `origins` of its storage empty".into(),
-            ));
+            return Err(no_browser("a session that is driven over CDP begins with cookies only: leave `origins` of its storage empty"));
         }
         if let Some(cookies) = state["cookies"].as_array().filter(|cookies| !cookies.is_empty()) {
             self.call("Storage.setCookies", json!({"cookies": cookies})).await?;
@@ -147,9 +146,5 @@ impl BrowserSession for HostedSession {
 }
 
 fn driven_otherwise() -> BrowserError {
-    no_browser("this session is driven over CDP by its client: ask for one with `drive` \"actions\" to observe and act here".into())
-}
-
-fn no_browser(detail: String) -> BrowserError {
-    BrowserError::environment(EnvFailure::NoBrowser, detail)
+    no_browser("this session is driven over CDP by its client: ask for one with `drive` \"actions\" to observe and act here")
 }

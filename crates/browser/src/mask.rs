@@ -7,6 +7,7 @@ use bytes::Bytes;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageError, Rgb};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use wayfarer_core::observation::{Rect, Viewport};
 
 /// What is painted over a secret.
@@ -18,12 +19,18 @@ const MOST: usize = 50;
 
 /// Values that are hidden in every document of a session, whichever document they were typed in.
 #[derive(Default)]
-pub(crate) struct Secrets(Mutex<Vec<String>>);
+pub(crate) struct Secrets {
+    values: Mutex<Vec<String>>,
+    met: AtomicBool,
+}
 
 impl Secrets {
     /// Takes values in; whether any of them is new.
     pub(crate) fn learn(&self, values: &[String]) -> bool {
-        let mut known = lock(&self.0);
+        if !values.is_empty() {
+            self.meet();
+        }
+        let mut known = lock(&self.values);
         let before = known.len();
         for value in values {
             if value.chars().count() >= LEAST_LENGTH && known.len() < MOST && !known.contains(value) {
@@ -33,14 +40,24 @@ impl Secrets {
         known.len() > before
     }
 
+    /// Something secret stands in a page of the session, whether or not it can be told.
+    pub(crate) fn meet(&self) {
+        self.met.store(true, Ordering::Release);
+    }
+
+    /// Whether anything secret was met so far.
+    pub(crate) fn is_met(&self) -> bool {
+        self.met.load(Ordering::Acquire)
+    }
+
     /// All of them.
     pub(crate) fn values(&self) -> Vec<String> {
-        lock(&self.0).clone()
+        lock(&self.values).clone()
     }
 
     /// As an argument for the page script.
     pub(crate) fn literal(&self) -> serde_json::Value {
-        serde_json::json!(*lock(&self.0))
+        serde_json::json!(*lock(&self.values))
     }
 }
 

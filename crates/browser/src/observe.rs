@@ -220,6 +220,7 @@ async fn covered(
     if snapshot.secrets.is_empty() && snapshot.covers.is_empty() {
         return Ok((snapshot, screenshot));
     }
+    secrets.meet();
     let after: Vec<Rect> = if tab.has_foreign() {
         // frames are asked through the look that finds them; its tokens are the ones that count from here on
         let again = look(tab, secrets).await?;

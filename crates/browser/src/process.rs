@@ -3,6 +3,7 @@
 //! It is our own child, and speaks over a pipe that only we hold: it has no port that anybody could find, and it quits by itself when the
 //! pipe closes, however we end.
 
+use crate::api::no_browser;
 use crate::usage::Group;
 use crate::wire::Wire;
 use crate::{BrowserError, ChromiumOptions};
@@ -19,7 +20,6 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::pipe;
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::Mutex;
-use wayfarer_core::outcome::EnvFailure;
 
 /// How long a Chromium may take to start.
 const LAUNCH_LIMIT: Duration = Duration::from_secs(30);
@@ -219,8 +219,4 @@ async fn hear(stderr: ChildStderr, words: Arc<StdMutex<Vec<String>>>) {
             words.push(line);
         }
     }
-}
-
-fn no_browser(detail: String) -> BrowserError {
-    BrowserError::environment(EnvFailure::NoBrowser, detail)
 }

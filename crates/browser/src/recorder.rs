@@ -1,27 +1,37 @@
-//! What a session's pages asked for and said, kept as one HAR file: requests and answers with their bodies, console, actions, on one clock.
+//! What a session's pages asked for, said and showed, kept as one HAR file: requests and answers with their bodies, console, actions, frames
+//! of the screen, on one clock.
 //!
 //! Secrets are not in it: cookies and keys in headers are left out, fields that mean a secret are masked by their names, and values that
-//! were typed as secrets wherever they stand. Frames of the screen are not in it either, for secrets on them cannot be painted over in
-//! time; each observation's picture is.
+//! were typed as secrets wherever they stand. Frames cannot be painted over in time. So they wait until the next look at the page found
+//! nothing secret on it, and from the first secret on none is kept; each observation's picture, painted over, is.
 
+use crate::screencast::{Frame, ScreencastOptions};
 use crate::tab::lock;
 use crate::wire::{CdpSession, WeakSession};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use tokio::sync::mpsc;
 use wayfarer_core::gate::field_meaning;
 
-/// Bytes of bodies and texts that one session keeps.
-const MOST_BYTES: usize = 48 * 1024 * 1024;
+/// Bytes of bodies and texts that one session keeps: with the frames, and spelled as JSON, they fit into one message of the farm (32 MiB).
+const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of one body.
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 /// Entries and lines.
 const MOST_ENTRIES: usize = 20_000;
+/// Bytes of frames that one session keeps, as JPEG.
+const MOST_FRAME_BYTES: usize = 4 * 1024 * 1024;
+/// How often a frame is taken at most: to see what went on, not to see it move.
+const FRAME_EVERY: Duration = Duration::from_millis(500);
+/// How frames are taken for a recording.
+pub(crate) const FRAMES: ScreencastOptions = ScreencastOptions { max_width: 800, max_height: 800, quality: 50 };
 /// How long the browser may take to give a body.
 const BODY_LIMIT: Duration = Duration::from_secs(5);
 /// What stands for what is not told.
@@ -45,6 +55,12 @@ struct Kept {
     done: Vec<Entry>,
     console: Vec<Value>,
     actions: Vec<Value>,
+    frames: Vec<(f64, Bytes)>,
+    /// Since the last look at the page.
+    unseen_frames: Vec<(f64, Bytes)>,
+    frame_bytes: usize,
+    /// The page held a secret.
+    had_secret: bool,
     bytes: usize,
     /// Entries, lines and bodies beyond the bounds.
     left_out: usize,
@@ -74,6 +90,10 @@ impl Kept {
         true
     }
 
+    fn drop_unseen_frames(&mut self) {
+        self.frame_bytes -= self.unseen_frames.drain(..).map(|(_, jpeg)| jpeg.len()).sum::<usize>();
+    }
+
     fn end(&mut self, id: &str, fill: impl FnOnce(&mut Entry)) {
         if let Some(mut entry) = self.open.remove(id) {
             fill(&mut entry);
@@ -88,7 +108,7 @@ impl Recorder {
     }
 
     /// Milliseconds since the session began: the clock of everything that is kept.
-    fn now(&self) -> f64 {
+    pub(crate) fn now(&self) -> f64 {
         self.began.elapsed().as_secs_f64() * 1e3
     }
 
@@ -155,6 +175,38 @@ impl Recorder {
         }
     }
 
+    /// Takes frames, as long as any come.
+    pub(crate) async fn take_frames(&self, mut frames: mpsc::Receiver<Frame>) {
+        while let Some(frame) = frames.recv().await {
+            let at = self.now();
+            {
+                let mut kept = lock(&self.kept);
+                if kept.had_secret {
+                    return;
+                }
+                if kept.frame_bytes + frame.jpeg.len() > MOST_FRAME_BYTES {
+                    kept.left_out += 1;
+                } else {
+                    kept.frame_bytes += frame.jpeg.len();
+                    kept.unseen_frames.push((at, frame.jpeg));
+                }
+            }
+            tokio::time::sleep(FRAME_EVERY).await;
+        }
+    }
+
+    /// The page was looked at, from `began` on ([`Recorder::now`]): frames from before that are kept, unless there was something secret.
+    pub(crate) fn looked(&self, began: f64, has_secret: bool) {
+        let mut kept = lock(&self.kept);
+        kept.had_secret |= has_secret;
+        if kept.had_secret {
+            return kept.drop_unseen_frames();
+        }
+        let seen = kept.unseen_frames.partition_point(|(at, _)| *at < began);
+        let seen: Vec<_> = kept.unseen_frames.drain(..seen).collect();
+        kept.frames.extend(seen);
+    }
+
     fn asked(&self, event: &Value) {
         let id = id_of(event).to_owned();
         let now = self.now();
@@ -204,6 +256,8 @@ impl Recorder {
         entries.sort_by(|one, other| one.at_ms.total_cmp(&other.at_ms));
         let entries: Vec<Value> = entries.into_iter().map(|entry| self.entry(entry, secrets)).collect();
         let hide = |lines: &[Value]| -> Vec<Value> { lines.iter().map(|line| hidden(line.clone(), secrets)).collect() };
+        let frames: Vec<Value> =
+            kept.frames.iter().map(|(at, jpeg)| json!({"at_ms": at, "jpeg_base64": BASE64_STANDARD.encode(jpeg)})).collect();
         json!({"log": {
             "version": "1.2",
             "creator": {"name": "wayfarer", "version": env!("CARGO_PKG_VERSION")},
@@ -211,6 +265,7 @@ impl Recorder {
             "_began": time_text(self.began_at),
             "_console": hide(&kept.console),
             "_actions": hide(&kept.actions),
+            "_frames": frames,
             "_left_out": kept.left_out,
         }})
     }

@@ -1,11 +1,12 @@
 //! A session: one isolated context behind its own proxy, with a stack of tabs of which the newest is the current page.
 
+use crate::api::no_browser;
 use crate::browsers::{Place, RunningBrowser};
 use crate::egress::{EgressProxy, Refusal};
 use crate::files::Files;
 use crate::guard::Guard;
 use crate::mask::Secrets;
-use crate::recorder::Recorder;
+use crate::recorder::{self, Recorder};
 use crate::replay::Replay;
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
 use crate::tab::{Tab, TabError, lock};
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use wayfarer_core::action::Effect;
 use wayfarer_core::critical_point::Grant;
 use wayfarer_core::observation::Viewport;
@@ -158,6 +159,8 @@ pub(crate) struct ChromiumSession {
     /// Judges what pages send, where that is wanted.
     guard: Arc<Guard>,
     recorder: Option<Arc<Recorder>>,
+    /// Frames are taken for the recorder until this is dropped.
+    filming: Option<DropGuard>,
     watched: Option<WatchedPages>,
     /// Never on a picture, whatever page shows them.
     pub(crate) secrets: Secrets,
@@ -219,6 +222,7 @@ impl ChromiumSession {
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             guard: Arc::default(),
             recorder,
+            filming: None,
             watched: None,
             secrets: Secrets::default(),
             // from here on a drop closes the context
@@ -244,7 +248,7 @@ impl ChromiumSession {
             let state =
                 serde_json::from_value(state.clone()).map_err(|error| no_browser(format!("the storage state is not one: {error}")))?;
             let set = tokio::time::timeout(OPEN_LIMIT, self.context.set_storage_state(state)).await;
-            set.map_err(|_| no_browser("the browser did not take the storage state in time".to_owned()))?
+            set.map_err(|_| no_browser("the browser did not take the storage state in time"))?
                 .map_err(|error| no_browser(format!("the browser did not take the storage state: {error}")))?;
         }
         let replay = spec.replay.as_ref().map(|Recording(har)| Replay::read(har)).transpose()?;
@@ -258,7 +262,26 @@ impl ChromiumSession {
         self.proxy.give(with_instance(&spec));
         self.files.allow(spec.files)?;
         self.egress = spec.egress;
+        self.film();
         Ok(self)
+    }
+
+    /// Takes frames for the recording from here on.
+    fn film(&mut self) {
+        let Some(recorder) = self.recorder.clone() else { return };
+        let over = CancellationToken::new();
+        self.filming = Some(over.clone().drop_guard());
+        let frames = self.frames(recorder::FRAMES);
+        tokio::spawn(async move { over.run_until_cancelled(recorder.take_frames(frames)).await });
+    }
+
+    fn frames(&self, options: ScreencastOptions) -> mpsc::Receiver<Frame> {
+        let tabs = Arc::clone(&self.tabs);
+        let current: CurrentPage = Arc::new(move || {
+            let target = lock(&tabs).iter().rev().find(|tab| !tab.is_closed()).map(|tab| tab.target.clone());
+            async move { target }.boxed()
+        });
+        screencast::start(self.running.wire().clone(), current, options)
     }
 
     /// The first request of a window is judged, too: it waits until somebody looks at it.
@@ -267,12 +290,7 @@ impl ChromiumSession {
         let page = tab.page.clone();
         let look: NewPage = Arc::new(move |cdp| {
             let (guard, page) = (Arc::clone(&guard), page.clone());
-            async move {
-                if let Err(error) = guard.watch(&cdp, Arc::new(move || page.url())).await {
-                    tracing::debug!(error, "a window went away before it was looked at");
-                }
-            }
-            .boxed()
+            async move { guard.lets_begin(&cdp, Arc::new(move || page.url())).await }.boxed()
         });
         let watched = self.running.wire().watch_new_pages(tab.browser_context.clone(), look).await;
         watched.map(Some).map_err(|why| no_browser(format!("new windows could not be watched: {why}")))
@@ -441,6 +459,7 @@ impl ChromiumSession {
                 popup = true;
                 continue;
             }
+            let began = self.recorder.as_ref().map_or(0.0, |recorder| recorder.now());
             let looked = tokio::select! {
                 looked = observe::observe(&tab, self.shape.viewport, &self.secrets) => looked,
                 () = self.became_download(&tab) => {
@@ -452,6 +471,9 @@ impl ChromiumSession {
             };
             match looked {
                 Ok(observed) => {
+                    if let Some(recorder) = &self.recorder {
+                        recorder.looked(began, self.secrets.is_met());
+                    }
                     if self.adopt(&tab).await? {
                         popup = true;
                         continue;
@@ -694,7 +716,7 @@ impl BrowserSession for ChromiumSession {
     }
 
     async fn recording(&self) -> Result<Recording, BrowserError> {
-        let Some(recorder) = &self.recorder else { return Err(no_browser("this session is not recorded".into())) };
+        let Some(recorder) = &self.recorder else { return Err(no_browser("this session is not recorded")) };
         let har = recorder.har(&self.secrets.values());
         serde_json::to_vec(&har).map(|har| Recording(har.into())).map_err(|error| no_browser(error.to_string()))
     }
@@ -705,12 +727,7 @@ impl BrowserSession for ChromiumSession {
     }
 
     async fn screencast(&self, options: ScreencastOptions) -> Result<mpsc::Receiver<Frame>, BrowserError> {
-        let tabs = Arc::clone(&self.tabs);
-        let current: CurrentPage = Arc::new(move || {
-            let target = lock(&tabs).iter().rev().find(|tab| !tab.is_closed()).map(|tab| tab.target.clone());
-            async move { target }.boxed()
-        });
-        Ok(screencast::start(self.running.wire().clone(), current, options))
+        Ok(self.frames(options))
     }
 
     async fn release(mut self: Box<Self>) -> Result<(), BrowserError> {
@@ -754,10 +771,6 @@ impl Lent {
             )),
         }
     }
-}
-
-fn no_browser(detail: String) -> BrowserError {
-    BrowserError::environment(EnvFailure::NoBrowser, detail)
 }
 
 /// Unique over processes and time.

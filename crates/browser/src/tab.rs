@@ -638,7 +638,10 @@ impl Tab {
     /// Goes to an address; answers when its document is there. `Ok(Some(text))` is Chromium's own name of what went wrong.
     pub(crate) async fn navigate(&self, url: &str, limit: Duration) -> Result<Option<String>, TabError> {
         *lock(&self.watch.last_document) = url.to_owned();
-        let answer = self.call_within(limit, "Page.navigate", json!({"url": url})).await?;
+        // a page that sends itself elsewhere all the time would have its way right after this: what it still wants is stopped before
+        let (_, answer) =
+            tokio::join!(self.call("Page.stopLoading", json!({})), self.call_within(limit, "Page.navigate", json!({"url": url})),);
+        let answer = answer?;
         if answer["isDownload"] == true {
             return Ok(None);
         }

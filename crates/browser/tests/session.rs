@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use axum::middleware::{self, Next};
 use axum::response::{Html, Redirect, Response};
 use axum::routing::get;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -287,6 +289,9 @@ async fn a_recorded_session_tells_no_secret_and_is_played_again_without_the_netw
     assert!(of("/enter")["request"]["postData"]["text"].as_str().unwrap().contains("ada"));
     assert_eq!(har["log"]["_console"][0]["text"], "ready to log in");
     assert_eq!(har["log"]["_actions"][1]["action"], "left_click");
+    let at_ms = |moment: &serde_json::Value| moment["at_ms"].as_f64().unwrap();
+    let frames = har["log"]["_frames"].as_array().unwrap();
+    assert!(frames.iter().all(|frame| at_ms(frame) < at_ms(&har["log"]["_actions"][0])), "no frame since the password was typed");
     assert!(har["log"]["_actions"][1]["at_ms"].as_f64().unwrap() < of("/enter")["_at_ms"].as_f64().unwrap(), "one clock");
 
     let hits = world.hits.load(Ordering::SeqCst);
@@ -300,6 +305,28 @@ async fn a_recorded_session_tells_no_secret_and_is_played_again_without_the_netw
     again.release().await.unwrap();
     let plain = supply.acquire(spec(&world)).await.unwrap();
     assert!(plain.recording().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_shows_what_was_on_the_screen() {
+    let (world, supply) = (world().await, supply().await);
+    let session = supply.acquire(SessionSpec { record: true, ..spec(&world) }).await.unwrap();
+    session.open("http://shop.localhost/self").await.unwrap();
+    let frames = tokio::time::timeout(PATIENCE, async {
+        loop {
+            session.observe().await.unwrap();
+            let har: serde_json::Value = serde_json::from_slice(&session.recording().await.unwrap().0).unwrap();
+            let frames = har["log"]["_frames"].as_array().unwrap().clone();
+            if !frames.is_empty() {
+                return frames;
+            }
+        }
+    })
+    .await
+    .expect("a frame comes");
+    let jpeg = BASE64_STANDARD.decode(frames[0]["jpeg_base64"].as_str().unwrap()).unwrap();
+    assert_eq!(jpeg[..3], [0xff, 0xd8, 0xff], "a JPEG");
+    session.release().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,7 +49,7 @@ async fn pages_are_content_with_what_mouse_and_keyboard_do() {
     ];
     assert!(tasks.iter().all(|task| is_known(task)));
     let plan = Plan { tasks: tasks.map(str::to_owned).to_vec(), episodes: 1, seed: 11, sessions: 3 };
-    let report = play(supply.clone(), harness, &plan, CancellationToken::new(), |_, _| {}).await;
+    let report = play(supply.clone(), harness, &plan, CancellationToken::new(), |_| {}).await;
     supply.shutdown().await;
 
     let failed: Vec<_> = report.episodes.iter().filter(|episode| !episode.is_success()).collect();

@@ -6,10 +6,15 @@ use serde_json::json;
 use serde_json::value::RawValue;
 use std::sync::atomic::Ordering;
 
+/// Calls to one browser that may wait for their answers when a client makes another.
+const MOST_OPEN_CALLS: usize = 10_000;
+
 /// A client of the browser with a browser session of its own, which ends with it.
 pub(crate) struct WireClient {
     pub(super) wire: Wire,
     pub(super) number: u64,
+    /// Its own session with the browser, on which everything of it hangs.
+    pub(super) root: String,
 }
 
 impl WireClient {
@@ -18,14 +23,17 @@ impl WireClient {
         let named = {
             let state = lock(&self.wire.0.state);
             match session {
-                None => state.clients.get(&self.number).map(|client| client.root.clone()).ok_or("the connection is over")?,
+                _ if !state.clients.contains_key(&self.number) => return Err("the connection is over".into()),
+                _ if state.pending.len() >= MOST_OPEN_CALLS => return Err("too many calls wait for their answers".into()),
+                None => self.root.clone(),
                 Some(session) if state.owners.get(session) == Some(&self.number) => session.to_owned(),
                 Some(_) => return Err("Session with given id not found.".into()),
             }
         };
         let pending = Pending::Client { client: self.number, number, session: session.map(str::to_owned) };
+        let ours = self.wire.wait_for(pending);
         let envelope = Envelope {
-            id: Some(self.wire.wait_for(pending)),
+            id: Some(ours),
             method: Some(method.into()),
             params: Some(params),
             result: None,
@@ -33,7 +41,10 @@ impl WireClient {
             session: Some(named.into()),
         };
         let sent = self.wire.0.to_browser.try_send(text_of(&envelope).into_bytes());
-        sent.map_err(|_| "the browser takes no calls any more".to_owned())
+        sent.map_err(|_| {
+            lock(&self.wire.0.state).pending.remove(&ours);
+            "the browser takes no calls any more".to_owned()
+        })
     }
 
     /// Tells the client something in the browser's place.
@@ -44,16 +55,14 @@ impl WireClient {
 
 impl Drop for WireClient {
     fn drop(&mut self) {
-        let root = {
+        {
             let mut state = lock(&self.wire.0.state);
             let number = self.number;
             state.owners.retain(|_, owner| *owner != number);
             state.pending.retain(|_, call| !matches!(call, Pending::Client { client, .. } if *client == number));
-            state.clients.remove(&number).map(|client| client.root)
-        };
-        if let Some(root) = root {
-            let number = self.wire.0.numbers.fetch_add(1, Ordering::Relaxed);
-            let _ = self.wire.say(number, "", "Target.detachFromTarget", &json!({"sessionId": root}));
+            state.clients.remove(&number);
         }
+        let number = self.wire.0.numbers.fetch_add(1, Ordering::Relaxed);
+        let _ = self.wire.say(number, "", "Target.detachFromTarget", &json!({"sessionId": self.root}));
     }
 }

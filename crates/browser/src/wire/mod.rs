@@ -233,8 +233,8 @@ impl Wire {
         let number = self.0.numbers.fetch_add(1, Ordering::Relaxed) as u64;
         let mut state = lock(&self.0.state);
         state.owners.insert(root.clone(), number);
-        state.clients.insert(number, Client { root, outlet });
-        Ok((WireClient { wire: self.clone(), number }, end))
+        state.clients.insert(number, Client { root: root.clone(), outlet });
+        Ok((WireClient { wire: self.clone(), number, root }, end))
     }
 
     async fn browser_session(&self) -> Result<String, String> {

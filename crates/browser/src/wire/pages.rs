@@ -9,8 +9,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// What is done with a new page before it may do anything.
-pub(crate) type NewPage = Arc<dyn Fn(CdpSession) -> BoxFuture<'static, ()> + Send + Sync>;
+/// What is done with a new page before it may do anything; whether it may begin then. One that may not stays held.
+pub(crate) type NewPage = Arc<dyn Fn(CdpSession) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// A new page.
 #[derive(Deserialize)]
@@ -71,11 +71,14 @@ impl Wire {
             look
         };
         tokio::spawn(async move {
-            if let Some(look) = look {
-                look(session.clone()).await;
+            let begins = match look {
+                Some(look) => look(session.clone()).await,
+                None => true,
+            };
+            if begins {
+                // what nobody keeps is detached with this
+                let _ = session.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
             }
-            // what nobody keeps is detached with this
-            let _ = session.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
         });
     }
 }
@@ -93,8 +96,9 @@ impl CdpSession {
             }
             let look = Arc::clone(&look);
             tokio::spawn(async move {
-                look(frame.clone()).await;
-                let _ = frame.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
+                if look(frame.clone()).await {
+                    let _ = frame.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
+                }
             });
         });
         let weak = self.downgrade();

@@ -65,7 +65,7 @@ pub async fn play(
     harness: Arc<Harness>,
     plan: &Plan,
     stop: CancellationToken,
-    told: impl Fn(&Episode, usize),
+    told: impl Fn(&Episode),
 ) -> Report {
     let episodes = plan.tasks.iter().flat_map(|task| (0..plan.episodes).map(move |number| (task.clone(), plan.seed + u64::from(number))));
     let all = plan.tasks.len() * plan.episodes as usize;
@@ -81,7 +81,7 @@ pub async fn play(
             () = stop.cancelled() => None,
         };
         let Some(episode) = next else { break };
-        told(&episode, all);
+        told(&episode);
         done.push(episode);
     }
     drop(played);

@@ -44,7 +44,7 @@ async fn played(flags: &Miniwob, tasks: Vec<String>, supply: Arc<ChromiumSupply>
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} episodes, {msg}")?);
     let stopped = CancellationToken::new();
     let report = {
-        let playing = play(supply, harness, &plan, stopped.clone(), |episode, _| {
+        let playing = play(supply, harness, &plan, stopped.clone(), |episode| {
             bar.inc(1);
             bar.set_message(episode.task.clone());
             if !episode.is_success() {
