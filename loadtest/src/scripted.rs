@@ -24,7 +24,14 @@ impl Model for Scripted {
             "user.follow_up" => json!({"follow_up": null}),
             _ => json!({}),
         };
-        Ok(ChatReply { text: reply.to_string(), usage: Usage::default(), model: "scripted".into(), tries: 1, latency_ms: 0.0 })
+        Ok(ChatReply {
+            text: reply.to_string(),
+            calls: Vec::new(),
+            usage: Usage::default(),
+            model: "scripted".into(),
+            tries: 1,
+            latency_ms: 0.0,
+        })
     }
 }
 

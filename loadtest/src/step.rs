@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, SurferPort, run_attempt};
-use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
+use wayfarer_actor_websurfer::SurferDeps;
 use wayfarer_browser::{BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, SessionSpec};
 use wayfarer_bus::{Bus, BusOptions, EventLog, NatsEventLog};
 use wayfarer_chat::Model;
@@ -22,6 +22,7 @@ use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::task::Lineage;
 use wayfarer_core::{Action, AttemptId, Category, Epoch, Mark, RunId, SeedId, Strategy, Task, TaskId, TenantId, Usage};
+use wayfarer_hands::{HandsOptions, SurferHandle};
 use wayfarer_sandbox::engine::AttackPlan;
 use wayfarer_sandbox::{Sandbox, SandboxOptions};
 use wayfarer_store::Store;
@@ -39,7 +40,7 @@ struct Direct {
 #[async_trait]
 impl SurferPort for Direct {
     async fn open(&self, open: SurfOpen) -> SurfOpened {
-        let (opened, handle) = SurferHandle::open(self.deps.clone(), open).await;
+        let (opened, handle) = wayfarer_actor_websurfer::open(self.deps.clone(), open).await;
         *self.handle.lock().await = handle;
         opened
     }
@@ -99,10 +100,13 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
         let surfer = Direct {
             deps: SurferDeps {
                 model: model.clone(),
-                browsers: chromium.clone(),
-                store: store.clone(),
-                egress: egress.clone(),
-                record: false,
+                tools: HandsOptions {
+                    browsers: chromium.clone(),
+                    store: store.clone(),
+                    egress: egress.clone(),
+                    record: false,
+                    viewport: None,
+                },
             },
             handle: Mutex::new(None),
             orders_ms: orders_ms.clone(),

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
+use wayfarer_chat::FunctionCall;
 use wayfarer_core::Action;
 use wayfarer_core::action::{Status, Target};
 
@@ -16,13 +17,13 @@ const DEFAULT_SCROLL: i32 = 400;
 /// Longest scroll that is taken at its word.
 const MAX_SCROLL: f64 = 100_000.0;
 
-/// A call that a server handed over beside the text, as OpenAI's `tool_calls` do.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NativeCall {
-    /// Name of the function.
-    pub name: String,
-    /// Its arguments, JSON as text.
-    pub arguments: String,
+/// What a call leaves unsaid.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Habits {
+    /// Where the pointer stands, in the model's space: a drag that names only its end begins there.
+    pub pointer: (f64, f64),
+    /// Whether Enter follows typed text.
+    pub press_enter: bool,
 }
 
 /// What a reply says.
@@ -30,8 +31,10 @@ pub struct NativeCall {
 pub struct Parsed {
     /// What the model thought before it acted.
     pub thought: String,
-    /// What it wants to do; points are in the model's own space.
+    /// What it wants to do; points and lengths are in the model's own space.
     pub action: Action,
+    /// The student's name of the action.
+    pub name: &'static str,
 }
 
 /// Why a reply is no action, in words for the model.
@@ -111,9 +114,13 @@ const ALIASES: [(&str, &str); 18] = [
     ("ask_user", "ask_user_question"),
 ];
 
-/// Reads a reply. `calls` are those that the server handed over apart from the text; `pointer` is where the pointer stands, in the model's
-/// space, for a drag that names only its end.
-pub fn parse(text: &str, calls: &[NativeCall], pointer: (f64, f64)) -> Result<Parsed, ParseError> {
+/// Whether this is the student's name of an action.
+pub fn is_action(name: &str) -> bool {
+    ACTIONS.contains(&name)
+}
+
+/// Reads a reply. `calls` are those that the server handed over apart from the text.
+pub fn parse(text: &str, calls: &[FunctionCall], habits: Habits) -> Result<Parsed, ParseError> {
     let text = after_thinking(text);
     let (thought, arguments) = match (tagged(text), calls.first()) {
         (Some((thought, body)), _) => (thought, read_call(body)?),
@@ -127,9 +134,9 @@ pub fn parse(text: &str, calls: &[NativeCall], pointer: (f64, f64)) -> Result<Pa
             (thought, read_call(&text[start..])?)
         }
     };
-    let action = action(&arguments, pointer)?;
+    let (name, action) = action(&arguments, habits)?;
     let thought = thought.trim().to_owned();
-    Ok(Parsed { thought, action })
+    Ok(Parsed { thought, action, name })
 }
 
 /// What follows the block of thoughts that reasoning servers leave in.
@@ -215,21 +222,21 @@ fn known(name: &str) -> Option<&'static str> {
     alias.or_else(|| ACTIONS.into_iter().find(|own| *own == name))
 }
 
-fn action(arguments: &Map<String, Value>, pointer: (f64, f64)) -> Result<Action, ParseError> {
+fn action(arguments: &Map<String, Value>, habits: Habits) -> Result<(&'static str, Action), ParseError> {
     let said = arguments.get("action").and_then(Value::as_str).unwrap_or_default();
     let name = known(said).ok_or_else(|| ParseError::Unknown { action: said.to_owned(), known: ACTIONS.join(", ") })?;
     let missing = |argument| ParseError::Missing { action: name.to_owned(), argument };
     let at = |keys: &[&str]| point(arguments, keys);
     let target = || at(&["coordinate", "coordinates", "position", "point"]).ok_or_else(|| missing("a coordinate [x, y]"));
     let words = |keys: &[&str]| keys.iter().find_map(|key| arguments.get(*key).and_then(as_text));
-    Ok(match name {
+    let action = match name {
         "left_click" => Action::LeftClick { target: target()? },
         "double_click" => Action::DoubleClick { target: target()? },
         "triple_click" => Action::TripleClick { target: target()? },
         "right_click" => Action::RightClick { target: target()? },
         "mouse_move" => Action::MouseMove { target: target()? },
         "left_click_drag" => {
-            let from = at(&["start_coordinate", "from", "start"]).unwrap_or_else(|| spot(pointer));
+            let from = at(&["start_coordinate", "from", "start"]).unwrap_or_else(|| spot(habits.pointer));
             let to = at(&["end_coordinate", "to", "end", "coordinate"]).ok_or_else(|| missing("a coordinate [x, y]"))?;
             Action::LeftClickDrag { from, to }
         }
@@ -240,8 +247,7 @@ fn action(arguments: &Map<String, Value>, pointer: (f64, f64)) -> Result<Action,
             // Fara1.5 types where the focus is
             target: at(&["coordinate", "coordinates"]),
             text: words(&["text", "text_value"]).ok_or_else(|| missing("text"))?,
-            // the reference's runtime presses Enter unless it is told not to (spec/faragen.md D.3)
-            press_enter: flag(arguments, "press_enter").unwrap_or(true),
+            press_enter: flag(arguments, "press_enter").unwrap_or(habits.press_enter),
             delete_existing_text: flag(arguments, "delete_existing_text").unwrap_or(false),
         },
         "key" => {
@@ -269,7 +275,8 @@ fn action(arguments: &Map<String, Value>, pointer: (f64, f64)) -> Result<Action,
             let status = if failed { Status::Failure } else { Status::Success };
             Action::Terminate { status, answer: words(&["answer", "text", "response"]).unwrap_or_default() }
         }
-    })
+    };
+    Ok((name, action))
 }
 
 fn spot((x, y): (f64, f64)) -> Target {

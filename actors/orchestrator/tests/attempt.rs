@@ -67,7 +67,7 @@ impl Model for ScriptedModel {
         self.asked.lock().unwrap().push(prompt);
         self.prompts.lock().unwrap().push(text);
         let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0 };
-        Ok(ChatReply { text: reply.to_string(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
+        Ok(ChatReply { text: reply.to_string(), calls: Vec::new(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
     }
 }
 

@@ -30,7 +30,14 @@ impl<F: Fn(&str, &Value) -> Option<Value> + Send + Sync> Model for Script<F> {
         let reply = (self.0)(data["prompt"].as_str().unwrap(), &data);
         let down = || ModelError::Down { endpoint: "http://model.test".into(), why: "gone".into() };
         let usage = Usage { model_calls: 1, ..Usage::default() };
-        Ok(ChatReply { text: reply.ok_or_else(down)?.to_string(), usage, model: "script".into(), tries: 1, latency_ms: 1.0 })
+        Ok(ChatReply {
+            text: reply.ok_or_else(down)?.to_string(),
+            calls: Vec::new(),
+            usage,
+            model: "script".into(),
+            tries: 1,
+            latency_ms: 1.0,
+        })
     }
 }
 

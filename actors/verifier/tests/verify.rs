@@ -137,7 +137,14 @@ impl<F: Fn(&str) -> Value + Send + Sync> Model for Script<F> {
         let pictures = user.parts.iter().filter(|part| matches!(part, Part::Png(_))).count();
         self.asked.lock().unwrap().push(format!("{prompt} {pictures}"));
         let usage = Usage { model_calls: 1, ..Usage::default() };
-        Ok(ChatReply { text: (self.reply)(prompt).to_string(), usage, model: "script".into(), tries: 1, latency_ms: 1.0 })
+        Ok(ChatReply {
+            text: (self.reply)(prompt).to_string(),
+            calls: Vec::new(),
+            usage,
+            model: "script".into(),
+            tries: 1,
+            latency_ms: 1.0,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The WebSurfer: owns the browser session of one attempt, decides on one action at a time, and passes every action through the
 //! critical-point gate before it reaches the browser.
 //!
-//! `actor.rs` holds the session and the handle, `act.rs` one step; pure parts: `tools.rs` (what is legal now), `translate.rs` (tool call
+//! `actor.rs` opens one, `act.rs` is one step; session, gate and pictures are in its hands (wayfarer-hands); pure parts: `tools.rs` (what is legal now), `translate.rs` (tool call
 //! to action), `som.rs` (the set-of-marks picture). How a page reads in a prompt is `wayfarer_core::view`.
 
 mod act;
@@ -12,4 +12,4 @@ mod testing;
 pub mod tools;
 pub mod translate;
 
-pub use actor::{SurferDeps, SurferHandle, longest_order};
+pub use actor::{SurferDeps, longest_order, open};

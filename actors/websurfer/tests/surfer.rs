@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde_json::json;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
-use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
+use wayfarer_actor_websurfer::SurferDeps;
 use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, EgressPolicy, Observed, Recording, SessionSpec};
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError, Part};
 use wayfarer_core::action::Effect;
@@ -19,6 +19,7 @@ use wayfarer_core::{
     Action, AttemptId, BlobHash, Category, Epoch, Mark, Observation, RunId, SeedId, SessionId, StepIndex, Strategy, Task, TaskId, TenantId,
     Usage,
 };
+use wayfarer_hands::{HandsOptions, SurferHandle};
 use wayfarer_store::Store;
 
 #[derive(Default)]
@@ -42,7 +43,7 @@ impl Model for ScriptedModel {
         let next = self.replies.lock().unwrap().pop_front().expect("no more replies");
         reply.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
         let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0 };
-        Ok(ChatReply { text: reply.to_string(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
+        Ok(ChatReply { text: reply.to_string(), calls: Vec::new(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
     }
 }
 
@@ -165,10 +166,13 @@ async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
     let doings = Arc::new(Doings::default());
     let deps = SurferDeps {
         model: model.clone(),
-        browsers: Arc::new(ScriptedBrowsers(doings.clone())),
-        store: store.clone(),
-        egress: EgressPolicy::default(),
-        record: true,
+        tools: HandsOptions {
+            browsers: Arc::new(ScriptedBrowsers(doings.clone())),
+            store: store.clone(),
+            egress: EgressPolicy::default(),
+            record: true,
+            viewport: None,
+        },
     };
     let task = Task {
         id: TaskId::new("task-1").unwrap(),
@@ -184,7 +188,7 @@ async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
     let attempt = AttemptId { task: task.id.clone(), number: 1 };
     let open =
         SurfOpen { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), attempt, epoch: Epoch(5), task, today: TODAY.into() };
-    let (opened, handle) = SurferHandle::open(deps, open).await;
+    let (opened, handle) = wayfarer_actor_websurfer::open(deps, open).await;
     assert!(matches!(opened, SurfOpened::Ready { .. }), "{opened:?}");
     Setting { model, doings, store, handle: handle.unwrap(), _folder: folder }
 }

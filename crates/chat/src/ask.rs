@@ -103,6 +103,8 @@ pub async fn ask<A: Ask>(
         schema: Some(schema),
         max_tokens: MAX_REPLY_TOKENS,
         temperature: 0.0,
+        stop: Vec::new(),
+        extra: serde_json::Map::new(),
     };
 
     let mut usage = Usage::default();

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde_json::{Map, Value};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId, Usage};
 
@@ -69,10 +70,23 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// The schema of the reply; `None` for free text.
     pub schema: Option<ReplySchema>,
-    /// Bound of the reply in tokens.
+    /// Bound of the reply in tokens; 0 leaves it to the server.
     pub max_tokens: u32,
     /// 0 is greedy.
     pub temperature: f32,
+    /// Texts that end the reply; they are not part of it.
+    pub stop: Vec<String>,
+    /// Further fields of the request that the model's server knows (`chat_template_kwargs`).
+    pub extra: Map<String, Value>,
+}
+
+/// A call of a function, as OpenAI's `tool_calls` has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FunctionCall {
+    /// Name of the function.
+    pub name: String,
+    /// Its arguments, JSON as text.
+    pub arguments: String,
 }
 
 /// The reply.
@@ -80,6 +94,8 @@ pub struct ChatRequest {
 pub struct ChatReply {
     /// What the model said.
     pub text: String,
+    /// Calls of functions that its server handed over apart from the text.
+    pub calls: Vec<FunctionCall>,
     /// What it cost (one or more calls, if there were retries).
     pub usage: Usage,
     /// The name of the model, as its server gives it.

@@ -202,6 +202,7 @@ impl HttpModel {
         let text = completion.text().ok_or_else(|| self.nonsense("a completion without choices".into()))?;
         let usage = completion.usage(request, &text, self.options.price_in_per_million, self.options.price_out_per_million);
         Ok(ChatReply {
+            calls: completion.calls(),
             usage,
             model: completion.model.clone().unwrap_or_else(|| self.options.model.clone()),
             tries,

@@ -1,7 +1,7 @@
 //! The OpenAI chat-completions wire: request bodies and replies, without any I/O.
 
 use crate::dialect::{Bound, Dialect, Format, Temperature};
-use crate::model::{ChatRequest, Message, Part, Speaker};
+use crate::model::{ChatRequest, FunctionCall, Message, Part, Speaker};
 use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,11 +23,18 @@ pub(crate) fn body(model: &str, request: &ChatRequest, dialect: Dialect) -> Valu
         "messages": request.messages.iter().map(message).collect::<Vec<_>>(),
     });
     match dialect.bound {
+        _ if request.max_tokens == 0 => {}
         Bound::MaxTokens => body["max_tokens"] = json!(request.max_tokens),
         Bound::MaxCompletionTokens => body["max_completion_tokens"] = json!(request.max_tokens.saturating_add(TOKENS_FOR_THOUGHTS)),
     }
     if dialect.temperature == Temperature::Asked {
         body["temperature"] = json!(request.temperature);
+    }
+    if !request.stop.is_empty() {
+        body["stop"] = json!(request.stop);
+    }
+    for (name, value) in &request.extra {
+        body[name] = value.clone();
     }
     if let Some(schema) = &request.schema {
         match (dialect.format, serde_json::from_str::<Value>(&schema.json)) {
@@ -84,6 +91,22 @@ struct Choice {
 struct Said {
     #[serde(default)]
     content: Option<Content>,
+    #[serde(default)]
+    tool_calls: Option<Vec<ToolCall>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ToolCall {
+    #[serde(default)]
+    function: Option<Function>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    arguments: Value,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,6 +137,17 @@ impl Completion {
             Some(Content::Parts(parts)) => parts.iter().map(|part| part.text.as_str()).collect(),
             None => String::new(),
         })
+    }
+
+    /// Calls that stand beside the text.
+    pub(crate) fn calls(&self) -> Vec<FunctionCall> {
+        let calls = self.choices.first().and_then(|choice| choice.message.tool_calls.as_ref()).into_iter().flatten();
+        let call = |function: &Function| FunctionCall {
+            name: function.name.clone(),
+            // text as OpenAI has it; some servers hand over the object itself
+            arguments: function.arguments.as_str().map_or_else(|| function.arguments.to_string(), str::to_owned),
+        };
+        calls.filter_map(|called| called.function.as_ref()).map(call).collect()
     }
 
     /// What one answered request cost, by the server's count or, without one, by estimate; prices are dollars per million tokens.

@@ -63,6 +63,8 @@ fn question() -> ChatRequest {
         schema: Some(ReplySchema { name: "reply".into(), json: r#"{"type": "object"}"#.into() }),
         max_tokens: 100,
         temperature: 0.0,
+        stop: Vec::new(),
+        extra: Default::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 use tonic::Status;
-use wayfarer_chat::{ChatReply, ChatRequest, Message, Part, ReplySchema, Scope, Speaker};
+use wayfarer_chat::{ChatReply, ChatRequest, FunctionCall, Message, Part, ReplySchema, Scope, Speaker};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId, Usage};
 use wayfarer_proto::v1;
@@ -20,6 +20,8 @@ pub fn to_wire(request: ChatRequest) -> v1::GenerateRequest {
         json_schema,
         max_tokens: request.max_tokens,
         temperature: request.temperature,
+        stop: request.stop,
+        extra_json: if request.extra.is_empty() { String::new() } else { serde_json::Value::Object(request.extra).to_string() },
     }
 }
 
@@ -34,6 +36,12 @@ pub fn from_wire(request: v1::GenerateRequest) -> Result<ChatRequest, Status> {
         schema,
         max_tokens: request.max_tokens,
         temperature: request.temperature,
+        stop: request.stop,
+        extra: given(request.extra_json)
+            .map(|extra| serde_json::from_str(&extra))
+            .transpose()
+            .map_err(|error| Status::invalid_argument(format!("extra_json is no JSON object: {error}")))?
+            .unwrap_or_default(),
     })
 }
 
@@ -45,7 +53,8 @@ pub fn reply_to_wire(reply: ChatReply) -> v1::GenerateReply {
         completion_tokens: reply.usage.completion_tokens,
         cost_usd: reply.usage.cost_usd,
     };
-    v1::GenerateReply { text: reply.text, usage: Some(usage), model: reply.model, tries: reply.tries, latency_ms: reply.latency_ms }
+    let calls = reply.calls.into_iter().map(|call| v1::FunctionCall { name: call.name, arguments: call.arguments }).collect();
+    v1::GenerateReply { text: reply.text, usage: Some(usage), model: reply.model, tries: reply.tries, latency_ms: reply.latency_ms, calls }
 }
 
 /// A reply as it came.
@@ -53,6 +62,7 @@ pub fn reply_from_wire(reply: v1::GenerateReply) -> ChatReply {
     let usage = reply.usage.unwrap_or_default();
     ChatReply {
         text: reply.text,
+        calls: reply.calls.into_iter().map(|call| FunctionCall { name: call.name, arguments: call.arguments }).collect(),
         usage: Usage {
             model_calls: usage.model_calls,
             prompt_tokens: usage.prompt_tokens,

@@ -142,6 +142,8 @@ impl Pool {
                 schema: None,
                 max_tokens: CHECK_TOKENS,
                 temperature: 0.0,
+                stop: Vec::new(),
+                extra: Default::default(),
             };
             self.generate(request).await?;
         }

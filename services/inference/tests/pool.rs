@@ -76,6 +76,8 @@ fn question(role: ModelRole, picture: usize) -> ChatRequest {
         schema: Some(ReplySchema { name: "reply".into(), json: "{}".into() }),
         max_tokens: 10,
         temperature: 0.0,
+        stop: Vec::new(),
+        extra: Default::default(),
     }
 }
 

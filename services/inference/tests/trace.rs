@@ -21,7 +21,14 @@ struct Witness(Mutex<Option<String>>);
 impl Model for Witness {
     async fn generate(&self, _request: ChatRequest) -> Result<ChatReply, ModelError> {
         *self.0.lock().unwrap() = trace_id_of(&tracing::Span::current());
-        Ok(ChatReply { text: String::new(), usage: Usage::default(), model: "witness".into(), tries: 1, latency_ms: 0.0 })
+        Ok(ChatReply {
+            text: String::new(),
+            calls: Vec::new(),
+            usage: Usage::default(),
+            model: "witness".into(),
+            tries: 1,
+            latency_ms: 0.0,
+        })
     }
 }
 
@@ -42,6 +49,8 @@ async fn the_model_is_asked_in_the_trace_of_the_caller() {
         schema: None,
         max_tokens: 1,
         temperature: 0.0,
+        stop: Vec::new(),
+        extra: Default::default(),
     };
 
     let attempt = tracing::info_span!("attempt");

@@ -28,7 +28,7 @@ struct Planner;
 #[async_trait]
 impl Model for Planner {
     async fn generate(&self, _: ChatRequest) -> Result<ChatReply, ModelError> {
-        Ok(ChatReply { text: REPLY.into(), usage: Usage::default(), model: "planner".into(), tries: 1, latency_ms: 0.0 })
+        Ok(ChatReply { text: REPLY.into(), calls: Vec::new(), usage: Usage::default(), model: "planner".into(), tries: 1, latency_ms: 0.0 })
     }
 }
 

@@ -36,7 +36,7 @@ impl Model for WitnessModel {
     async fn generate(&self, _: ChatRequest) -> Result<ChatReply, ModelError> {
         let trace = trace_id_of(&tracing::Span::current()).unwrap_or_default();
         self.0.lock().unwrap().push(("model", trace));
-        Ok(ChatReply { text: REPLY.into(), usage: Usage::default(), model: "witness".into(), tries: 1, latency_ms: 0.0 })
+        Ok(ChatReply { text: REPLY.into(), calls: Vec::new(), usage: Usage::default(), model: "witness".into(), tries: 1, latency_ms: 0.0 })
     }
 }
 

@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
-use wayfarer_actor_websurfer::{SurferDeps, SurferHandle};
+use wayfarer_actor_websurfer::SurferDeps;
 use wayfarer_browser::{BrowserSupply, EgressPolicy};
 use wayfarer_bus::{Bus, Incoming, document, names, read_document};
 use wayfarer_chat::Model;
@@ -28,6 +28,7 @@ use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{AttemptId, Usage};
+use wayfarer_hands::{HandsOptions, SurferHandle};
 use wayfarer_proto::v1::{Document, SurfReply, surf_reply::Reply, surf_request::Order};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::metrics;
@@ -151,15 +152,18 @@ impl WebSurferService {
         };
         let deps = SurferDeps {
             model: self.model.clone(),
-            browsers: self.browsers.clone(),
-            store,
-            egress: self.egress.clone(),
-            record: self.record,
+            tools: HandsOptions {
+                browsers: self.browsers.clone(),
+                store,
+                egress: self.egress.clone(),
+                record: self.record,
+                viewport: None,
+            },
         };
         let (reply, handle) = tokio::select! {
             () = &mut superseded => (SurfOpened::Fenced, None),
             () = token.cancelled() => (busy(), None),
-            open = SurferHandle::open(deps, open) => open,
+            open = wayfarer_actor_websurfer::open(deps, open) => open,
         };
         answer(&incoming, opened(&reply)).await;
         let Some(handle) = handle else { return };

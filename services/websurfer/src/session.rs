@@ -5,11 +5,11 @@ use crate::{answer, carry_out, reject};
 use futures::StreamExt;
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
-use wayfarer_actor_websurfer::SurferHandle;
 use wayfarer_bus::{Bus, Incoming, Orders, document};
 use wayfarer_core::Usage;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::surf::{ALIVE_EVERY, SurfReport};
+use wayfarer_hands::SurferHandle;
 use wayfarer_proto::v1::{SurfReply, surf_reply::Reply, surf_request::Order};
 
 /// How long a step may go on in a process that stops: less than it takes to drain.

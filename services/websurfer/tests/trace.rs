@@ -39,7 +39,7 @@ impl Witness {
 impl Model for Witness {
     async fn generate(&self, _: ChatRequest) -> Result<ChatReply, ModelError> {
         self.see("model");
-        Ok(ChatReply { text: STOP.into(), usage: Usage::default(), model: "witness".into(), tries: 1, latency_ms: 0.0 })
+        Ok(ChatReply { text: STOP.into(), calls: Vec::new(), usage: Usage::default(), model: "witness".into(), tries: 1, latency_ms: 0.0 })
     }
 }
 

@@ -1,8 +1,10 @@
 use super::*;
 use proptest::prelude::*;
 
+const HABITS: Habits = Habits { pointer: (7.0, 8.0), press_enter: true };
+
 fn read(text: &str) -> Parsed {
-    parse(text, &[], (7.0, 8.0)).unwrap_or_else(|error| panic!("{text}: {error}"))
+    parse(text, &[], HABITS).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
 fn click(x: f64, y: f64) -> Action {
@@ -14,7 +16,7 @@ fn the_form_that_models_were_trained_on() {
     let parsed = read(
         "The cart is at the top.\nI click it.\n<tool_call>\n{\"name\": \"computer_use\", \"arguments\": {\"action\": \"left_click\", \"coordinate\": [1074, 37]}}\n</tool_call>",
     );
-    assert_eq!(parsed, Parsed { thought: "The cart is at the top.\nI click it.".into(), action: click(1074.0, 37.0) });
+    assert_eq!(parsed, Parsed { thought: "The cart is at the top.\nI click it.".into(), action: click(1074.0, 37.0), name: "left_click" });
 }
 
 #[test]
@@ -75,11 +77,11 @@ fn coordinates_in_every_dress() {
 
 #[test]
 fn calls_that_are_handed_over_apart() {
-    let calls = [NativeCall { name: "computer_use".into(), arguments: "{\"action\": \"scroll\", \"pixels\": \"-300\"}".into() }];
-    let parsed = parse("I scroll.", &calls, (0.0, 0.0)).unwrap();
-    assert_eq!(parsed, Parsed { thought: "I scroll.".into(), action: Action::Scroll { pixels: -300, target: None } });
+    let calls = [FunctionCall { name: "computer_use".into(), arguments: "{\"action\": \"scroll\", \"pixels\": \"-300\"}".into() }];
+    let parsed = parse("I scroll.", &calls, HABITS).unwrap();
+    assert_eq!(parsed, Parsed { thought: "I scroll.".into(), action: Action::Scroll { pixels: -300, target: None }, name: "scroll" });
     assert_eq!(
-        parse("", &[NativeCall { name: "history_back".into(), arguments: "{}".into() }], (0.0, 0.0)).unwrap().action,
+        parse("", &[FunctionCall { name: "history_back".into(), arguments: "{}".into() }], HABITS).unwrap().action,
         Action::HistoryBack
     );
 }
@@ -118,7 +120,7 @@ fn every_action_and_its_other_names() {
 
 #[test]
 fn what_is_wrong_is_said_so_that_it_can_be_mended() {
-    let error = |text: &str| parse(text, &[], (0.0, 0.0)).unwrap_err().to_string();
+    let error = |text: &str| parse(text, &[], HABITS).unwrap_err().to_string();
     assert!(error("I am done.").contains("<tool_call>"));
     assert!(error("").contains("<tool_call>"));
     let unknown = error("<tool_call>{\"arguments\": {\"action\": \"fly\"}}</tool_call>");
@@ -132,11 +134,11 @@ fn what_is_wrong_is_said_so_that_it_can_be_mended() {
 proptest! {
     #[test]
     fn nothing_that_a_server_sends_makes_it_panic(text in "\\PC{0,200}", cut in 0_usize..200) {
-        let _ = parse(&text, &[], (0.0, 0.0));
+        let _ = parse(&text, &[], HABITS);
         let call = format!("<tool_call>{{\"name\": \"computer_use\", \"arguments\": {{\"action\": \"left_click\", \"coordinate\": {text}}}}}</tool_call>");
-        let _ = parse(&call, &[], (0.0, 0.0));
+        let _ = parse(&call, &[], HABITS);
         let part: String = call.chars().take(cut).collect();
-        let _ = parse(&part, &[NativeCall { name: text.clone(), arguments: text }], (0.0, 0.0));
+        let _ = parse(&part, &[FunctionCall { name: text.clone(), arguments: text }], HABITS);
     }
 
     #[test]
@@ -144,7 +146,7 @@ proptest! {
         "<tool_call>", "</tool_call>", "{", "}", "[", "]", "\"action\":", "\"left_click\"", "\"coordinate\":", "12,", "-", "9e999", "'", "\\", "null", "\u{1F600}", "```json",
         "\"name\": \"computer_use\",", "\"arguments\":", "\n",
     ]), 0..24)) {
-        if let Ok(Parsed { action: Action::LeftClick { target }, .. }) = parse(&pieces.concat(), &[], (0.0, 0.0)) {
+        if let Ok(Parsed { action: Action::LeftClick { target }, .. }) = parse(&pieces.concat(), &[], HABITS) {
             prop_assert!(target.x.is_finite() && target.y.is_finite());
         }
     }

@@ -24,6 +24,8 @@ pub enum ModelRole {
     Orchestrate,
     /// One browser action at a time.
     Surf,
+    /// A native agent: pixels in, actions out.
+    Native,
     /// The simulated user.
     SimulateUser,
     /// The alignment judge.
@@ -44,6 +46,7 @@ impl ModelRole {
             Self::Explore => "explore",
             Self::Orchestrate => "orchestrate",
             Self::Surf => "surf",
+            Self::Native => "native",
             Self::SimulateUser => "simulate_user",
             Self::JudgeAlignment => "judge_alignment",
             Self::JudgeRubric => "judge_rubric",
@@ -53,11 +56,12 @@ impl ModelRole {
     }
 
     /// All roles.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Propose,
         Self::Explore,
         Self::Orchestrate,
         Self::Surf,
+        Self::Native,
         Self::SimulateUser,
         Self::JudgeAlignment,
         Self::JudgeRubric,

@@ -39,7 +39,7 @@ impl Model for DownFor {
         if is_down {
             return Err(ModelError::Down { endpoint: "http://model.test/v1".into(), why: "no connection".into() });
         }
-        Ok(ChatReply { text: REPLY.into(), usage: Usage::default(), model: "planner".into(), tries: 1, latency_ms: 0.0 })
+        Ok(ChatReply { text: REPLY.into(), calls: Vec::new(), usage: Usage::default(), model: "planner".into(), tries: 1, latency_ms: 0.0 })
     }
 }
 
