@@ -116,7 +116,8 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
         let attempt = AttemptId { task: task.id.clone(), number: 1 };
         let started = RunEvent::AttemptStarted { attempt: attempt.clone(), worker: "loadtest".into() };
         let sequence = log.append(&spec.run, &started, 0).await?;
-        let deps = OrchestratorDeps { model: model.clone(), log: log.clone(), store: store.clone(), surfer: Arc::new(surfer) };
+        let deps =
+            OrchestratorDeps { model: model.clone(), log: log.clone(), store: store.clone(), surfer: Arc::new(surfer), person: None };
         let job = AttemptJob {
             spec,
             task,

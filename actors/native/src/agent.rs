@@ -15,7 +15,7 @@ use wayfarer_core::critical_point::{GateDecision, Grant};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
-use wayfarer_core::{Action, Usage};
+use wayfarer_core::{Action, Mark, Usage};
 use wayfarer_hands::{Done, Hands, HandsOptions, Stopped, SurferHandle, Surfing, failed};
 
 /// Replies in a row that may be no action before the attempt ends (spec/faragen.md D.5).
@@ -271,11 +271,10 @@ impl Native {
         let place = |target: Target| {
             let (x, y) = space.to_viewport((target.x, target.y), seen, viewport);
             // the label is for people: the click goes where the model said
-            let label = observation.mark_at(x, y).map(|mark| format!("{} {:?}", mark.role, mark.name)).unwrap_or_default();
+            let label = observation.mark_at(x, y).map(label_of).unwrap_or_default();
             Target { mark: None, x, y, label }
         };
-        let (_, height) = space.size(seen);
-        let (width, _) = space.size(seen);
+        let (width, height) = space.size(seen);
         let long = |pixels: i32, from: u32, to: u32| match space {
             crate::Space::Resized => pixels,
             crate::Space::Grid { .. } => (i64::from(pixels) * i64::from(to) / i64::from(from.max(1))) as i32,
@@ -371,4 +370,8 @@ fn as_said(reply: &ChatReply) -> String {
         }
         _ => reply.text.clone(),
     }
+}
+
+fn label_of(mark: &Mark) -> String {
+    if mark.name.is_empty() { mark.role.clone() } else { format!("{} {:?}", mark.role, mark.name) }
 }

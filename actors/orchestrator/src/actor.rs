@@ -26,7 +26,7 @@ impl Actor for Orchestrator {
         if let Some(attempt) = state.take() {
             let (deps, job) = *attempt;
             let (cancel, surfer) = (job.cancel.clone(), deps.surfer.clone());
-            let user = User::spawn(deps.model.clone(), job.spec.clone(), job.task.clone(), myself.get_cell()).await?;
+            let user = User::spawn(deps.model.clone(), deps.person.clone(), job.spec.clone(), job.task.clone(), myself.get_cell()).await?;
             let end = tokio::select! {
                 end = Solving::run(deps, job, user) => end,
                 () = cancel.cancelled() => AttemptEnd::Cancelled,

@@ -6,9 +6,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wayfarer_bus::EventLog;
 use wayfarer_chat::Model;
+use wayfarer_core::critical_point::{CriticalPoint, UserDecision};
 use wayfarer_core::run::RunSpec;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
-use wayfarer_core::{AttemptId, Epoch, Outcome, Task};
+use wayfarer_core::{AttemptId, Epoch, Observation, Outcome, Task};
 use wayfarer_store::Store;
 
 /// The surfer of the attempt, wherever it runs.
@@ -22,6 +23,17 @@ pub trait SurferPort: Send + Sync {
     async fn close(&self);
 }
 
+/// A person for whom an agent works.
+#[async_trait]
+pub trait Person: Send + Sync {
+    /// Whether the agent may do this; what is said with it is told to the agent.
+    async fn may_i(&self, point: &CriticalPoint, page: &Observation) -> (UserDecision, String);
+    /// The answer to a question of the agent.
+    async fn answer(&self, question: &str) -> String;
+    /// A further task after this answer, if there is one.
+    async fn anything_else(&self, answer: &str) -> Option<String>;
+}
+
 /// What an attempt works with.
 #[derive(Clone)]
 pub struct OrchestratorDeps {
@@ -33,6 +45,8 @@ pub struct OrchestratorDeps {
     pub store: Store,
     /// Surfs.
     pub surfer: Arc<dyn SurferPort>,
+    /// The user; simulated if absent.
+    pub person: Option<Arc<dyn Person>>,
 }
 
 /// One attempt to run.

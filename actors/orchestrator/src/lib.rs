@@ -1,7 +1,7 @@
 //! The Orchestrator: facts, plan and ledger; decides step by step what the WebSurfer is to do and when an attempt ends.
 //!
 //! Pure parts, one a file: `lifecycle.rs` (what comes next for a task), `table.rs` (the decision table), `loops.rs`, `budget.rs`,
-//! `plan.rs`, `history.rs`, the draws of `user.rs`. `solve.rs` drives one attempt with them, `actor.rs` gives it a life of its own, and
+//! `plan.rs`, `history.rs`, the draws of `user.rs`. `solve/` drives one attempt with them (`native.rs`: where one model decides alone), `actor.rs` gives it a life of its own, and
 //! `simulator.rs` is the user beside it.
 
 mod actor;
@@ -18,5 +18,5 @@ pub mod table;
 mod testing;
 pub mod user;
 
-pub use attempt::{AttemptEnd, AttemptJob, OrchestratorDeps, SurferPort, run_attempt};
+pub use attempt::{AttemptEnd, AttemptJob, OrchestratorDeps, Person, SurferPort, run_attempt};
 pub use lifecycle::{Next, next};

@@ -13,6 +13,10 @@ use wayfarer_core::{Observation, Task, Usage, gate, view};
 const CRITICAL_POINT: PromptFile = PromptFile(include_str!("../prompts/critical_point.md"));
 const FOLLOW_UP: PromptFile = PromptFile(include_str!("../prompts/follow_up.md"));
 
+/// What the simulated user answers an agent's question: it knows no more than what the task says (spec/faragen.md G does the same).
+pub const NO_ANSWER: &str =
+    "I have nothing to add. Go on as well as you can without making anything up, and stop before anything that needs my permission.";
+
 /// Synthetic people: names that nobody bears for sure, addresses in reserved domains, telephone numbers kept free for fiction, the card
 /// number that payment providers publish for tests.
 const PERSONAS: [[&str; 6]; 6] = [

@@ -248,7 +248,7 @@ async fn play(play: Play) -> Played {
     let log = Arc::new(MemoryLog::default());
     let started = RunEvent::AttemptStarted { attempt: attempt.clone(), worker: "w".into() };
     let last_sequence = log.append(&spec.run, &started, 0).await.unwrap();
-    let deps = OrchestratorDeps { model: model.clone(), log: log.clone(), store: store.clone(), surfer: surfer.clone() };
+    let deps = OrchestratorDeps { model: model.clone(), log: log.clone(), store: store.clone(), surfer: surfer.clone(), person: None };
     let job = AttemptJob {
         spec,
         task,

@@ -186,8 +186,15 @@ async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
         lineage: Lineage { seed: SeedId::new("seed-1").unwrap(), parent: None, earlier_intents: vec![], template: None, pages: vec![] },
     };
     let attempt = AttemptId { task: task.id.clone(), number: 1 };
-    let open =
-        SurfOpen { tenant: TenantId::default(), run: RunId::new("run-1").unwrap(), attempt, epoch: Epoch(5), task, today: TODAY.into() };
+    let open = SurfOpen {
+        tenant: TenantId::default(),
+        run: RunId::new("run-1").unwrap(),
+        attempt,
+        epoch: Epoch(5),
+        task,
+        today: TODAY.into(),
+        solver: "ledger".into(),
+    };
     let (opened, handle) = wayfarer_actor_websurfer::open(deps, open).await;
     assert!(matches!(opened, SurfOpened::Ready { .. }), "{opened:?}");
     Setting { model, doings, store, handle: handle.unwrap(), _folder: folder }

@@ -27,12 +27,26 @@ pub struct Config {
     pub solver: Slots,
     /// Judging.
     pub judge: JudgeSection,
+    /// Native agents, for runs whose solver is one.
+    pub native: Native,
     /// Seeds worked off at the same time in one process.
     pub proposer: Slots,
     /// The face for people and programs.
     pub gateway: Gateway,
     /// Logs, traces and metrics.
     pub telemetry: Telemetry,
+}
+
+/// Native agents: what a websurfer knows of them beside their profile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Native {
+    /// File with the words that the model was trained with (plain text, or .toml with `system` and `next`); absent means ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompts: Option<PathBuf>,
+    /// Screenshots that the model sees: `slide:3`, `hysteresis:3,2`; absent means the profile's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
 }
 
 /// Judging.

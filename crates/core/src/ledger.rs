@@ -35,3 +35,25 @@ pub struct Ledger {
     /// What the WebSurfer should do next.
     pub next_steps: Instruction,
 }
+
+/// What stands in every field where no ledger is kept.
+const NOT_KEPT: &str = "a native agent keeps no ledger";
+
+impl Ledger {
+    /// What stands where no ledger is kept: one model decides alone.
+    pub fn not_kept() -> Self {
+        let flag = || Flag { reason: NOT_KEPT.to_owned(), answer: false };
+        Self {
+            last_action_successful: flag(),
+            is_in_loop: flag(),
+            is_satisfied: flag(),
+            is_at_critical_point: flag(),
+            next_steps: Instruction { reason: NOT_KEPT.to_owned(), answer: String::new() },
+        }
+    }
+
+    /// Whether somebody filled it.
+    pub fn is_kept(&self) -> bool {
+        self.next_steps.reason != NOT_KEPT
+    }
+}

@@ -72,7 +72,7 @@ pub struct RunSpec {
     pub budgets: Budgets,
     /// How the simulated user answers.
     pub consent: ConsentPolicy,
-    /// `ledger` (Orchestrator with WebSurfer).
+    /// Who solves: [`Solver`] as text.
     pub solver: String,
     /// Milliseconds since the epoch (UTC).
     pub created_unix_ms: u64,
@@ -426,6 +426,39 @@ impl Tally {
             dropped: self.dropped.clone(),
             seeds_done: self.seeds_done.len() as u64,
             complete: self.is_complete(),
+        }
+    }
+}
+
+/// Who solves the tasks of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Solver {
+    /// An Orchestrator with a WebSurfer: `ledger`.
+    Ledger,
+    /// One model that looks at screenshots and says actions: `native:PROFILE`.
+    Native {
+        /// How the model family wants to be spoken to.
+        profile: String,
+    },
+}
+
+impl std::str::FromStr for Solver {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "ledger" => Ok(Self::Ledger),
+            Some(("native", profile)) if !profile.is_empty() => Ok(Self::Native { profile: profile.to_owned() }),
+            _ => Err(format!("{text:?} is no solver; say ledger, or native:PROFILE (native:fara-7b)")),
+        }
+    }
+}
+
+impl std::fmt::Display for Solver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ledger => f.write_str("ledger"),
+            Self::Native { profile } => write!(f, "native:{profile}"),
         }
     }
 }

@@ -31,6 +31,13 @@ pub struct SurfOpen {
     pub task: Task,
     /// Today (ISO 8601), as the orchestrator has it.
     pub today: String,
+    /// Who solves: [`Solver`](crate::run::Solver) as text.
+    #[serde(default = "ledger")]
+    pub solver: String,
+}
+
+fn ledger() -> String {
+    "ledger".into()
 }
 
 impl SurfOpen {

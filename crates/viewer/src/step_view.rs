@@ -132,7 +132,7 @@ pub(crate) fn step_view(step: &Step, before: Option<&Observation>, cited_by: Opt
         tone: step_tone(step),
         action_name: surfed.action.name().to_owned(),
         action_line: surfed.action.describe(),
-        ledger: ledger_rows(&step.ledger),
+        ledger: if step.ledger.is_kept() { ledger_rows(&step.ledger) } else { Vec::new() },
         next_steps: step.ledger.next_steps.answer.clone(),
         next_steps_reason: step.ledger.next_steps.reason.clone(),
         rule: step.decision.rule.clone(),

@@ -155,6 +155,7 @@ impl OrchestratorService {
             log: self.log.clone(),
             store: self.stores.of(&spec.run)?,
             surfer: Arc::new(surfer::NatsSurfer::new(self.bus.clone(), attempt.clone(), self.step_timeout)),
+            person: None,
         };
         let cancel = stop.child_token();
         let job = AttemptJob {

@@ -4,7 +4,8 @@
 //! reads the same prompts as a language model would ([`request`]), sees nothing but what is in them, keeps nothing between requests, and
 //! says in every reply what it is.
 //!
-//! What it knows of most sites is data ([`skill`]). Where to read first: [`goal`] (what a task asks for), [`brain`] (what to do next), [`judge`] (what was done), [`server`] (the wire).
+//! What it knows of most sites is data ([`skill`]). Where to read first: [`goal`] (what a task asks for), [`brain`] (what to do next), [`judge`] (what was done), [`native`] (pixels in,
+//! actions out, in one shop), [`server`] (the wire).
 
 pub mod answer;
 pub mod brain;
@@ -12,6 +13,7 @@ pub mod dates;
 pub mod faults;
 pub mod goal;
 pub mod judge;
+pub mod native;
 pub mod orchestrate;
 pub mod propose;
 pub mod reading;

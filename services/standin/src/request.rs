@@ -48,6 +48,16 @@ pub struct ContentPart {
     /// The words of a text part.
     #[serde(default)]
     pub text: String,
+    /// The picture of a picture part.
+    #[serde(default)]
+    pub image_url: Option<ImageUrl>,
+}
+
+/// Where a picture is.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ImageUrl {
+    /// A data URL.
+    pub url: String,
 }
 
 impl Content {
@@ -62,9 +72,14 @@ impl Content {
 
     /// How many pictures.
     pub fn pictures(&self) -> usize {
+        self.picture_urls().len()
+    }
+
+    /// The pictures, as data URLs.
+    pub fn picture_urls(&self) -> Vec<&String> {
         match self {
-            Self::Parts(parts) => parts.iter().filter(|part| part.kind == "image_url").count(),
-            _ => 0,
+            Self::Parts(parts) => parts.iter().filter_map(|part| part.image_url.as_ref()).map(|image| &image.url).collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::answer::{self, AnswerError};
 use crate::faults::Faults;
+use crate::native;
 use crate::request::{self, ChatBody};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -132,6 +133,11 @@ fn conversation(request: &ChatBody) -> String {
 
 /// The rules are plain computation: they run beside the event loop.
 async fn reply(request: &ChatBody, faults: &Arc<Faults>) -> Result<String, (&'static str, String)> {
+    if native::is_meant(request) {
+        let request = request.clone();
+        let answered = tokio::task::spawn_blocking(move || native::answer(&request)).await;
+        return answered.map_err(|error| ("rule_failed", error.to_string()))?.map_err(|why| ("no_picture", why));
+    }
     let Some(question) = request::question(request) else {
         return Err((
             "no_question",

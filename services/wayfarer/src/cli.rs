@@ -1,9 +1,12 @@
 //! The command line: every flag, with what it is for.
 
+use crate::agent::CriticalPoints;
 use clap::{Args, Parser, Subcommand};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use wayfarer_actor_native::{Profile, Window};
 use wayfarer_core::Strategy;
+use wayfarer_core::run::Solver;
 use wayfarer_core::verdict::VerdictPolicy;
 
 /// Behind the help of the program.
@@ -12,6 +15,7 @@ First steps:
   wayfarer doctor                                           what is missing on this machine
   wayfarer generate --seeds seeds.jsonl --out out/demo      seeds to verified trajectories, with a stand-in model
   wayfarer view out/demo                                    what every agent saw, thought and did
+  wayfarer agent \"Add 1 Trail Mug to the cart.\"            one task, in the bundled shop, while you watch
 
 Exit codes:
   0  done
@@ -65,6 +69,8 @@ pub struct Cli {
 pub enum Command {
     /// Turn seeds into verified trajectories: all roles in this process, over a real NATS and Redis that it starts itself.
     Generate(Generate),
+    /// Work on one task with a native agent (Fara): pixels in, actions out.
+    Agent(Box<Agent>),
     /// Run some or all roles as a service over given NATS and Redis.
     Up(Up),
     /// Create, list, watch, cancel and audit runs of a cluster (or audit an output folder).
@@ -86,6 +92,70 @@ pub enum Command {
     Standin(Standin),
     /// Say what is missing on this machine, and how to get it.
     Doctor,
+}
+
+/// Behind the help of `agent`.
+const AGENT_EXAMPLES: &str = "\
+Examples:
+  wayfarer agent \"Add 1 Trail Mug to the cart.\"
+      the bundled shop and a rule-based stand-in that looks at its pixels: needs no model
+  wayfarer agent \"Find a train from Lyon to Turin tomorrow\" --endpoint http://127.0.0.1:5000/v1 --prompts fara-7b.toml
+      Fara-7B as you serve it (vllm serve microsoft/Fara-7B --port 5000); docs/native-agent.md tells how to make the file of its own words
+  wayfarer agent \"...\" --profile fara-1.5 --endpoint http://127.0.0.1:5000/v1 --model fara-1.5-9b --critical-points stop
+
+A critical point is a step that binds, pays, sends or reveals: the agent never takes it by itself. Ctrl-C ends the browser, too.
+The key of an endpoint comes from WAYFARER_API_KEY or OPENAI_API_KEY. Exit code 0: answered, or stopped at a critical point.";
+
+/// Flags of `agent`.
+#[derive(Debug, Args)]
+#[command(after_help = AGENT_EXAMPLES)]
+pub struct Agent {
+    /// What is to be done, in a person's words.
+    pub task: String,
+    /// How the model wants to be spoken to: fara-7b, fara-1.5, or a profile of your own (.toml).
+    #[arg(long, default_value = "fara-7b", value_name = "NAME|FILE", help_heading = "Model")]
+    pub profile: String,
+    /// OpenAI-compatible endpoint that serves the model, version included. Without it, a rule-based stand-in acts in the bundled shop.
+    #[arg(long, env = "WAYFARER_AGENT_ENDPOINT", value_name = "URL", help_heading = "Model")]
+    pub endpoint: Option<String>,
+    /// The model's name there; the first one that it lists if absent.
+    #[arg(long, requires = "endpoint", value_name = "NAME", help_heading = "Model")]
+    pub model: Option<String>,
+    /// The words that the model was trained with: plain text, or .toml with `system` and `next`. Ours if absent.
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    pub prompts: Option<PathBuf>,
+    /// Screenshots that the model sees: slide:3, or hysteresis:3,2 (grow to 3, cut to 2); the profile's if absent.
+    #[arg(long, value_name = "WINDOW", help_heading = "Model")]
+    pub window: Option<Window>,
+    /// Where to begin; the search engine's page if absent.
+    #[arg(long, value_name = "URL", help_heading = "Task")]
+    pub start_url: Option<String>,
+    /// What happens at a critical point.
+    #[arg(long, value_enum, default_value = "ask", value_name = "HOW", help_heading = "Task")]
+    pub critical_points: CriticalPoints,
+    /// Private host that the browser may reach, by name; may be repeated. Everything private is closed unless it is named.
+    #[arg(long, value_name = "HOST", help_heading = "Task")]
+    pub allow_host: Vec<String>,
+    /// Bounds.
+    #[command(flatten)]
+    pub budget: BudgetFlags,
+    /// Where every step is kept, with its picture; `index.html` shows them.
+    #[arg(long, default_value = "out/agent", value_name = "DIR", help_heading = "Display")]
+    pub out: PathBuf,
+    /// Print what came of it as one JSON object on the last line.
+    #[arg(long, help_heading = "Display")]
+    pub json: bool,
+    /// Tell nothing while it works, and ask nothing.
+    #[arg(long, help_heading = "Display")]
+    pub quiet: bool,
+}
+
+impl Agent {
+    /// The stand-in, without any fault.
+    pub fn standin(&self) -> ModelFlags {
+        let faults = FaultFlags { standin_fail_rate: 0.0, standin_seed: 1, standin_kinds: Vec::new(), standin_gullible: false };
+        ModelFlags { model: None, faults }
+    }
 }
 
 /// Behind the help of `eval miniwob`.
@@ -160,6 +230,10 @@ pub struct Generate {
     /// Every draw of the run follows from it.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
+    /// Who solves: ledger (an orchestrator with a websurfer), or native:PROFILE (one model such as Fara; give it its endpoint in
+    /// [inference.roles.native]).
+    #[arg(long, default_value_t = Solver::Ledger, value_parser = solver, value_name = "SOLVER")]
+    pub solver: Solver,
     /// The model.
     #[command(flatten)]
     pub model: ModelFlags,
@@ -299,6 +373,9 @@ pub enum RunCommand {
         /// Every draw of the run follows from it.
         #[arg(long, default_value_t = 7)]
         seed: u64,
+        /// Who solves: ledger (an orchestrator with a websurfer), or native:PROFILE (one model such as Fara).
+        #[arg(long, default_value_t = Solver::Ledger, value_parser = solver, value_name = "SOLVER")]
+        solver: Solver,
         /// Bounds of an attempt.
         #[command(flatten)]
         budget: BudgetFlags,
@@ -529,4 +606,13 @@ impl ModelFlags {
     pub fn endpoint(&self) -> Option<&str> {
         self.model.as_deref().filter(|model| !model.is_empty())
     }
+}
+
+/// A solver whose profile is known here.
+fn solver(text: &str) -> Result<Solver, String> {
+    let solver: Solver = text.parse()?;
+    if let Solver::Native { profile } = &solver {
+        Profile::named(profile).map_err(|error| error.to_string())?;
+    }
+    Ok(solver)
 }

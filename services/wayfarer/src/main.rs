@@ -1,5 +1,6 @@
 //! The command line of Wayfarer: the whole cluster in one process, or any role of it.
 
+mod agent;
 mod budget;
 mod cli;
 mod commands;
@@ -13,6 +14,7 @@ mod report;
 mod roles;
 mod stop;
 mod truth;
+mod words;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -62,6 +64,13 @@ async fn run(cli: Cli) -> Result<Exit> {
             let config = config(budget::overrides(&flags.budget))?;
             let telemetry = telemetry(&config, "generate")?;
             let exit = commands::generate::generate(flags, config, telemetry.roles()).await;
+            telemetry.shutdown().await;
+            exit
+        }
+        Command::Agent(flags) => {
+            let config = config(budget::overrides(&flags.budget))?;
+            let telemetry = telemetry(&config, "agent")?;
+            let exit = commands::agent::agent(*flags, config).await;
             telemetry.shutdown().await;
             exit
         }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use url::Url;
-use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec};
+use wayfarer_core::run::{Budgets, ConsentPolicy, RunSpec, Solver};
 use wayfarer_core::seed::{Seed, SeedKind, SeedLine};
 use wayfarer_core::task::Lineage;
 use wayfarer_core::{Category, RunId, SeedId, Strategy, Task, TaskId, TenantId};
@@ -24,6 +24,8 @@ pub struct Wanted {
     pub budgets: Budgets,
     /// The simulated user.
     pub consent: ConsentPolicy,
+    /// Who solves.
+    pub solver: Solver,
     /// Milliseconds since the epoch (UTC).
     pub now_unix_ms: u64,
 }
@@ -81,7 +83,7 @@ pub fn plan(lines: &[SeedLine], wanted: &Wanted) -> Result<RunSpec> {
         seed: wanted.seed,
         budgets: wanted.budgets.clone(),
         consent: wanted.consent.clone(),
-        solver: "ledger".into(),
+        solver: wanted.solver.to_string(),
         created_unix_ms: wanted.now_unix_ms,
     })
 }
@@ -115,7 +117,8 @@ fn exemplar_of(line: &SeedLine, run: &RunId) -> Option<Task> {
     Some(plain_task(intent, start_url, *category, run))
 }
 
-fn plain_task(intent: &str, start_url: &Url, category: Category, run: &RunId) -> Task {
+/// A ready-made task.
+pub fn plain_task(intent: &str, start_url: &Url, category: Category, run: &RunId) -> Task {
     Task {
         id: TaskId::derived("given", &[run.as_str(), intent]),
         intent: intent.to_owned(),
@@ -150,6 +153,7 @@ mod tests {
             seed: 7,
             budgets: Budgets::default(),
             consent: ConsentPolicy::default(),
+            solver: Solver::Ledger,
             now_unix_ms: 0,
         }
     }

@@ -22,6 +22,7 @@ use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
 use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::{Need, Readiness, ReadyRoles};
+use wayfarer_websurfer::NativeWords;
 
 /// How much longer a caller waits than the callee may take: the wire's share.
 const LONGER: Duration = Duration::from_secs(10);
@@ -267,6 +268,7 @@ impl Running {
                     record: config.farm.record,
                     slots: config.solver.slots,
                     owner_silence: Duration::from_secs(config.cluster.owner_silence_seconds),
+                    native: native_words(config)?,
                 };
                 // surfers outlive the orchestrators that they work for
                 self.foundations.push((role, tokio::spawn(service.run(self.stop_foundations.clone()))));
@@ -559,6 +561,14 @@ pub fn chromium_options(config: &Config) -> Result<ChromiumOptions> {
         remote,
         no_sandbox: None,
     })
+}
+
+/// What native agents are given beside their profile.
+fn native_words(config: &Config) -> Result<NativeWords> {
+    let wrong = |key: &str, why: String| WrongUsage(format!("native.{key}: {why}"));
+    let prompts = config.native.prompts.as_deref().map(crate::words::prompts).transpose();
+    let window = config.native.window.as_deref().map(str::parse).transpose();
+    Ok(NativeWords { prompts: prompts.map_err(|why| wrong("prompts", why))?, window: window.map_err(|why| wrong("window", why))? })
 }
 
 fn remote_browser(remote: &FarmRemote) -> Result<RemoteBrowser> {

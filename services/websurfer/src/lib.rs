@@ -20,12 +20,14 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
+use wayfarer_actor_native::{NativeDeps, Profile, Prompts, Window};
 use wayfarer_actor_websurfer::SurferDeps;
 use wayfarer_browser::{BrowserSupply, EgressPolicy};
 use wayfarer_bus::{Bus, Incoming, document, names, read_document};
 use wayfarer_chat::Model;
 use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::outcome::EnvFailure;
+use wayfarer_core::run::Solver;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{AttemptId, Usage};
 use wayfarer_hands::{HandsOptions, SurferHandle};
@@ -59,6 +61,17 @@ pub struct WebSurferService {
     pub slots: usize,
     /// How long the owner of a session may show no life before the session is ended.
     pub owner_silence: Duration,
+    /// What native agents are given beside their profile.
+    pub native: NativeWords,
+}
+
+/// What native agents are given beside their profile.
+#[derive(Debug, Clone, Default)]
+pub struct NativeWords {
+    /// The words that the model was trained with; ours if absent.
+    pub prompts: Option<Prompts>,
+    /// Screenshots that the model sees; the profile's if absent.
+    pub window: Option<Window>,
 }
 
 impl WebSurferService {
@@ -150,25 +163,38 @@ impl WebSurferService {
             Ok(orders) => orders,
             Err(error) => return reject(&incoming, &error.to_string()).await,
         };
-        let deps = SurferDeps {
-            model: self.model.clone(),
-            tools: HandsOptions {
-                browsers: self.browsers.clone(),
-                store,
-                egress: self.egress.clone(),
-                record: self.record,
-                viewport: None,
-            },
-        };
+        let tools =
+            HandsOptions { browsers: self.browsers.clone(), store, egress: self.egress.clone(), record: self.record, viewport: None };
         let (reply, handle) = tokio::select! {
             () = &mut superseded => (SurfOpened::Fenced, None),
             () = token.cancelled() => (busy(), None),
-            open = wayfarer_actor_websurfer::open(deps, open) => open,
+            open = self.open_session(tools, open) => open,
         };
         answer(&incoming, opened(&reply)).await;
         let Some(handle) = handle else { return };
         let silence = Silence::new(self.bus.clone(), self.owner_silence);
         Session { handle, orders, silence, stop: token }.serve(superseded).await;
+    }
+}
+
+impl WebSurferService {
+    /// Opens the session for whoever decides in it.
+    async fn open_session(&self, tools: HandsOptions, open: SurfOpen) -> (SurfOpened, Option<SurferHandle>) {
+        let model = self.model.clone();
+        let profile = match open.solver.parse() {
+            Ok(Solver::Ledger) => return wayfarer_actor_websurfer::open(SurferDeps { model, tools }, open).await,
+            Ok(Solver::Native { profile }) => Profile::named(&profile).map_err(|error| error.to_string()),
+            Err(why) => Err(why),
+        };
+        let mut profile = match profile {
+            Ok(profile) => profile,
+            // another websurfer, of another version, may know it
+            Err(detail) => return (SurfOpened::Failed { kind: EnvFailure::SurferLost, detail }, None),
+        };
+        profile.window = self.native.window.unwrap_or(profile.window);
+        let prompts = self.native.prompts.clone().unwrap_or_else(|| Prompts::ours(&profile.name));
+        let deps = NativeDeps { model, tools, profile: Arc::new(profile), prompts: Arc::new(prompts) };
+        wayfarer_actor_native::open(deps, open).await
     }
 }
 

@@ -118,6 +118,7 @@ async fn websurfers_that_hear(count: usize, owner_silence: Duration) -> Websurfe
             record: false,
             slots: 1,
             owner_silence,
+            native: Default::default(),
         };
         running.push(tokio::spawn(service.run(stop.clone())));
     }
@@ -133,8 +134,15 @@ impl Websurfers {
     async fn open(&self, task: &Task, number: u32, epoch: u64) -> SurfOpened {
         let spec = a_run();
         let attempt = AttemptId { task: task.id.clone(), number };
-        let open =
-            SurfOpen { tenant: spec.tenant, run: spec.run, attempt, epoch: Epoch(epoch), task: task.clone(), today: "2026-11-21".into() };
+        let open = SurfOpen {
+            tenant: spec.tenant,
+            run: spec.run,
+            attempt,
+            epoch: Epoch(epoch),
+            task: task.clone(),
+            today: "2026-11-21".into(),
+            solver: "ledger".into(),
+        };
         let order = Order::Open(document(&open).unwrap());
         let asked = async {
             loop {

@@ -116,11 +116,20 @@ async fn every_order_is_carried_out_in_its_own_trace() {
         record: false,
         slots: 1,
         owner_silence: Duration::from_secs(300),
+        native: Default::default(),
     };
     let running = tokio::spawn(service.run(stop.clone()));
     let (spec, task) = (a_run(), a_task("What does the Trail Mug cost?"));
     let attempt = an_attempt(&task);
-    let open = SurfOpen { tenant: spec.tenant, run: spec.run, attempt: attempt.clone(), epoch: Epoch(1), task, today: "2026-11-21".into() };
+    let open = SurfOpen {
+        tenant: spec.tenant,
+        run: spec.run,
+        attempt: attempt.clone(),
+        epoch: Epoch(1),
+        task,
+        today: "2026-11-21".into(),
+        solver: "ledger".into(),
+    };
     let order = SurfOrder {
         epoch: Epoch(1),
         step: StepIndex(1),

@@ -1,6 +1,7 @@
 //! Solving: open, plan, then ledger, decision, order, step, until the decision table lets the attempt end.
 
 mod consent;
+mod native;
 mod questions;
 
 use crate::attempt::{AttemptEnd, AttemptJob, OrchestratorDeps};
@@ -19,6 +20,7 @@ use wayfarer_core::event::RunEvent;
 use wayfarer_core::ledger::Ledger;
 use wayfarer_core::outcome::{Budget, EnvFailure, Outcome};
 use wayfarer_core::prompt::surf::ToolCall;
+use wayfarer_core::run::Solver;
 use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
 use wayfarer_core::trajectory::{DecisionRecord, FollowUp, SCHEMA_VERSION, Step, Trajectory};
 use wayfarer_core::{Observation, StepIndex, Usage, gate};
@@ -114,7 +116,8 @@ impl Solving {
             is_unlogged: false,
             uncharged: Usage::default(),
         };
-        let outcome = match solving.solve().await {
+        let solved = if solving.is_native() { solving.solve_native().await } else { solving.solve().await };
+        let outcome = match solved {
             Ok(outcome) | Err(Halt::Ends(outcome)) => outcome,
             Err(Halt::Gone(end)) => return end,
         };
@@ -122,6 +125,11 @@ impl Solving {
             Ok(end) | Err(Halt::Gone(end)) => end,
             Err(Halt::Ends(outcome)) => AttemptEnd::LogUnavailable(format!("the attempt could not be closed: {outcome}")),
         }
+    }
+
+    /// Whether one model decides alone.
+    fn is_native(&self) -> bool {
+        matches!(self.job.spec.solver.parse(), Ok(Solver::Native { .. }))
     }
 
     async fn solve(&mut self) -> Result<Outcome, Halt> {
@@ -135,8 +143,9 @@ impl Solving {
             match row.then {
                 Decision::AcceptStop => {
                     let outcome = self.outcome();
-                    if let Some(next) = self.accept(&outcome, &signals).await? {
-                        ledger = next;
+                    if self.goes_on(&outcome, signals.satisfied && signals.exceeded.is_none()).await? {
+                        self.make_plan("follow_up").await?;
+                        ledger = self.fill_ledger().await?;
                         continue;
                     }
                     return Ok(self.final_outcome(outcome));
@@ -187,6 +196,7 @@ impl Solving {
             epoch: self.job.epoch,
             task: self.job.task.clone(),
             today: self.job.today.clone(),
+            solver: self.job.spec.solver.clone(),
         };
         match self.deps.surfer.open(order).await {
             SurfOpened::Ready { observation } => {
@@ -362,35 +372,34 @@ impl Solving {
         }
     }
 
-    /// Takes the answer; a ledger comes back if the user has a follow-up and the attempt goes on.
-    async fn accept(&mut self, outcome: &Outcome, signals: &Signals) -> Result<Option<Ledger>, Halt> {
+    /// Takes the answer; whether the user has a follow-up, after a success that may have one, and the attempt goes on.
+    async fn goes_on(&mut self, outcome: &Outcome, is_success: bool) -> Result<bool, Halt> {
         let answer = self.proposed_answer().filter(|answer| !answer.trim().is_empty());
         match self.follow_ups.last_mut() {
             Some(follow_up) => follow_up.answer = answer,
             None => self.answer = answer,
         }
-        let may_follow = *outcome == Outcome::Answered && signals.satisfied && signals.exceeded.is_none() && self.follow_ups.is_empty();
-        if !may_follow {
-            return Ok(None);
+        if *outcome != Outcome::Answered || !is_success || !self.follow_ups.is_empty() {
+            return Ok(false);
         }
-        let (Some(answer), Some(page)) = (self.answer.clone(), self.history.current().cloned()) else { return Ok(None) };
+        let (Some(answer), Some(page)) = (self.answer.clone(), self.history.current().cloned()) else { return Ok(false) };
         let moment = Moment { scope: self.scope(), intent: self.intent().to_owned(), page };
         let (follow_up, usage) = self.user.anything_else(moment, answer).await;
         self.charge(usage);
-        let Some(intent) = follow_up else { return Ok(None) };
+        let Some(intent) = follow_up else { return Ok(false) };
         self.log_last_step().await?;
         self.user_messages.push(intent.clone());
         self.unsent_messages.push(intent.clone());
         self.follow_ups.push(FollowUp { intent, from_step: StepIndex(self.history.steps.len() as u32 + 1), answer: None });
         self.intent_changed = true;
         (self.forced, self.forced_orders, self.replans, self.roll_backs) = (None, 0, 0, 0);
-        self.make_plan("follow_up").await?;
-        Ok(Some(self.fill_ledger().await?))
+        Ok(true)
     }
 
     /// Names the target pages, keeps the trajectory, and closes the attempt in the log.
     async fn finish(&mut self, outcome: Outcome) -> Result<AttemptEnd, Halt> {
-        let target_urls = if outcome.is_judged() { self.find_targets().await } else { Vec::new() };
+        // a model that was trained to act answers no questions about what it did
+        let target_urls = if outcome.is_judged() && !self.is_native() { self.find_targets().await } else { Vec::new() };
         self.log_last_step().await?;
         let ended_unix_ms = now_ms();
         let trajectory = Trajectory {

@@ -158,6 +158,7 @@ async fn spec_of(flags: &Generate, source: &Source, config: &Config, store: &Sto
         seed: flags.seed,
         budgets: (&config.budgets).into(),
         consent: ConsentPolicy { approve: flags.approve, deny: 1.0 - flags.approve, follow_up: flags.follow_up },
+        solver: flags.solver.clone(),
         now_unix_ms: existing.as_ref().map(|spec| spec.created_unix_ms).or(source.created_unix_ms).unwrap_or_else(local::now_unix_ms),
     };
     let spec = plan(&source.lines, &wanted)?;

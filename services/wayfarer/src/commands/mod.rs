@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod agent;
 pub mod disputes;
 pub mod doctor;
 pub mod generate;

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use time::{Date, OffsetDateTime};
 use wayfarer_config::Config;
 use wayfarer_core::critical_point::UserDecision;
+use wayfarer_core::run::Solver;
 use wayfarer_core::seed::SeedLine;
 use wayfarer_core::verdict::CriticalPointReading;
 use wayfarer_core::{Outcome, Strategy, Trajectory, Verdict};
@@ -120,6 +121,7 @@ fn generate_flags(flags: &Flags, tasks: usize) -> Generate {
         strategies: vec![Strategy::World],
         attempts: 1,
         seed: flags.seed,
+        solver: Solver::Ledger,
         model: ModelFlags {
             model: flags.model.clone(),
             faults: FaultFlags {

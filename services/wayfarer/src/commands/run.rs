@@ -34,7 +34,7 @@ pub fn overrides(command: &RunCommand) -> Value {
 /// Runs the command.
 pub async fn run(command: RunCommand, config: &Config) -> Result<Exit> {
     match command {
-        RunCommand::Create { gateway, seeds, run, tasks, strategies, attempts, seed, budget } => {
+        RunCommand::Create { gateway, seeds, run, tasks, strategies, attempts, seed, solver, budget } => {
             if let Some(warning) = budget::uncounted(&budget, config) {
                 eprintln!("warning: {warning}");
             }
@@ -50,6 +50,7 @@ pub async fn run(command: RunCommand, config: &Config) -> Result<Exit> {
                 seed,
                 budgets: (&config.budgets).into(),
                 consent: ConsentPolicy::default(),
+                solver,
                 now_unix_ms: local::now_unix_ms(),
             };
             let spec = plan(&read_seed_lines(&text)?, &wanted)?;
