@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
-use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Scope, Speaker};
+use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Priority, Scope, Speaker};
 use wayfarer_core::action::Target;
 use wayfarer_core::critical_point::{GateDecision, Grant};
 use wayfarer_core::outcome::EnvFailure;
@@ -219,6 +219,7 @@ impl Native {
             temperature: sampling.temperature,
             stop: sampling.stop.clone(),
             extra: sampling.extra.clone(),
+            priority: Priority::default(),
         };
         let reply = self.ask(request, spent).await?;
         let raw = as_said(&reply);
@@ -338,6 +339,7 @@ impl Native {
             temperature: 0.0,
             stop: Vec::new(),
             extra: self.profile.sampling.extra.clone(),
+            priority: Priority::default(),
         };
         let reply = self.ask(request, spent).await?;
         Ok(format!("Read from the page: {}", reply.text.trim().chars().take(NOTE_LENGTH).collect::<String>()))

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use wayfarer_actor_native::{Beside, History, Profile, Prompts, Window};
-use wayfarer_chat::{ChatRequest, HttpModel, HttpModelOptions, Model, Scope};
+use wayfarer_chat::{ChatRequest, HttpModel, HttpModelOptions, Model, Priority, Scope};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{RunId, TenantId};
 
@@ -79,6 +79,7 @@ async fn sent(endpoint: &HttpModel, got: &Mutex<Vec<Value>>, profile: &Profile, 
         temperature: sampling.temperature,
         stop: sampling.stop.clone(),
         extra: sampling.extra.clone(),
+        priority: Priority::default(),
     };
     endpoint.generate(request).await.unwrap();
     let mut body = got.lock().unwrap().pop().unwrap();

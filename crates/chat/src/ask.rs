@@ -1,7 +1,7 @@
 //! Typed questions: a prompt file rendered with a typed input, a reply read into its type, repaired where it can be, and an error turn
 //! where not.
 
-use crate::model::{ChatRequest, Message, Model, ModelError, Part, ReplySchema, Scope, Speaker};
+use crate::model::{ChatRequest, Message, Model, ModelError, Part, Priority, ReplySchema, Scope, Speaker};
 use crate::{prompt, read};
 use bytes::Bytes;
 use wayfarer_core::Usage;
@@ -105,6 +105,7 @@ pub async fn ask<A: Ask>(
         temperature: 0.0,
         stop: Vec::new(),
         extra: serde_json::Map::new(),
+        priority: Priority::default(),
     };
 
     let mut usage = Usage::default();

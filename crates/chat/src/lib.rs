@@ -13,7 +13,7 @@ mod secret;
 mod wire;
 
 pub use ask::{Answer, AskError, PromptFile, ask};
-pub use model::{ChatReply, ChatRequest, FunctionCall, Message, Model, ModelError, Part, ReplySchema, Scope, Speaker};
+pub use model::{ChatReply, ChatRequest, FunctionCall, Message, Model, ModelError, Part, Priority, ReplySchema, Scope, Speaker};
 pub use openai::{HttpModel, HttpModelOptions};
 pub use read::read_reply;
 pub use secret::Secret;

@@ -78,6 +78,18 @@ pub struct ChatRequest {
     pub stop: Vec<String>,
     /// Further fields of the request that the model's server knows (`chat_template_kwargs`).
     pub extra: Map<String, Value>,
+    /// How urgent it is.
+    pub priority: Priority,
+}
+
+/// How urgent a question is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Priority {
+    /// Somebody waits for the answer.
+    Live,
+    /// It belongs to a campaign.
+    #[default]
+    Batch,
 }
 
 /// A call of a function, as OpenAI's `tool_calls` has it.
@@ -125,6 +137,12 @@ pub enum ModelError {
         /// The bound.
         seconds: u64,
     },
+    /// There is too much to do.
+    #[error("the models are busy; ask again in {retry_after_ms} ms")]
+    Busy {
+        /// When asking again makes sense.
+        retry_after_ms: u64,
+    },
     /// The endpoint refused the request (4xx) or answered something that is no chat completion.
     #[error("model endpoint {endpoint} answered {what}; check its base URL, model name and key")]
     Nonsense {
@@ -151,7 +169,7 @@ impl ModelError {
     /// Whether no model answers at all, which passes by itself and is nobody's fault who asked.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Down { .. } | Self::Slow { .. } | Self::ServiceDown { .. } => true,
+            Self::Down { .. } | Self::Slow { .. } | Self::Busy { .. } | Self::ServiceDown { .. } => true,
             Self::Nonsense { .. } | Self::BudgetSpent { .. } => false,
         }
     }

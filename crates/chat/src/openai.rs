@@ -90,6 +90,8 @@ enum Tried {
     MayPass {
         why: String,
         pause: Option<Duration>,
+        /// It has too much to do.
+        is_load: bool,
     },
     /// The request does not fit; what the endpoint says may name the parameter that does not.
     Unfit {
@@ -134,7 +136,7 @@ impl HttpModel {
         let request = self.with_key(self.client.post(self.completions.clone()).json(body));
         let response = match request.send().await {
             Ok(response) => response,
-            Err(error) => return Tried::MayPass { why: self.told(&chain(&error)), pause: None },
+            Err(error) => return Tried::MayPass { why: self.told(&chain(&error)), pause: None, is_load: false },
         };
         let status = response.status();
         let pause = retry_after(response.headers());
@@ -142,13 +144,13 @@ impl HttpModel {
             let said = read_bounded(response, MAX_ERROR_BYTES).await.map_or_else(|why| why, |bytes| lossy(&bytes));
             let what = self.told(&format!("HTTP {status}: {said}"));
             return match status {
-                _ if may_pass(status) => Tried::MayPass { why: what, pause },
+                _ if may_pass(status) => Tried::MayPass { why: what, pause, is_load: status == StatusCode::TOO_MANY_REQUESTS },
                 StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Tried::Unfit { said, error: self.nonsense(what) },
                 _ => Tried::Refused(self.nonsense(what)),
             };
         }
         match read_bounded(response, MAX_REPLY_BYTES + 1).await {
-            Err(why) => Tried::MayPass { why: self.told(&why), pause: None },
+            Err(why) => Tried::MayPass { why: self.told(&why), pause: None, is_load: false },
             Ok(bytes) if bytes.len() > MAX_REPLY_BYTES => {
                 Tried::Refused(self.nonsense(format!("more than {MAX_REPLY_BYTES} bytes to one question")))
             }
@@ -166,7 +168,7 @@ impl HttpModel {
         let mut faults = 0;
         loop {
             *tries += 1;
-            let (why, pause) = match self.try_once(&body).await {
+            let (why, pause, is_load) = match self.try_once(&body).await {
                 Tried::Answered(completion) => {
                     self.remember(dialect);
                     return self.reply(&completion, request, *tries, started);
@@ -181,14 +183,18 @@ impl HttpModel {
                         continue;
                     }
                 },
-                Tried::MayPass { why, pause } => (why, pause),
+                Tried::MayPass { why, pause, is_load } => (why, pause, is_load),
             };
-            let down = |why: String| ModelError::Down { endpoint: self.endpoint.clone(), why };
             faults += 1;
+            let asked_for = pause;
+            let pause = pause.unwrap_or_else(|| backoff(faults, jitter()));
+            let down = |why: String| match is_load {
+                true => ModelError::Busy { retry_after_ms: asked_for.unwrap_or(pause).as_millis() as u64 },
+                false => ModelError::Down { endpoint: self.endpoint.clone(), why },
+            };
             if faults > self.options.retries {
                 return Err(down(format!("{why}; {tries} tries")));
             }
-            let pause = pause.unwrap_or_else(|| backoff(faults, jitter()));
             if started.elapsed() + pause >= self.options.timeout {
                 return Err(down(format!("{why}; the next try, in {} s, would be past the timeout", pause.as_secs())));
             }

@@ -65,6 +65,7 @@ fn question() -> ChatRequest {
         temperature: 0.0,
         stop: Vec::new(),
         extra: Default::default(),
+        priority: Default::default(),
     }
 }
 

@@ -57,6 +57,12 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         holds(key, budget > 0, "must be 1 or more")?;
     }
 
+    for (tenant, weight) in &config.inference.weights {
+        let key = format!("inference.weights.{tenant}");
+        holds(&key, wayfarer_core::TenantId::new(tenant.clone()).is_ok(), "is no name of a tenant")?;
+        holds(&key, weight.is_finite() && *weight > 0.0, "must be more than 0")?;
+    }
+
     for name in config.inference.roles.keys() {
         let known: Vec<&str> = ModelRole::ALL.into_iter().map(ModelRole::as_str).collect();
         let key = format!("inference.roles.{name}");
@@ -71,6 +77,9 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         };
         if !endpoint.base_url.is_empty() {
             is_url(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url, &["http", "https"])?;
+        }
+        for replica in &endpoint.replicas {
+            is_url(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica, &["http", "https"])?;
         }
         holds(&key("model", own.is_some_and(|own| own.model.is_some())), !endpoint.model.is_empty(), "is empty; name the model")?;
         holds(

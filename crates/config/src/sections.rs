@@ -112,6 +112,10 @@ pub struct Inference {
     pub max_in_flight: usize,
     /// OpenAI-compatible base URL, version included; empty means the stand-in model.
     pub base_url: String,
+    /// Further base URLs that serve the same model: calls are spread over all of them, and move when one fails.
+    pub replicas: Vec<String>,
+    /// What tenants weigh against each other when all ask for more than there is; 1 where it is not said.
+    pub weights: BTreeMap<String, f64>,
     /// The model's name at that server.
     pub model: String,
     /// Name of the environment variable that holds the key; empty for none.
@@ -144,6 +148,8 @@ impl Default for Inference {
             listen: local(7410),
             max_in_flight: 16,
             base_url: String::new(),
+            replicas: Vec::new(),
+            weights: BTreeMap::new(),
             model: "default".into(),
             api_key_env: String::new(),
             timeout_seconds: 120,
@@ -167,6 +173,9 @@ pub struct EndpointOverride {
     /// See [`Inference::base_url`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
+    /// See [`Inference::replicas`]; an own base URL has none unless they are named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replicas: Option<Vec<String>>,
     /// See [`Inference::model`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
@@ -195,6 +204,8 @@ pub struct EndpointOverride {
 pub struct Endpoint {
     /// See [`Inference::base_url`].
     pub base_url: String,
+    /// See [`Inference::replicas`].
+    pub replicas: Vec<String>,
     /// See [`Inference::model`].
     pub model: String,
     /// See [`Inference::api_key_env`].
@@ -218,6 +229,11 @@ impl Inference {
         let own = self.roles.get(role.as_str()).unwrap_or(&none);
         Endpoint {
             base_url: own.base_url.clone().unwrap_or_else(|| self.base_url.clone()),
+            replicas: match (&own.replicas, &own.base_url) {
+                (Some(replicas), _) => replicas.clone(),
+                (None, Some(_)) => Vec::new(),
+                (None, None) => self.replicas.clone(),
+            },
             model: own.model.clone().unwrap_or_else(|| self.model.clone()),
             api_key_env: own.api_key_env.clone().unwrap_or_else(|| self.api_key_env.clone()),
             timeout_seconds: own.timeout_seconds.unwrap_or(self.timeout_seconds),

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 use tonic::Status;
-use wayfarer_chat::{ChatReply, ChatRequest, FunctionCall, Message, Part, ReplySchema, Scope, Speaker};
+use wayfarer_chat::{ChatReply, ChatRequest, FunctionCall, Message, Part, Priority, ReplySchema, Scope, Speaker};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId, Usage};
 use wayfarer_proto::v1;
@@ -21,6 +21,7 @@ pub fn to_wire(request: ChatRequest) -> v1::GenerateRequest {
         max_tokens: request.max_tokens,
         temperature: request.temperature,
         stop: request.stop,
+        is_live: request.priority == Priority::Live,
         extra_json: if request.extra.is_empty() { String::new() } else { serde_json::Value::Object(request.extra).to_string() },
     }
 }
@@ -37,6 +38,7 @@ pub fn from_wire(request: v1::GenerateRequest) -> Result<ChatRequest, Status> {
         max_tokens: request.max_tokens,
         temperature: request.temperature,
         stop: request.stop,
+        priority: if request.is_live { Priority::Live } else { Priority::Batch },
         extra: given(request.extra_json)
             .map(|extra| serde_json::from_str(&extra))
             .transpose()

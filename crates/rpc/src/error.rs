@@ -48,6 +48,11 @@ pub fn model_status(error: &ModelError) -> Status {
         ModelError::Nonsense { endpoint, what } => {
             (Code::Internal, "model_nonsense", Fields { place: cut(endpoint), why: cut(what), ..Fields::default() })
         }
+        ModelError::Busy { retry_after_ms } => {
+            let mut busy = status(Code::Unavailable, &error.to_string(), "model_busy", &Fields::default());
+            busy.metadata_mut().insert(RETRY_AFTER, (*retry_after_ms).into());
+            return busy;
+        }
         ModelError::BudgetSpent { what } => (Code::ResourceExhausted, "budget_spent", Fields { why: cut(what), ..Fields::default() }),
         ModelError::ServiceDown { why } => (Code::Unavailable, "service_down", Fields { why: cut(why), ..Fields::default() }),
     };
@@ -60,6 +65,7 @@ pub fn model_error(status: &Status, waited: Duration) -> ModelError {
     match kind {
         "model_down" => ModelError::Down { endpoint: fields.place, why: fields.why },
         "model_slow" => ModelError::Slow { endpoint: fields.place, seconds: fields.seconds.unwrap_or(waited.as_secs()) },
+        "model_busy" => ModelError::Busy { retry_after_ms: retry_after(status) },
         "model_nonsense" => ModelError::Nonsense { endpoint: fields.place, what: fields.why },
         "budget_spent" => ModelError::BudgetSpent { what: fields.why },
         "service_down" => ModelError::ServiceDown { why: fields.why },
@@ -98,13 +104,15 @@ pub fn browser_error(status: &Status, transport: EnvFailure) -> BrowserError {
     match (kind, fields.failure) {
         ("environment", Some(failure)) => BrowserError::environment(failure, fields.why),
         ("fenced", _) => BrowserError::Fenced,
-        ("busy", _) => {
-            let asked = status.metadata().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-            BrowserError::Busy { retry_after_ms: asked.unwrap_or(DEFAULT_RETRY_AFTER_MS) }
-        }
+        ("busy", _) => BrowserError::Busy { retry_after_ms: retry_after(status) },
         _ if is_timeout(status) => BrowserError::environment(EnvFailure::PageHung, "the browser farm gave no answer in time"),
         _ => BrowserError::environment(transport, format!("browser farm: {}", told(status))),
     }
+}
+
+fn retry_after(status: &Status) -> u64 {
+    let asked = status.metadata().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    asked.unwrap_or(DEFAULT_RETRY_AFTER_MS)
 }
 
 /// Whether the status was made by the transport because the other side cannot be reached: then another replica may do.

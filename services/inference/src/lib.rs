@@ -1,9 +1,10 @@
 //! The inference pool: every model call of the cluster goes through it, in process or over gRPC.
 //!
-//! `pool.rs` routes roles to endpoints, bounds what is in flight, and counts; `budget.rs` says who may still spend, `shared_budget.rs`
+//! `pool.rs` routes roles to engines and counts; `fleet/` is several engines that serve one model, and the line before them; `budget.rs` says who may still spend, `shared_budget.rs`
 //! the same for all replicas; `health.rs` knows how endpoints fare; `server.rs` is the gRPC face.
 
 mod budget;
+pub mod fleet;
 mod health;
 mod pool;
 mod server;

@@ -1,15 +1,16 @@
-//! From role to endpoint: admitted by the budget, one of a bounded number in flight, answered, counted.
+//! From role to engine: admitted by the budget, given a place at an engine (`fleet/`), answered, counted.
 
 use crate::budget::{SpendingBudget, Unlimited};
+use crate::fleet::{EngineSpec, Fleet, FleetOptions};
 use crate::health::Health;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use wayfarer_chat::{ChatReply, ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, Scope, Secret, Speaker};
 use wayfarer_config::{Endpoint, Inference};
+use wayfarer_core::TenantId;
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_telemetry::{ModelUsage, metrics};
 
@@ -42,15 +43,13 @@ pub enum PoolError {
     Endpoint(#[from] ModelError),
 }
 
-/// Where the calls of a role go. Roles that share an endpoint share one route, and its places.
+/// Where the calls of a role go: engines that serve one model. Roles that share an endpoint share one route, and its places.
 #[derive(Clone)]
 pub struct Route {
-    model: Arc<dyn Model>,
+    fleet: Fleet,
     name: String,
-    endpoint: String,
-    places: Arc<Semaphore>,
-    longest_wait: Duration,
-    health: Arc<Health>,
+    /// Of each engine.
+    health: Vec<Arc<Health>>,
 }
 
 impl Route {
@@ -58,33 +57,55 @@ impl Route {
     /// call waits longer than `longest_wait` for its place.
     pub fn new(model: Arc<dyn Model>, name: impl Into<String>, max_in_flight: usize, longest_wait: Duration) -> Self {
         let name = name.into();
-        let places = Arc::new(Semaphore::new(max_in_flight.max(1)));
-        Self { model, endpoint: name.clone(), name, places, longest_wait, health: Arc::default() }
+        let options = FleetOptions { max_in_flight, longest_wait, retries: 0, weights: HashMap::new() };
+        Self::to_engines([EngineSpec { model, shown: name.clone() }], name, options)
     }
 
-    async fn place(&self) -> Result<SemaphorePermit<'_>, ModelError> {
-        let _waiting = metrics().model_waits();
-        match tokio::time::timeout(self.longest_wait, self.places.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) => Err(ModelError::ServiceDown { why: "the pool is closed".into() }),
-            Err(_) => Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: self.longest_wait.as_secs() }),
-        }
+    /// A route to several engines that serve the same model.
+    pub fn to_engines(engines: impl IntoIterator<Item = EngineSpec>, name: impl Into<String>, options: FleetOptions) -> Self {
+        let mut health = Vec::new();
+        let engines: Vec<EngineSpec> = engines
+            .into_iter()
+            .map(|EngineSpec { model, shown }| {
+                let watched = Watched { model, shown: shown.clone(), timeout: options.longest_wait, health: Arc::default() };
+                health.push(Arc::clone(&watched.health));
+                EngineSpec { model: Arc::new(watched), shown }
+            })
+            .collect();
+        Self { fleet: Fleet::new(engines, options), name: name.into(), health }
     }
+}
 
-    /// One call, for as long as the endpoint's health deserves.
-    async fn call(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+/// An engine whose health is known: it is waited for as long as that deserves.
+struct Watched {
+    model: Arc<dyn Model>,
+    shown: String,
+    timeout: Duration,
+    health: Arc<Health>,
+}
+
+#[async_trait]
+impl Model for Watched {
+    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
         let called = self.model.generate(request);
-        let result = match self.health.patience(self.longest_wait) {
+        let result = match self.health.patience(self.timeout) {
             None => called.await,
             Some(patience) => tokio::time::timeout(patience, called)
                 .await
-                .unwrap_or_else(|_| Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: patience.as_secs() })),
+                .unwrap_or_else(|_| Err(ModelError::Slow { endpoint: self.shown.clone(), seconds: patience.as_secs() })),
         };
         match &result {
             Ok(_) => self.health.answered(),
             Err(error) => self.health.failed(error),
         }
         result
+    }
+
+    async fn reach(&self) -> Result<(), ModelError> {
+        if self.health.answered_within(RECENT) {
+            return Ok(());
+        }
+        self.model.reach().await
     }
 }
 
@@ -115,7 +136,7 @@ impl Pool {
             let route = match known.get(&identity) {
                 Some(route) => route.clone(),
                 None => {
-                    let route = http_route(&endpoint, config.max_in_flight, &variable)?;
+                    let route = http_route(&endpoint, config, &variable)?;
                     known.insert(identity, route.clone());
                     route
                 }
@@ -144,6 +165,7 @@ impl Pool {
                 temperature: 0.0,
                 stop: Vec::new(),
                 extra: Default::default(),
+                priority: Default::default(),
             };
             self.generate(request).await?;
         }
@@ -154,7 +176,7 @@ impl Pool {
     fn endpoints(&self) -> Vec<(&ModelRole, &Route)> {
         let mut endpoints: Vec<(&ModelRole, &Route)> = Vec::new();
         for (role, route) in &self.routes {
-            if !endpoints.iter().any(|(_, known)| Arc::ptr_eq(&known.health, &route.health)) {
+            if !endpoints.iter().any(|(_, known)| known.fleet.is(&route.fleet)) {
                 endpoints.push((role, route));
             }
         }
@@ -163,7 +185,12 @@ impl Pool {
 
     /// What the endpoints failed with last, those whose last call failed; each once.
     pub fn troubles(&self) -> BTreeSet<String> {
-        self.routes.values().filter_map(|route| route.health.trouble()).collect()
+        self.routes.values().flat_map(|route| &route.health).filter_map(|health| health.trouble()).collect()
+    }
+
+    /// Calls that wait for a place at an engine.
+    pub fn waiting(&self) -> usize {
+        self.endpoints().into_iter().map(|(_, route)| route.fleet.waiting()).sum()
     }
 
     /// Which model answers for which role.
@@ -178,7 +205,7 @@ pub fn longest_call(config: &Inference) -> Duration {
     config.longest_timeout() * 2 + AROUND_A_CALL
 }
 
-fn http_route(endpoint: &Endpoint, max_in_flight: usize, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {
+fn http_route(endpoint: &Endpoint, config: &Inference, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {
     let api_key = match endpoint.api_key_env.as_str() {
         "" => None,
         name => {
@@ -187,19 +214,30 @@ fn http_route(endpoint: &Endpoint, max_in_flight: usize, variable: &impl Fn(&str
         }
     };
     let timeout = Duration::from_secs(endpoint.timeout_seconds);
-    let model = HttpModel::new(HttpModelOptions {
-        base_url: endpoint.base_url.clone(),
-        model: endpoint.model.clone(),
-        api_key: api_key.map(Secret::new),
-        timeout,
+    // one engine is tried again itself; among several the fleet tries another one
+    let retries = if endpoint.replicas.is_empty() { endpoint.retries } else { 0 };
+    let engine = |base_url: &String| -> Result<EngineSpec, PoolError> {
+        let model = HttpModel::new(HttpModelOptions {
+            base_url: base_url.clone(),
+            model: endpoint.model.clone(),
+            api_key: api_key.clone().map(Secret::new),
+            timeout,
+            retries,
+            price_in_per_million: endpoint.price_in_per_million,
+            price_out_per_million: endpoint.price_out_per_million,
+            json_schema: endpoint.json_schema,
+        })?;
+        Ok(EngineSpec { shown: model.endpoint().to_owned(), model: Arc::new(model) })
+    };
+    let engines = std::iter::once(&endpoint.base_url).chain(&endpoint.replicas).map(engine).collect::<Result<Vec<_>, _>>()?;
+    let named = |(tenant, weight): (&String, &f64)| Some((TenantId::new(tenant.clone()).ok()?, *weight));
+    let options = FleetOptions {
+        max_in_flight: config.max_in_flight,
+        longest_wait: timeout,
         retries: endpoint.retries,
-        price_in_per_million: endpoint.price_in_per_million,
-        price_out_per_million: endpoint.price_out_per_million,
-        json_schema: endpoint.json_schema,
-    })?;
-    let shown = model.endpoint().to_owned();
-    let route = Route::new(Arc::new(model), endpoint.model.clone(), max_in_flight, timeout);
-    Ok(Route { endpoint: shown, ..route })
+        weights: config.weights.iter().filter_map(named).collect(),
+    };
+    Ok(Route::to_engines(engines, endpoint.model.clone(), options))
 }
 
 #[async_trait]
@@ -213,8 +251,7 @@ impl Model for Pool {
         let scope = request.scope.clone();
         let answered = async {
             self.budget.admit(&scope).await?;
-            let _place = route.place().await?;
-            route.call(request).await
+            route.fleet.generate(request).await
         };
         match answered.await {
             Ok(mut reply) => {
@@ -234,9 +271,7 @@ impl Model for Pool {
     /// Every endpoint answered lately, or answers now.
     async fn reach(&self) -> Result<(), ModelError> {
         for (_, route) in self.endpoints() {
-            if !route.health.answered_within(RECENT) {
-                route.model.reach().await?;
-            }
+            route.fleet.reach().await?;
         }
         Ok(())
     }
@@ -255,6 +290,7 @@ fn kind(error: &ModelError) -> &'static str {
     match error {
         ModelError::Down { .. } => "down",
         ModelError::Slow { .. } => "slow",
+        ModelError::Busy { .. } => "busy",
         ModelError::Nonsense { .. } => "nonsense",
         ModelError::BudgetSpent { .. } => "budget_spent",
         ModelError::ServiceDown { .. } => "service_down",

@@ -78,6 +78,7 @@ fn question(role: ModelRole, picture: usize) -> ChatRequest {
         temperature: 0.0,
         stop: Vec::new(),
         extra: Default::default(),
+        priority: Default::default(),
     }
 }
 

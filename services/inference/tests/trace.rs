@@ -51,6 +51,7 @@ async fn the_model_is_asked_in_the_trace_of_the_caller() {
         temperature: 0.0,
         stop: Vec::new(),
         extra: Default::default(),
+        priority: Default::default(),
     };
 
     let attempt = tracing::info_span!("attempt");

@@ -52,6 +52,7 @@ pub async fn choose(model: &str, inference: &mut Inference) -> Result<()> {
     let endpoint = parse(model)?;
     inference.model = check(&endpoint).await?;
     inference.base_url = endpoint.base_url;
+    inference.replicas.clear();
     inference.api_key_env = key_variable().unwrap_or_default().to_owned();
     Ok(())
 }
