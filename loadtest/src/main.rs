@@ -1,8 +1,10 @@
 //! Measures Wayfarer on real parts, beside a limit or a peer in the same run.
 
+mod engine;
 mod farm;
 mod figures;
 mod pages;
+mod pool;
 mod processes;
 mod raw_cdp;
 mod reference;
@@ -81,6 +83,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The inference pool: its cost beside a straight call, fairness, affinity, failing engines. The engines are simulations.
+    Pool {
+        /// Seconds of each turn.
+        #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
+        seconds: u64,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a world costs: a fresh instance with its first page, beside a page of one that lives, and the memory of many.
     Worlds {
         /// Instances of each world.
@@ -111,6 +122,7 @@ fn main() -> std::process::ExitCode {
                 soak::measure(soak::Wanted { sessions, parallel, kills, seed, json }).await
             }
             Command::Reference { steps, venv, json } => reference::measure(steps, venv, json).await,
+            Command::Pool { seconds, json } => pool::measure(seconds, json).await,
             Command::Worlds { instances, json } => worlds::measure(instances, json).await,
         }
     });
