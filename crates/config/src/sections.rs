@@ -140,6 +140,24 @@ pub struct Inference {
     pub attempt_budget_tokens: u64,
     /// What differs for a role (`propose`, `surf`, `judge_rubric`, ...).
     pub roles: BTreeMap<String, EndpointOverride>,
+    /// The pool as an OpenAI-compatible server for everybody with a key; absent means that it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub http: Option<InferenceHttp>,
+}
+
+/// The pool as an OpenAI-compatible server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceHttp {
+    /// Its address.
+    #[serde(default = "inference_http_listen")]
+    pub listen: SocketAddr,
+    /// Tenant → name of the environment variable that holds its key.
+    pub keys: BTreeMap<String, String>,
+}
+
+fn inference_http_listen() -> SocketAddr {
+    local(7411)
 }
 
 impl Default for Inference {
@@ -162,6 +180,7 @@ impl Default for Inference {
             attempt_budget_usd: 0.0,
             attempt_budget_tokens: 0,
             roles: BTreeMap::new(),
+            http: None,
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod chat;
 pub mod document;
 pub mod error;
 mod health;
+pub mod keys;
 mod model;
 mod placement;
 pub mod server;
@@ -16,6 +17,7 @@ pub mod trace;
 
 pub use browser::{GrpcBrowserSupply, SupplyOptions};
 pub use channel::Endpoints;
+pub use keys::Keys;
 pub use model::GrpcModel;
 pub use placement::{Board, STANDING_TTL};
 

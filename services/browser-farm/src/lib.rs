@@ -18,7 +18,7 @@ mod machine;
 mod queue;
 mod server;
 
-pub use face::{FaceOptions, FaceServing, Keys, serve_face};
+pub use face::{FaceOptions, FaceServing, serve_face};
 pub use farm::{Farm, FarmOptions, Standing};
 pub use lease::Ended;
 pub use machine::Reserve;

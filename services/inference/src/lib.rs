@@ -1,9 +1,11 @@
 //! The inference pool: every model call of the cluster goes through it, in process or over gRPC.
 //!
 //! `pool.rs` routes roles to engines and counts; `fleet/` is several engines that serve one model, and the line before them; `budget.rs` says who may still spend, `shared_budget.rs`
-//! the same for all replicas; `health.rs` knows how endpoints fare; `server.rs` is the gRPC face.
+//! the same for all replicas; `health.rs` knows how endpoints fare; `server.rs` is the gRPC face,
+//! `face/` the OpenAI-compatible one for everybody with a key.
 
 mod budget;
+mod face;
 pub mod fleet;
 mod health;
 mod pool;
@@ -11,6 +13,7 @@ mod server;
 mod shared_budget;
 
 pub use budget::{Limits, MemoryBudget, SpendingBudget, Unlimited};
+pub use face::serve_http;
 pub use pool::{Pool, PoolError, Route, longest_call};
 pub use server::serve;
 pub use shared_budget::SharedBudget;

@@ -188,6 +188,16 @@ impl Pool {
         self.routes.values().flat_map(|route| &route.health).filter_map(|health| health.trouble()).collect()
     }
 
+    /// A role that is routed to the model of this name.
+    pub(crate) fn role_of(&self, model: &str) -> Option<ModelRole> {
+        self.routes.iter().find(|(_, route)| route.name == model).map(|(role, _)| *role)
+    }
+
+    /// The names of all models, each once.
+    pub(crate) fn models(&self) -> BTreeSet<&str> {
+        self.routes.values().map(|route| route.name.as_str()).collect()
+    }
+
     /// Calls that wait for a place at an engine.
     pub fn waiting(&self) -> usize {
         self.endpoints().into_iter().map(|(_, route)| route.fleet.waiting()).sum()

@@ -3,7 +3,7 @@
 use crate::exit::WrongUsage;
 use crate::farms;
 use anyhow::{Context, Result};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use wayfarer_core::{Calendar, TenantId};
 use wayfarer_inference::{Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
 use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
-use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
+use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, GrpcModel, Keys, SupplyOptions};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::{Need, Readiness, ReadyRoles};
 use wayfarer_websurfer::NativeWords;
@@ -224,6 +224,13 @@ impl Running {
                 self.pool = Some(pool.clone());
                 let models = pool.clone();
                 let ready = self.needs(role, wiring, Some(Need::new("model", move || reach(models.clone()))));
+                if let Some(http) = &config.inference.http {
+                    let keys = tenant_keys("inference.http", &http.keys)?;
+                    let face = wayfarer_inference::serve_http(pool.clone(), http.listen, keys, self.stop_foundations.clone()).await;
+                    let (address, task) = face.with_context(|| format!("listening on {} for models over HTTP", http.listen))?;
+                    tracing::info!(%address, "models are served over HTTP");
+                    self.foundations.push((role, served(task)));
+                }
                 let (addr, task) = wayfarer_inference::serve(pool, config.inference.listen, ready, self.stop_foundations.clone()).await?;
                 self.face(role, advertised(role, addr, config)?, &registry).await?;
                 self.foundations.push((role, served(task)));
@@ -513,24 +520,29 @@ fn ceilings(tokens: u64, usd: f64) -> Ceilings {
 
 /// The farm's face over HTTP: its keys are in the environment, for secrets do not belong into files that are shown.
 fn farm_face(http: &FarmHttp, egress: EgressPolicy) -> Result<wayfarer_browser_farm::FaceOptions> {
-    let mut keys = wayfarer_browser_farm::Keys::default();
-    for (tenant, variable) in &http.keys {
-        let key = std::env::var(variable).ok().filter(|key| !key.is_empty()).ok_or_else(|| {
-            WrongUsage(format!("[farm.http.keys] names {variable} for tenant {tenant}, which is not set: export {variable}=KEY"))
-        })?;
-        let name = TenantId::new(tenant.clone()).map_err(|error| WrongUsage(format!("[farm.http.keys] {tenant}: {error}")))?;
-        keys.add(name, &key).map_err(|why| WrongUsage(format!("[farm.http.keys] {variable}: {why}")))?;
-    }
-    if keys.is_empty() {
-        return Err(WrongUsage("[farm.http.keys] names no tenant: nobody could ask for a session".into()).into());
-    }
     Ok(wayfarer_browser_farm::FaceOptions {
         listen: http.listen,
         public_url: http.public_url.clone(),
-        keys,
+        keys: tenant_keys("farm.http", &http.keys)?,
         egress,
         longest_ttl: Duration::from_secs(http.longest_ttl_seconds),
     })
+}
+
+/// The keys of tenants; `variables` names the environment variable that holds each one.
+fn tenant_keys(section: &str, variables: &BTreeMap<String, String>) -> Result<Keys> {
+    let mut keys = Keys::default();
+    for (tenant, variable) in variables {
+        let key = std::env::var(variable).ok().filter(|key| !key.is_empty()).ok_or_else(|| {
+            WrongUsage(format!("[{section}.keys] names {variable} for tenant {tenant}, which is not set: export {variable}=KEY"))
+        })?;
+        let name = TenantId::new(tenant.clone()).map_err(|error| WrongUsage(format!("[{section}.keys] {tenant}: {error}")))?;
+        keys.add(name, &key).map_err(|why| WrongUsage(format!("[{section}.keys] {variable}: {why}")))?;
+    }
+    if keys.is_empty() {
+        return Err(WrongUsage(format!("[{section}.keys] names no tenant: nobody could ask for anything")).into());
+    }
+    Ok(keys)
 }
 
 /// How Chromium is started under this configuration.

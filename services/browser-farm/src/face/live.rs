@@ -24,7 +24,7 @@ pub(super) async fn page(
     Query(Token { token }): Query<Token>,
 ) -> Result<Response, Refusal> {
     face.by_secret(&id, &token, |ticket| &ticket.watch)?;
-    let nonce = super::keys::fresh_secret();
+    let nonce = wayfarer_rpc::keys::fresh_secret();
     let policy = format!(
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; base-uri 'none'"
     );

@@ -9,7 +9,6 @@
 //!
 //! Keys say which tenant asks; the addresses of a session hold secrets of their own and die with it.
 
-mod keys;
 mod live;
 mod refusal;
 mod sessions;
@@ -19,7 +18,6 @@ use crate::farm::Farm;
 use crate::lease::Lease;
 use axum::Router;
 use axum::routing::{get, post};
-pub use keys::Keys;
 use refusal::Refusal;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -29,6 +27,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use wayfarer_browser::{BrowserError, EgressPolicy};
 use wayfarer_core::TenantId;
+use wayfarer_rpc::{Keys, keys};
 
 /// How the face is served.
 pub struct FaceOptions {

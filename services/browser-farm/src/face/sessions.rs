@@ -1,10 +1,11 @@
 //! Sessions as a client makes, finds, renews and ends them.
 
+use super::Face;
 use super::refusal::Refusal;
-use super::{Face, keys};
 use crate::lease::{Ended, Lease};
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ struct Shown {
 
 impl Face {
     fn tenant(&self, headers: &HeaderMap) -> Result<TenantId, Refusal> {
-        self.options.keys.tenant(headers).ok_or_else(Refusal::unknown_key)
+        self.options.keys.tenant(headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok())).ok_or_else(Refusal::unknown_key)
     }
 
     fn show(&self, lease: &Lease) -> Shown {
@@ -119,7 +120,7 @@ impl Face {
             time_zone: wanted.time_zone,
             storage: wanted.storage,
             egress,
-            ..SessionSpec::new(tenant, format!("http-{}", keys::fresh_secret()))
+            ..SessionSpec::new(tenant, format!("http-{}", wayfarer_rpc::keys::fresh_secret()))
         })
     }
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
-use wayfarer_browser_farm::{FaceOptions, Farm, FarmOptions, Keys, serve_face};
+use wayfarer_browser_farm::{FaceOptions, Farm, FarmOptions, serve_face};
 use wayfarer_core::TenantId;
+use wayfarer_rpc::Keys;
 
 const KEY: &str = "key-of-the-first-tenant";
 const OTHER_KEY: &str = "key-of-another-tenant";
