@@ -5,9 +5,10 @@
 //!                profile.rs: how a model family wants to be spoken to                 space.rs: where its coordinates lie
 //! ```
 //!
-//! `agent.rs` is one step: it has a session in its hands and a model to ask. The rest is pure: values in, values out.
+//! `canary.rs` asks whether a model clicks where it means to. `agent.rs` is one step: it has a session in its hands and a model to ask. The rest is pure: values in, values out.
 
 mod agent;
+pub mod canary;
 pub mod history;
 pub mod parse;
 mod picture;
@@ -16,6 +17,7 @@ pub mod prompts;
 pub mod space;
 
 pub use agent::{NativeDeps, open};
+pub use canary::{Canary, canary};
 pub use history::{Beside, History};
 pub use parse::{Habits, Parsed, parse};
 pub use picture::seen_by;

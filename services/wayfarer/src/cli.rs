@@ -101,6 +101,8 @@ Examples:
       the bundled shop and a rule-based stand-in that looks at its pixels: needs no model
   wayfarer agent \"Find a train from Lyon to Turin tomorrow\" --endpoint http://127.0.0.1:5000/v1 --prompts fara-7b.toml
       Fara-7B as you serve it (vllm serve microsoft/Fara-7B --port 5000); docs/native-agent.md tells how to make the file of its own words
+  wayfarer agent --check --endpoint http://127.0.0.1:5000/v1
+      whether it clicks where it means to: a wrong profile, quantisation or picture pipeline shows in three calls
   wayfarer agent \"...\" --profile fara-1.5 --endpoint http://127.0.0.1:5000/v1 --model fara-1.5-9b --critical-points stop
 
 A critical point is a step that binds, pays, sends or reveals: the agent never takes it by itself. Ctrl-C ends the browser, too.
@@ -111,7 +113,11 @@ The key of an endpoint comes from WAYFARER_API_KEY or OPENAI_API_KEY. Exit code 
 #[command(after_help = AGENT_EXAMPLES)]
 pub struct Agent {
     /// What is to be done, in a person's words.
+    #[arg(required_unless_present = "check", default_value = "", hide_default_value = true)]
     pub task: String,
+    /// Do nothing but find out whether the model clicks where it means to: three generated pages with one target each. Exit code 4 if not.
+    #[arg(long, conflicts_with = "task")]
+    pub check: bool,
     /// How the model wants to be spoken to: fara-7b, fara-1.5, or a profile of your own (.toml).
     #[arg(long, default_value = "fara-7b", value_name = "NAME|FILE", help_heading = "Model")]
     pub profile: String,

@@ -114,6 +114,20 @@ fn is_broken(surfed: &Value) -> bool {
 }
 
 #[test]
+fn a_model_that_clicks_elsewhere_is_found_out_before_it_works() {
+    let factory = Factory::new("canary", &[]);
+    let sings = |flags: &[&str]| {
+        let output = factory.command(&["agent", "--check"]).args(flags).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(sings(&[]), (0, "wayfarer-standin-1 clicked all 3 targets.\n".to_owned()));
+    // the stand-in says pixels, where this profile has a grid
+    let (code, told) = sings(&["--profile", "fara-1.5"]);
+    assert!(code == 4 && told.contains("off by one scale (1.4"), "{code} {told}");
+    factory.assert_nothing_runs();
+}
+
+#[test]
 fn an_agent_that_is_interrupted_leaves_nothing() {
     let _alone = alone();
     let factory = Factory::new("interrupted", &[]);

@@ -10,7 +10,7 @@ use crate::request::ChatBody;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
-use sight::{Patch, buttons};
+use sight::{PINE, Patch, boxes};
 use url::Url;
 
 /// The middle of the first result's picture on the shop's search page, as shares of the page: it stands at one place, whatever was found.
@@ -23,6 +23,10 @@ const NOTICE: f64 = 0.84;
 const NOTICE_SIDE: f64 = 0.7;
 /// Above this the page's head ends, as a share of the height.
 const HEAD: f64 = 0.13;
+
+/// What native agents are asked to find out whether they click where they mean to, and the colour that it is about.
+const CANARY: &str = "Click the red square.";
+const RED: [u8; 3] = [0xd6, 0x1f, 0x26];
 
 /// Whether a conversation speaks to a native agent.
 pub fn is_meant(body: &ChatBody) -> bool {
@@ -40,13 +44,19 @@ pub fn answer(body: &ChatBody) -> Result<String, String> {
     let text = last.content.text();
     let path = text.lines().find_map(|line| Url::parse(line.strip_prefix("Current URL: ")?).ok()).map(|url| url.path().to_owned());
 
+    if task.trim() == CANARY {
+        return Ok(match boxes(&picture, RED).first() {
+            Some(square) => click("There it is.", *square),
+            None => stop("failure", "I see no red square."),
+        });
+    }
     let (order, pays) = match Goal::parse(&task) {
         Goal::AddToCart(order) => (order, false),
         Goal::Buy(order) => (order, true),
         other => return Ok(stop("failure", &format!("I can only shop, and this is something else: {}", other.wording()))),
     };
     let (width, height) = (f64::from(picture.width()), f64::from(picture.height()));
-    let found = buttons(&picture);
+    let found = boxes(&picture, PINE);
     let below = |share: f64, patch: &&Patch| f64::from(patch.top) > share * height;
     if let Some(accept) = found.iter().find(|patch| below(NOTICE, patch) && f64::from(patch.left) > NOTICE_SIDE * width) {
         return Ok(click("A notice about cookies covers the page.", *accept));
@@ -95,6 +105,5 @@ fn stop(status: &str, thought: &str) -> String {
 }
 
 fn call(thought: &str, arguments: Value) -> String {
-    let call = json!({"name": "computer_use", "arguments": arguments});
-    format!("{thought}\n<tool_call>\n{call}\n</tool_call>")
+    format!("{thought}\n<tool_call>\n{{\"name\": \"computer_use\", \"arguments\": {arguments}}}\n</tool_call>")
 }

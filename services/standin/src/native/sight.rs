@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 /// Colour of the shop's main buttons (`--pine` of its stylesheet).
-const PINE: [u8; 3] = [0x1f, 0x4d, 0x3f];
+pub const PINE: [u8; 3] = [0x1f, 0x4d, 0x3f];
 /// How far a channel may be off: pictures are resampled.
 const TOLERANCE: u8 = 8;
 /// Pixels of another colour inside of a row that are jumped over: the letters on a button.
@@ -43,11 +43,11 @@ impl Patch {
     }
 }
 
-/// The main buttons on a picture, from top to bottom.
-pub fn buttons(picture: &RgbImage) -> Vec<Patch> {
+/// The boxes of a colour on a picture, from top to bottom: of [`PINE`], the main buttons of the shop.
+pub fn boxes(picture: &RgbImage, colour: [u8; 3]) -> Vec<Patch> {
     let mut patches: Vec<Patch> = Vec::new();
     for y in 0..picture.height() {
-        for (left, right) in runs(picture, y) {
+        for (left, right) in runs(picture, y, colour) {
             let grows = patches.iter_mut().find(|patch| {
                 let overlap = right.min(patch.right).saturating_sub(left.max(patch.left));
                 patch.bottom + LARGEST_LINE >= y && overlap * 2 > (right - left).max(patch.width())
@@ -65,11 +65,11 @@ pub fn buttons(picture: &RgbImage) -> Vec<Patch> {
 }
 
 /// Long pieces of a row that have the colour.
-fn runs(picture: &RgbImage, y: u32) -> Vec<(u32, u32)> {
-    let is_pine = |x: u32| picture.get_pixel(x, y).0.iter().zip(PINE).all(|(value, wanted)| value.abs_diff(wanted) <= TOLERANCE);
+fn runs(picture: &RgbImage, y: u32, colour: [u8; 3]) -> Vec<(u32, u32)> {
+    let is_it = |x: u32| picture.get_pixel(x, y).0.iter().zip(colour).all(|(value, wanted)| value.abs_diff(wanted) <= TOLERANCE);
     let mut runs = Vec::new();
     let mut run: Option<(u32, u32)> = None;
-    for x in (0..picture.width()).filter(|x| is_pine(*x)) {
+    for x in (0..picture.width()).filter(|x| is_it(*x)) {
         run = match run {
             Some((left, right)) if x - right <= LARGEST_GAP => Some((left, x)),
             Some(done) => {
@@ -99,6 +99,6 @@ mod tests {
         // a line and a dot of the same colour are no buttons
         (0..400).for_each(|x| picture.put_pixel(x, 100, Rgb(PINE)));
         (0..20).for_each(|y| picture.put_pixel(300, y, Rgb(PINE)));
-        assert_eq!(buttons(&picture), [Patch { left: 40, top: 30, right: 199, bottom: 75 }]);
+        assert_eq!(boxes(&picture, PINE), [Patch { left: 40, top: 30, right: 199, bottom: 75 }]);
     }
 }

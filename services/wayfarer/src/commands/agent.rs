@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use url::Url;
-use wayfarer_actor_native::{NativeDeps, Profile, Prompts};
+use wayfarer_actor_native::{NativeDeps, Profile, Prompts, canary};
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, run_attempt};
 use wayfarer_browser::ChromiumSupply;
 use wayfarer_bus::EventLog;
@@ -52,12 +52,37 @@ pub async fn agent(flags: Agent, mut config: Config) -> Result<Exit> {
              (\"Add 1 Trail Mug to the cart.\", \"Buy 1 Trail Mug and pay for the order.\")."
         );
     }
-    let start = start_url(&flags, &config, standin.is_some())?;
-    let work = work(&flags, config, profile, prompts, start).await;
+    let work = match flags.check {
+        true => check(&flags, &config, &profile, &prompts).await,
+        false => {
+            let start = start_url(&flags, &config, standin.is_some())?;
+            work(&flags, config, profile, prompts, start).await
+        }
+    };
     if let Some(standin) = standin {
         standin.shutdown().await;
     }
     work
+}
+
+/// Whether the model clicks where it means to.
+async fn check(flags: &Agent, config: &Config, profile: &Profile, prompts: &Prompts) -> Result<Exit> {
+    let model = roles::inference_pool(config, None)?;
+    let canary = tokio::select! {
+        canary = canary(&model, profile, prompts) => canary?,
+        () = stop::requested() => return Ok(Exit::Interrupted),
+    };
+    let trouble = canary.trouble();
+    if !flags.quiet {
+        match &trouble {
+            None => println!("{} clicked all {} targets.", canary.model, canary.shown.len()),
+            Some(trouble) => println!("{trouble}"),
+        }
+    }
+    if flags.json {
+        println!("{}", json!({"sings": canary.sings(), "model": canary.model, "trouble": trouble}));
+    }
+    Ok(if canary.sings() { Exit::Done } else { Exit::CheckFailed })
 }
 
 async fn work(flags: &Agent, mut config: Config, profile: Profile, prompts: Prompts, start: Url) -> Result<Exit> {
