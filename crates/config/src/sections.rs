@@ -157,7 +157,7 @@ pub struct InferenceHttp {
 }
 
 fn inference_http_listen() -> SocketAddr {
-    local(7411)
+    local(7412)
 }
 
 impl Default for Inference {
