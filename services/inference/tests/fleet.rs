@@ -29,6 +29,7 @@ struct Engine {
     name: String,
     hangs: AtomicBool,
     is_full: AtomicBool,
+    fails_once: AtomicBool,
     /// Answers wait for [`Engine::go`].
     waits: AtomicBool,
     go: Notify,
@@ -63,6 +64,9 @@ async fn completions(State(engine): State<Arc<Engine>>, Json(body): Json<Value>)
     }
     if text == "canary" {
         engine.canaries.fetch_add(1, Ordering::SeqCst);
+    } else if engine.fails_once.swap(false, Ordering::SeqCst) {
+        call.1 = true;
+        return (StatusCode::INTERNAL_SERVER_ERROR, "once").into_response();
     } else if engine.is_full.load(Ordering::SeqCst) {
         call.1 = true;
         return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")], "full").into_response();
@@ -220,6 +224,18 @@ async fn no_call_is_lost_when_an_engine_dies() {
         assert_eq!(within(call).await.unwrap().unwrap().text, "good");
     }
     going.abort();
+}
+
+#[tokio::test]
+async fn the_last_engine_that_answers_is_asked_again() {
+    let (shaky, dead) = (Served::start("shaky").await, Served::start("dead").await);
+    let pool = pool(&[&shaky, &dead], 4);
+    dead.engine.hangs.store(true, Ordering::SeqCst);
+    within(ask(&pool, "t", "s1")).await.unwrap().unwrap();
+    // the first canary that it did not answer put it out
+    eventually("two canaries to be given up", || dead.engine.abandoned.load(Ordering::SeqCst) >= 2).await;
+    shaky.engine.fails_once.store(true, Ordering::SeqCst);
+    assert_eq!(within(ask(&pool, "t", "s3")).await.unwrap().unwrap().text, "shaky");
 }
 
 #[tokio::test]

@@ -179,8 +179,13 @@ impl Fleet {
                 }
                 // the engine was ejected under the call: nothing of it was used
                 None => {}
-                Some(Err(error)) if self.may_try_again(&error, place.engine, tries) => {}
-                Some(Err(error)) => return Err(error),
+                Some(Err(error)) => {
+                    let may = self.may_try_again(&error, place.engine, tries);
+                    // whoever asks over a wire waits for one call and its place, and for no more
+                    if !may || Instant::now() >= until {
+                        return Err(error);
+                    }
+                }
             }
         }
     }
@@ -309,7 +314,8 @@ impl Fleet {
 
 /// Where a call is to go now, if anywhere.
 fn choose(ticket: &Ticket, engines: &[Engine], homes: &HashMap<String, (usize, Instant)>, now: Instant) -> Option<usize> {
-    let is_open = |engine: &usize| Some(*engine) != ticket.avoid || engines.len() == 1;
+    let other_usable = |engine: usize| engines.iter().enumerate().any(|(other, it)| other != engine && it.is_usable());
+    let is_open = |engine: &usize| Some(*engine) != ticket.avoid || !other_usable(*engine);
     let home = ticket.session.as_ref().and_then(|session| homes.get(session)).map(|(engine, _)| *engine);
     if let Some(home) = home.filter(|home| engines[*home].is_usable() && is_open(home)) {
         if engines[home].has_place() {
