@@ -66,7 +66,7 @@ impl Model for ScriptedModel {
         };
         self.asked.lock().unwrap().push(prompt);
         self.prompts.lock().unwrap().push(text);
-        let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0 };
+        let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0, cached_tokens: 0 };
         Ok(ChatReply { text: reply.to_string(), calls: Vec::new(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
     }
 }
@@ -143,7 +143,7 @@ impl SurferPort for ScriptedSurfer {
             Move::Fail => return SurfReport::Failed { kind: EnvFailure::BrowserCrashed, detail: "gone".into(), usage: Usage::default() },
             Move::Fenced => return SurfReport::Fenced,
         };
-        let usage = Usage { model_calls: 1, prompt_tokens: 100, completion_tokens: 10, cost_usd: 0.001 };
+        let usage = Usage { model_calls: 1, prompt_tokens: 100, completion_tokens: 10, cost_usd: 0.001, cached_tokens: 0 };
         let step = SurfedStep {
             state_description: "s".into(),
             reasoning: "r".into(),

@@ -42,7 +42,7 @@ impl Model for ScriptedModel {
         let mut reply = json!({ "state_description": "a shop", "reasoning": "because" });
         let next = self.replies.lock().unwrap().pop_front().expect("no more replies");
         reply.as_object_mut().unwrap().extend(next.as_object().unwrap().clone());
-        let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0 };
+        let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 1, cost_usd: 0.0, cached_tokens: 0 };
         Ok(ChatReply { text: reply.to_string(), calls: Vec::new(), usage, model: "scripted".into(), tries: 1, latency_ms: 1.0 })
     }
 }

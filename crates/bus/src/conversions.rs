@@ -58,6 +58,7 @@ pub fn usage_to_proto(usage: &Usage) -> v1::Usage {
         prompt_tokens: usage.prompt_tokens,
         completion_tokens: usage.completion_tokens,
         cost_usd: usage.cost_usd,
+        cached_tokens: usage.cached_tokens,
     }
 }
 
@@ -68,5 +69,6 @@ pub fn usage_from_proto(usage: &v1::Usage) -> Usage {
         prompt_tokens: usage.prompt_tokens,
         completion_tokens: usage.completion_tokens,
         cost_usd: usage.cost_usd,
+        cached_tokens: usage.cached_tokens,
     }
 }

@@ -10,6 +10,7 @@ pub mod openai;
 mod prompt;
 mod read;
 mod secret;
+mod stream;
 mod wire;
 
 pub use ask::{Answer, AskError, PromptFile, ask};

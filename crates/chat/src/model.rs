@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId, Usage};
 
@@ -180,6 +181,15 @@ impl ModelError {
 pub trait Model: Send + Sync {
     /// One reply to one conversation.
     async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError>;
+
+    /// The same, and the words go there as they come. What cannot stream sends them in one piece. Nothing is tried a second time once
+    /// words have been sent.
+    async fn stream(&self, request: ChatRequest, words: mpsc::Sender<String>) -> Result<ChatReply, ModelError> {
+        let reply = self.generate(request).await?;
+        // whoever listened may have gone: the reply is theirs who called
+        let _ = words.send(reply.text.clone()).await;
+        Ok(reply)
+    }
 
     /// Whether it can be reached now, as cheaply as can be found out: for readiness. What has no cheap question is taken to be there.
     async fn reach(&self) -> Result<(), ModelError> {

@@ -8,13 +8,15 @@
 use crate::dialect::Dialect;
 use crate::model::{ChatReply, ChatRequest, Model, ModelError};
 use crate::secret::Secret;
+use crate::stream::Incoming;
 use crate::wire;
 use async_trait::async_trait;
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wayfarer_core::prompt::SchemaMode;
 
@@ -48,6 +50,8 @@ pub struct HttpModelOptions {
     pub retries: u32,
     /// US dollars per million tokens sent.
     pub price_in_per_million: f64,
+    /// US dollars per million tokens sent that the server still had in memory; as for others if absent.
+    pub price_cached_per_million: Option<f64>,
     /// US dollars per million tokens received.
     pub price_out_per_million: f64,
     /// Whether the reply's schema is sent as `response_format`; not every server knows it.
@@ -64,6 +68,7 @@ impl Default for HttpModelOptions {
             timeout: Duration::from_secs(120),
             retries: 3,
             price_in_per_million: 0.0,
+            price_cached_per_million: None,
             price_out_per_million: 0.0,
             json_schema: SchemaMode::Auto,
         }
@@ -85,7 +90,11 @@ pub struct HttpModel {
 
 /// How one request went.
 enum Tried {
-    Answered(wire::Completion),
+    Answered {
+        completion: wire::Completion,
+        /// Its words were passed on already.
+        is_told: bool,
+    },
     /// Trying again may help, after the pause that the server asked for.
     MayPass {
         why: String,
@@ -132,7 +141,7 @@ impl HttpModel {
         }
     }
 
-    async fn try_once(&self, body: &serde_json::Value) -> Tried {
+    async fn try_once(&self, body: &serde_json::Value, words: Option<&mpsc::Sender<String>>) -> Tried {
         let request = self.with_key(self.client.post(self.completions.clone()).json(body));
         let response = match request.send().await {
             Ok(response) => response,
@@ -149,37 +158,100 @@ impl HttpModel {
                 _ => Tried::Refused(self.nonsense(what)),
             };
         }
+        let is_stream = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        if let (true, Some(words)) = (is_stream, words) {
+            return self.read_stream(response, words).await;
+        }
         match read_bounded(response, MAX_REPLY_BYTES + 1).await {
             Err(why) => Tried::MayPass { why: self.told(&why), pause: None, is_load: false },
             Ok(bytes) if bytes.len() > MAX_REPLY_BYTES => {
                 Tried::Refused(self.nonsense(format!("more than {MAX_REPLY_BYTES} bytes to one question")))
             }
             Ok(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(completion) => Tried::Answered(completion),
+                Ok(completion) => Tried::Answered { completion, is_told: false },
                 Err(error) => Tried::Refused(self.nonsense(format!("no chat completion ({error}): {}", self.told(&lossy(&bytes))))),
             },
         }
     }
 
-    async fn try_often(&self, request: &ChatRequest, tries: &mut u32, last: &mut Option<String>) -> Result<ChatReply, ModelError> {
+    /// Passes the words of an answer on as they come. Before the first of them a fault may pass; after it nothing is tried again.
+    async fn read_stream(&self, mut response: reqwest::Response, words: &mpsc::Sender<String>) -> Tried {
+        let mut incoming = Incoming::default();
+        let mut has_begun = false;
+        let broke = |why: String, has_begun: bool| match has_begun {
+            true => Tried::Refused(ModelError::Down { endpoint: self.endpoint.clone(), why: self.told(&why) }),
+            false => Tried::MayPass { why: self.told(&why), pause: None, is_load: false },
+        };
+        loop {
+            let bytes = match response.chunk().await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => break,
+                Err(error) => return broke(chain(&error), has_begun),
+            };
+            match incoming.take(&bytes) {
+                Ok(new) if new.is_empty() => {}
+                Ok(new) => {
+                    has_begun = true;
+                    // whoever listened may have gone: the reply is theirs who called
+                    let _ = words.send(new).await;
+                }
+                Err(why) => return Tried::Refused(self.nonsense(self.told(&why))),
+            }
+            if incoming.len() > MAX_REPLY_BYTES {
+                return Tried::Refused(self.nonsense(format!("more than {MAX_REPLY_BYTES} bytes to one question")));
+            }
+        }
+        match incoming.whole() {
+            Some(completion) => Tried::Answered { completion, is_told: true },
+            None => broke("the reply broke off".into(), has_begun),
+        }
+    }
+
+    async fn try_often(
+        &self,
+        request: &ChatRequest,
+        words: Option<&mpsc::Sender<String>>,
+        tries: &mut u32,
+        last: &mut Option<String>,
+    ) -> Result<ChatReply, ModelError> {
         let started = Instant::now();
         let mut dialect = *self.dialect();
-        let mut body = wire::body(&self.options.model, request, dialect);
+        let mut streams = words.is_some();
+        let body_of = |dialect, streams| {
+            let mut body = wire::body(&self.options.model, request, dialect);
+            if streams {
+                body["stream"] = true.into();
+                body["stream_options"] = serde_json::json!({"include_usage": true});
+            }
+            body
+        };
+        let mut body = body_of(dialect, streams);
         let mut faults = 0;
         loop {
             *tries += 1;
-            let (why, pause, is_load) = match self.try_once(&body).await {
-                Tried::Answered(completion) => {
+            let (why, pause, is_load) = match self.try_once(&body, words).await {
+                Tried::Answered { completion, is_told } => {
                     self.remember(dialect);
-                    return self.reply(&completion, request, *tries, started);
+                    let reply = self.reply(&completion, request, *tries, started)?;
+                    // an answer that came whole is told in one piece
+                    if let (false, Some(words)) = (is_told, words) {
+                        let _ = words.send(reply.text.clone()).await;
+                    }
+                    return Ok(reply);
                 }
                 Tried::Refused(error) => return Err(error),
                 Tried::Unfit { said, error } => match dialect.after_refusal(&body, &said, self.options.json_schema) {
+                    // a server that does not stream may still answer
+                    None if streams => {
+                        streams = false;
+                        body = body_of(dialect, streams);
+                        continue;
+                    }
                     None => return Err(error),
                     Some(next) => {
                         tracing::info!(endpoint = self.endpoint, refused = %error, "a parameter is said otherwise");
                         dialect = next;
-                        body = wire::body(&self.options.model, request, dialect);
+                        body = body_of(dialect, streams);
                         continue;
                     }
                 },
@@ -204,9 +276,22 @@ impl HttpModel {
         }
     }
 
+    /// One call, within its bound; the words go there as they come, if anybody wants them.
+    async fn within(&self, request: &ChatRequest, words: Option<&mpsc::Sender<String>>) -> Result<ChatReply, ModelError> {
+        let (mut tries, mut last) = (0, None);
+        let call = self.try_often(request, words, &mut tries, &mut last);
+        match tokio::time::timeout(self.options.timeout, call).await {
+            Ok(result) => result,
+            Err(_) => {
+                tracing::warn!(endpoint = self.endpoint, tries, last, "a model gave no answer in time");
+                Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: self.options.timeout.as_secs() })
+            }
+        }
+    }
+
     fn reply(&self, completion: &wire::Completion, request: &ChatRequest, tries: u32, started: Instant) -> Result<ChatReply, ModelError> {
         let text = completion.text().ok_or_else(|| self.nonsense("a completion without choices".into()))?;
-        let usage = completion.usage(request, &text, self.options.price_in_per_million, self.options.price_out_per_million);
+        let usage = completion.usage(request, &text, self.prices());
         Ok(ChatReply {
             calls: completion.calls(),
             usage,
@@ -215,6 +300,12 @@ impl HttpModel {
             latency_ms: started.elapsed().as_secs_f64() * 1000.0,
             text,
         })
+    }
+
+    fn prices(&self) -> wire::Prices {
+        let sent = self.options.price_in_per_million;
+        let cached = self.options.price_cached_per_million.unwrap_or(sent);
+        wire::Prices { sent, cached, received: self.options.price_out_per_million }
     }
 
     fn dialect(&self) -> MutexGuard<'_, Dialect> {
@@ -243,15 +334,12 @@ impl HttpModel {
 impl Model for HttpModel {
     #[tracing::instrument(name = "model_call", skip_all, fields(role = request.role.as_str(), model = %self.options.model))]
     async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
-        let (mut tries, mut last) = (0, None);
-        let call = self.try_often(&request, &mut tries, &mut last);
-        match tokio::time::timeout(self.options.timeout, call).await {
-            Ok(result) => result,
-            Err(_) => {
-                tracing::warn!(endpoint = self.endpoint, tries, last, "a model gave no answer in time");
-                Err(ModelError::Slow { endpoint: self.endpoint.clone(), seconds: self.options.timeout.as_secs() })
-            }
-        }
+        self.within(&request, None).await
+    }
+
+    #[tracing::instrument(name = "model_call", skip_all, fields(role = request.role.as_str(), model = %self.options.model))]
+    async fn stream(&self, request: ChatRequest, words: mpsc::Sender<String>) -> Result<ChatReply, ModelError> {
+        self.within(&request, Some(&words)).await
     }
 
     /// `GET {base_url}/models`. A server that does not list its models is there, too.

@@ -123,13 +123,38 @@ struct TextPart {
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
-struct Tokens {
+pub(crate) struct Tokens {
     prompt_tokens: u64,
     #[serde(default)]
     completion_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptTokens>,
+}
+
+/// What the count of sent tokens is made of.
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct PromptTokens {
+    #[serde(default)]
+    cached_tokens: Option<u64>,
+}
+
+/// US dollars per million tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prices {
+    pub sent: f64,
+    /// Sent, and still in the server's memory.
+    pub cached: f64,
+    pub received: f64,
 }
 
 impl Completion {
+    /// One that came in pieces.
+    pub(crate) fn of(model: Option<String>, text: String, calls: Vec<FunctionCall>, usage: Option<Tokens>) -> Self {
+        let called = |call: FunctionCall| ToolCall { function: Some(Function { name: call.name, arguments: call.arguments.into() }) };
+        let message = Said { content: Some(Content::Text(text)), tool_calls: Some(calls.into_iter().map(called).collect()) };
+        Self { model, choices: vec![Choice { message }], usage }
+    }
+
     /// The text of the first choice; empty if the model said nothing, which is for the reader of the reply to complain about.
     pub(crate) fn text(&self) -> Option<String> {
         Some(match &self.choices.first()?.message.content {
@@ -150,18 +175,23 @@ impl Completion {
         calls.filter_map(|called| called.function.as_ref()).map(call).collect()
     }
 
-    /// What one answered request cost, by the server's count or, without one, by estimate; prices are dollars per million tokens.
-    pub(crate) fn usage(&self, request: &ChatRequest, text: &str, price_in: f64, price_out: f64) -> Usage {
+    /// What one answered request cost, by the server's count or, without one, by estimate.
+    pub(crate) fn usage(&self, request: &ChatRequest, text: &str, prices: Prices) -> Usage {
         let tokens = self.usage.unwrap_or_else(|| Tokens {
             prompt_tokens: estimated_tokens(&request.messages),
             completion_tokens: (text.len() as u64).div_ceil(BYTES_PER_TOKEN),
+            prompt_tokens_details: None,
         });
+        let cached = tokens.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0).min(tokens.prompt_tokens);
         let millionth = |count: u64, price: f64| count as f64 * price / 1e6;
         Usage {
             model_calls: 1,
             prompt_tokens: tokens.prompt_tokens,
             completion_tokens: tokens.completion_tokens,
-            cost_usd: millionth(tokens.prompt_tokens, price_in) + millionth(tokens.completion_tokens, price_out),
+            cost_usd: millionth(tokens.prompt_tokens - cached, prices.sent)
+                + millionth(cached, prices.cached)
+                + millionth(tokens.completion_tokens, prices.received),
+            cached_tokens: cached,
         }
     }
 }

@@ -28,7 +28,7 @@ impl Model for Script {
     async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
         self.asked.lock().unwrap().push(request);
         let text = self.replies.lock().unwrap().pop_front().expect("no more replies in the script");
-        let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 2, cost_usd: 0.5 };
+        let usage = Usage { model_calls: 1, prompt_tokens: 10, completion_tokens: 2, cost_usd: 0.5, cached_tokens: 0 };
         Ok(ChatReply { text: text.into(), calls: Vec::new(), usage, model: "script".into(), tries: 1, latency_ms: 1.0 })
     }
 }

@@ -93,6 +93,23 @@ async fn a_passing_fault_is_retried_and_the_reply_is_priced() {
 }
 
 #[tokio::test]
+async fn what_the_server_still_had_in_memory_is_counted_and_priced_apart() {
+    let (options, _server) = start(|_, _| {
+        let usage = json!({"prompt_tokens": 1000, "completion_tokens": 500, "prompt_tokens_details": {"cached_tokens": 800}});
+        Json(json!({"choices": [{"message": {"content": "x"}}], "usage": usage})).into_response()
+    })
+    .await;
+    let priced = HttpModelOptions { price_in_per_million: 2.0, price_out_per_million: 10.0, ..options };
+    let cheaper = HttpModelOptions { price_cached_per_million: Some(0.5), ..priced.clone() };
+
+    for (options, cost) in [(priced, 0.007), (cheaper, 0.0004 + 0.0004 + 0.005)] {
+        let usage = HttpModel::new(options).unwrap().generate(question()).await.unwrap().usage;
+        assert_eq!((usage.prompt_tokens, usage.cached_tokens), (1000, 800));
+        assert!((usage.cost_usd - cost).abs() < 1e-9, "{}", usage.cost_usd);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_does_not_count_is_estimated() {
     let (options, _server) = start(|_, _| Json(json!({"choices": [{"message": {"content": "12345678"}}]})).into_response()).await;
 
@@ -134,10 +151,10 @@ async fn garbage_is_nonsense_with_its_beginning() {
 }
 
 #[tokio::test]
-async fn too_long_a_pause_or_no_server_is_down() {
+async fn a_server_that_is_full_is_busy_and_none_at_all_is_down() {
     let (options, server) = start(|_, _| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "3600")], "later").into_response()).await;
     let error = HttpModel::new(options.clone()).unwrap().generate(question()).await.unwrap_err();
-    assert!(matches!(&error, ModelError::Down { why, .. } if why.contains("429")), "{error}");
+    assert!(matches!(&error, ModelError::Busy { retry_after_ms: 3_600_000 }), "{error}");
     assert_eq!(server.got.lock().unwrap().len(), 1);
 
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -95,6 +95,11 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         holds(&key("retries", own.is_some_and(|own| own.retries.is_some())), endpoint.retries <= 20, "must be 20 at most")?;
         for (name, price, is_own) in [
             ("price_in_per_million", endpoint.price_in_per_million, own.is_some_and(|own| own.price_in_per_million.is_some())),
+            (
+                "price_cached_per_million",
+                endpoint.price_cached_per_million.unwrap_or(0.0),
+                own.is_some_and(|own| own.price_cached_per_million.is_some()),
+            ),
             ("price_out_per_million", endpoint.price_out_per_million, own.is_some_and(|own| own.price_out_per_million.is_some())),
         ] {
             holds(&key(name, is_own), price.is_finite() && price >= 0.0, "must be 0 or more US dollars")?;

@@ -126,6 +126,9 @@ pub struct Inference {
     pub retries: u32,
     /// US dollars per million tokens sent.
     pub price_in_per_million: f64,
+    /// US dollars per million tokens sent that the server still had in memory; as for others if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_cached_per_million: Option<f64>,
     /// US dollars per million tokens received.
     pub price_out_per_million: f64,
     /// Whether the reply's schema is sent as `response_format`.
@@ -173,6 +176,7 @@ impl Default for Inference {
             timeout_seconds: 120,
             retries: 3,
             price_in_per_million: 0.0,
+            price_cached_per_million: None,
             price_out_per_million: 0.0,
             json_schema: SchemaMode::Auto,
             run_budget_usd: 0.0,
@@ -210,6 +214,9 @@ pub struct EndpointOverride {
     /// See [`Inference::price_in_per_million`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_in_per_million: Option<f64>,
+    /// See [`Inference::price_cached_per_million`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_cached_per_million: Option<f64>,
     /// See [`Inference::price_out_per_million`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_out_per_million: Option<f64>,
@@ -235,6 +242,8 @@ pub struct Endpoint {
     pub retries: u32,
     /// See [`Inference::price_in_per_million`].
     pub price_in_per_million: f64,
+    /// See [`Inference::price_cached_per_million`].
+    pub price_cached_per_million: Option<f64>,
     /// See [`Inference::price_out_per_million`].
     pub price_out_per_million: f64,
     /// See [`Inference::json_schema`].
@@ -258,6 +267,7 @@ impl Inference {
             timeout_seconds: own.timeout_seconds.unwrap_or(self.timeout_seconds),
             retries: own.retries.unwrap_or(self.retries),
             price_in_per_million: own.price_in_per_million.unwrap_or(self.price_in_per_million),
+            price_cached_per_million: own.price_cached_per_million.or(self.price_cached_per_million),
             price_out_per_million: own.price_out_per_million.unwrap_or(self.price_out_per_million),
             json_schema: own.json_schema.unwrap_or(self.json_schema),
         }

@@ -176,6 +176,7 @@ impl Summary {
             prompt_tokens: self.prompt_tokens,
             completion_tokens: self.completion_tokens,
             cost_usd: self.cost_usd,
+            cached_tokens: 0,
         }
     }
 

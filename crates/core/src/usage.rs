@@ -14,6 +14,13 @@ pub struct Usage {
     pub completion_tokens: u64,
     /// US dollars by the price list.
     pub cost_usd: f64,
+    /// Of the tokens sent, those that the server still had in memory.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cached_tokens: u64,
+}
+
+fn is_zero(tokens: &u64) -> bool {
+    *tokens == 0
 }
 
 impl Usage {
@@ -29,5 +36,6 @@ impl AddAssign for Usage {
         self.prompt_tokens += other.prompt_tokens;
         self.completion_tokens += other.completion_tokens;
         self.cost_usd += other.cost_usd;
+        self.cached_tokens += other.cached_tokens;
     }
 }

@@ -54,6 +54,7 @@ pub fn reply_to_wire(reply: ChatReply) -> v1::GenerateReply {
         prompt_tokens: reply.usage.prompt_tokens,
         completion_tokens: reply.usage.completion_tokens,
         cost_usd: reply.usage.cost_usd,
+        cached_tokens: reply.usage.cached_tokens,
     };
     let calls = reply.calls.into_iter().map(|call| v1::FunctionCall { name: call.name, arguments: call.arguments }).collect();
     v1::GenerateReply { text: reply.text, usage: Some(usage), model: reply.model, tries: reply.tries, latency_ms: reply.latency_ms, calls }
@@ -70,6 +71,7 @@ pub fn reply_from_wire(reply: v1::GenerateReply) -> ChatReply {
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,
             cost_usd: usage.cost_usd,
+            cached_tokens: usage.cached_tokens,
         },
         model: reply.model,
         tries: reply.tries,

@@ -11,6 +11,9 @@ const OVERHEAD_BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Bounds of the latency histogram, seconds: from a stand-in to a reasoning model.
 const LATENCY_BOUNDS: [f64; 12] = [0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
+/// Bounds of the tokens of a call: those that OpenTelemetry's conventions advise, up to a long context.
+const TOKEN_BOUNDS: [f64; 12] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 8192.0, 16_384.0, 32_768.0, 65_536.0, 262_144.0];
+
 /// All instruments of the process.
 #[derive(Debug)]
 pub struct Metrics {
@@ -22,6 +25,8 @@ pub struct Metrics {
     model_tokens: Counter<u64>,
     model_cost: Counter<f64>,
     model_latency: Histogram<f64>,
+    gen_ai_tokens: Histogram<u64>,
+    gen_ai_duration: Histogram<f64>,
     model_waiting: UpDownCounter<i64>,
     sessions_active: Gauge<u64>,
     sessions_capacity: Gauge<u64>,
@@ -49,6 +54,18 @@ pub fn metrics() -> &'static Metrics {
             model_latency: meter
                 .f64_histogram(names::MODEL_LATENCY)
                 .with_description("seconds until a reply was complete")
+                .with_boundaries(LATENCY_BOUNDS.to_vec())
+                .build(),
+            gen_ai_tokens: meter
+                .u64_histogram(names::GEN_AI_TOKENS)
+                .with_description("tokens of a model call")
+                .with_unit("{token}")
+                .with_boundaries(TOKEN_BOUNDS.to_vec())
+                .build(),
+            gen_ai_duration: meter
+                .f64_histogram(names::GEN_AI_DURATION)
+                .with_description("duration of a model call")
+                .with_unit("s")
                 .with_boundaries(LATENCY_BOUNDS.to_vec())
                 .build(),
             model_waiting: meter.i64_up_down_counter(names::MODEL_WAITING).with_description("requests that wait for a place").build(),
@@ -90,13 +107,26 @@ impl Metrics {
         let with = |key: &'static str, value: &'static str| [of[0].clone(), of[1].clone(), KeyValue::new(key, value)];
         self.model_calls.add(usage.calls, &with(names::RESULT, "ok"));
         self.model_tokens.add(usage.prompt_tokens, &with(names::KIND, "prompt"));
+        self.model_tokens.add(usage.cached_tokens, &with(names::KIND, "cached"));
         self.model_tokens.add(usage.completion_tokens, &with(names::KIND, "completion"));
+        let chat = || [KeyValue::new(names::GEN_AI_OPERATION, "chat"), KeyValue::new(names::GEN_AI_MODEL, model.to_owned())];
+        for (kind, tokens) in [("input", usage.prompt_tokens), ("output", usage.completion_tokens)] {
+            let [operation, asked] = chat();
+            self.gen_ai_tokens.record(tokens, &[operation, asked, KeyValue::new(names::GEN_AI_TOKEN_TYPE, kind)]);
+        }
+        self.gen_ai_duration.record(latency.as_secs_f64(), &chat());
         self.model_cost.add(usage.cost_usd, &of);
         self.model_latency.record(latency.as_secs_f64(), &of);
     }
 
     /// A model did not answer; `result` is the kind of error.
-    pub fn model_failed(&self, role: &'static str, model: &str, result: &'static str) {
+    pub fn model_failed(&self, role: &'static str, model: &str, result: &'static str, after: Duration) {
+        let chat = [
+            KeyValue::new(names::GEN_AI_OPERATION, "chat"),
+            KeyValue::new(names::GEN_AI_MODEL, model.to_owned()),
+            KeyValue::new(names::ERROR_TYPE, result),
+        ];
+        self.gen_ai_duration.record(after.as_secs_f64(), &chat);
         let of = [KeyValue::new(names::ROLE, role), KeyValue::new(names::MODEL, model.to_owned()), KeyValue::new(names::RESULT, result)];
         self.model_calls.add(1, &of);
     }
@@ -134,6 +164,8 @@ pub struct ModelUsage {
     pub completion_tokens: u64,
     /// US dollars.
     pub cost_usd: f64,
+    /// Of the tokens sent, those that the server still had in memory.
+    pub cached_tokens: u64,
 }
 
 /// Something that is counted while this lives, however it ends.

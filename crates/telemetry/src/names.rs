@@ -10,12 +10,24 @@ pub const YIELD: &str = "wayfarer_yield_ratio";
 pub const STEP_OVERHEAD: &str = "wayfarer_step_overhead_seconds";
 /// Requests to models; labels `role`, `model` and `result`.
 pub const MODEL_CALLS: &str = "wayfarer_model_calls_total";
-/// Tokens; labels `role`, `model` and `kind` (`prompt` or `completion`).
+/// Tokens; labels `role`, `model` and `kind` (`prompt`, of which `cached`, or `completion`).
 pub const MODEL_TOKENS: &str = "wayfarer_model_tokens_total";
 /// US dollars; labels `role` and `model`.
 pub const MODEL_COST: &str = "wayfarer_model_cost_usd_total";
 /// Seconds until a reply was complete; labels `role` and `model`.
 pub const MODEL_LATENCY: &str = "wayfarer_model_latency_seconds";
+/// Tokens of a call; the name and labels of OpenTelemetry's conventions for generative AI.
+pub const GEN_AI_TOKENS: &str = "gen_ai.client.token.usage";
+/// Seconds of a call; the name and labels of OpenTelemetry's conventions for generative AI.
+pub const GEN_AI_DURATION: &str = "gen_ai.client.operation.duration";
+/// Label: what a call of a model does.
+pub const GEN_AI_OPERATION: &str = "gen_ai.operation.name";
+/// Label: the model that was asked.
+pub const GEN_AI_MODEL: &str = "gen_ai.request.model";
+/// Label: `input` or `output`.
+pub const GEN_AI_TOKEN_TYPE: &str = "gen_ai.token.type";
+/// Label: what a call failed with.
+pub const ERROR_TYPE: &str = "error.type";
 /// Model requests that wait for a place at their endpoint.
 pub const MODEL_WAITING: &str = "wayfarer_model_waiting";
 /// Browser sessions that are open.

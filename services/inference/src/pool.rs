@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use wayfarer_chat::{ChatReply, ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, Scope, Secret, Speaker};
 use wayfarer_config::{Endpoint, Inference};
@@ -84,10 +85,8 @@ struct Watched {
     health: Arc<Health>,
 }
 
-#[async_trait]
-impl Model for Watched {
-    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
-        let called = self.model.generate(request);
+impl Watched {
+    async fn watch(&self, called: impl Future<Output = Result<ChatReply, ModelError>>) -> Result<ChatReply, ModelError> {
         let result = match self.health.patience(self.timeout) {
             None => called.await,
             Some(patience) => tokio::time::timeout(patience, called)
@@ -99,6 +98,17 @@ impl Model for Watched {
             Err(error) => self.health.failed(error),
         }
         result
+    }
+}
+
+#[async_trait]
+impl Model for Watched {
+    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+        self.watch(self.model.generate(request)).await
+    }
+
+    async fn stream(&self, request: ChatRequest, words: mpsc::Sender<String>) -> Result<ChatReply, ModelError> {
+        self.watch(self.model.stream(request, words)).await
     }
 
     async fn reach(&self) -> Result<(), ModelError> {
@@ -234,6 +244,7 @@ fn http_route(endpoint: &Endpoint, config: &Inference, variable: &impl Fn(&str) 
             timeout,
             retries,
             price_in_per_million: endpoint.price_in_per_million,
+            price_cached_per_million: endpoint.price_cached_per_million,
             price_out_per_million: endpoint.price_out_per_million,
             json_schema: endpoint.json_schema,
         })?;
@@ -250,9 +261,9 @@ fn http_route(endpoint: &Endpoint, config: &Inference, variable: &impl Fn(&str) 
     Ok(Route::to_engines(engines, endpoint.model.clone(), options))
 }
 
-#[async_trait]
-impl Model for Pool {
-    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+impl Pool {
+    /// One reply: admitted by the budget, given a place, counted.
+    async fn answer(&self, request: ChatRequest, words: Option<&mpsc::Sender<String>>) -> Result<ChatReply, ModelError> {
         let started = Instant::now();
         let role = request.role.as_str();
         let Some(route) = self.routes.get(&request.role) else {
@@ -261,7 +272,7 @@ impl Model for Pool {
         let scope = request.scope.clone();
         let answered = async {
             self.budget.admit(&scope).await?;
-            route.fleet.generate(request).await
+            route.fleet.generate(request, words).await
         };
         match answered.await {
             Ok(mut reply) => {
@@ -272,10 +283,21 @@ impl Model for Pool {
             }
             Err(error) => {
                 tracing::warn!(role, model = route.name, run = %scope.run, %error, "a model call failed");
-                metrics().model_failed(role, &route.name, kind(&error));
+                metrics().model_failed(role, &route.name, kind(&error), started.elapsed());
                 Err(error)
             }
         }
+    }
+}
+
+#[async_trait]
+impl Model for Pool {
+    async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+        self.answer(request, None).await
+    }
+
+    async fn stream(&self, request: ChatRequest, words: mpsc::Sender<String>) -> Result<ChatReply, ModelError> {
+        self.answer(request, Some(&words)).await
     }
 
     /// Every endpoint answered lately, or answers now.
@@ -293,6 +315,7 @@ fn usage(reply: &ChatReply) -> ModelUsage {
         prompt_tokens: reply.usage.prompt_tokens,
         completion_tokens: reply.usage.completion_tokens,
         cost_usd: reply.usage.cost_usd,
+        cached_tokens: reply.usage.cached_tokens,
     }
 }
 

@@ -29,6 +29,9 @@ impl Stage {
         let keep = Arc::clone(&asked);
         let engine = move |Json(body): Json<Value>| async move {
             keep.lock().unwrap().push(body.clone());
+            if body["stream"] == true {
+                return said_slowly(body["messages"][0]["content"] == "break off");
+            }
             if body["messages"][0]["content"] == "too much" {
                 return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")], "full").into_response();
             }
@@ -93,6 +96,35 @@ async fn a_stock_client_is_answered_and_what_the_pool_does_not_know_is_passed_on
     assert_eq!(names, ["big", "fara"]);
 }
 
+/// An answer in pieces, as engines send it; one that breaks off, where that is wanted.
+fn said_slowly(breaks_off: bool) -> axum::response::Response {
+    let chunk = |delta: Value| format!("data: {}\n\n", json!({"model": "m", "choices": [{"index": 0, "delta": delta}]}));
+    let mut pieces = vec![chunk(json!({"role": "assistant"})), chunk(json!({"content": "I "})), chunk(json!({"content": "click."}))];
+    if !breaks_off {
+        let usage = json!({"prompt_tokens": 90, "completion_tokens": 10, "prompt_tokens_details": {"cached_tokens": 64}});
+        pieces.push(format!("data: {}\n\n", json!({"choices": [], "usage": usage})));
+        pieces.push("data: [DONE]\n\n".into());
+    }
+    let pieces = futures::stream::iter(pieces.into_iter().map(Ok::<_, std::convert::Infallible>));
+    ([("content-type", "text/event-stream")], axum::body::Body::from_stream(pieces)).into_response()
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_says_so_and_what_fails_before_it_has_a_status() {
+    let stage = Stage::set(Limits { tokens: 50, cost_usd: f64::INFINITY }).await;
+    let ask = |words: &str| json!({"model": "big", "messages": [{"role": "user", "content": words}], "stream": true});
+    let (status, _, events) = stage.post(ask("break off")).await;
+    assert!(
+        status == StatusCode::OK && events.contains("click.") && events.contains("\"unavailable\"") && !events.contains("[DONE]"),
+        "{events}"
+    );
+
+    let (status, _, _) = stage.post(ask("hello")).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _, refused) = stage.post(ask("hello")).await;
+    assert!(status == StatusCode::TOO_MANY_REQUESTS && refused.contains("insufficient_quota"), "{status} {refused}");
+}
+
 #[tokio::test]
 async fn a_stream_holds_the_answer_and_ends() {
     let stage = Stage::set(Limits::NONE).await;
@@ -104,6 +136,8 @@ async fn a_stream_holds_the_answer_and_ends() {
     let chunks: Vec<Value> = events[..events.len() - 1].iter().map(|event| serde_json::from_str(event).unwrap()).collect();
     let text: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!((text.as_str(), *events.last().unwrap()), ("I click.", "[DONE]"));
+    assert!(chunks.iter().filter(|chunk| chunk["choices"][0]["delta"]["content"] == "click.").count() == 1, "word by word: {chunks:?}");
+    assert_eq!(chunks.last().unwrap()["usage"]["prompt_tokens_details"]["cached_tokens"], 64);
     assert_eq!(chunks.last().unwrap()["usage"]["prompt_tokens"], 90);
 }
 

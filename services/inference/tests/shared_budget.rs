@@ -14,7 +14,7 @@ fn scope(attempt: u32) -> Scope {
 }
 
 fn usage(tokens: u64, cost_usd: f64) -> Usage {
-    Usage { model_calls: 1, prompt_tokens: tokens, completion_tokens: 0, cost_usd }
+    Usage { model_calls: 1, prompt_tokens: tokens, completion_tokens: 0, cost_usd, cached_tokens: 0 }
 }
 
 #[tokio::test]

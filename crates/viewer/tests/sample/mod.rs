@@ -47,6 +47,7 @@ fn usage(calls: u64, prompt: u64, completion: u64) -> Usage {
         prompt_tokens: prompt,
         completion_tokens: completion,
         cost_usd: prompt as f64 * 1e-6 + completion as f64 * 8e-6,
+        cached_tokens: 0,
     }
 }
 

@@ -1,8 +1,7 @@
 //! The pool as an OpenAI-compatible server: `GET /v1/models`, `POST /v1/chat/completions`, a key for each tenant.
 //!
 //! A caller goes through the same line as everybody: its tenant's share, its budget, its session's home (`x-session-id`, or `user`). What
-//! the engines know and the pool does not (`top_p`, `tools`, …) is passed on as it came. Streams are sent in one piece when the answer is
-//! there: engines are asked for whole answers.
+//! the engines know and the pool does not (`top_p`, `tools`, …) is passed on as it came.
 
 mod request;
 mod response;
@@ -73,6 +72,8 @@ async fn completions(State(face): State<Arc<Face>>, headers: HeaderMap, body: By
     let tenant = face.tenant(&headers)?;
     let session = headers.get("x-session-id").and_then(|value| value.to_str().ok()).map(str::to_owned);
     let asked = request::read(&body, tenant, session, |model| face.pool.role_of(model))?;
-    let reply = face.pool.generate(asked.request).await?;
-    Ok(if asked.streams { response::stream(reply, asked.wants_usage) } else { response::whole(reply) })
+    if asked.streams {
+        return response::stream(face.pool.clone(), asked).await;
+    }
+    Ok(response::whole(face.pool.generate(asked.request).await?))
 }

@@ -17,6 +17,8 @@ const PNG: &str = "data:image/png;base64,";
 /// A call, and how its answer is wanted.
 pub(super) struct Asked {
     pub(super) request: ChatRequest,
+    /// As the client names it.
+    pub(super) model: String,
     pub(super) streams: bool,
     pub(super) wants_usage: bool,
 }
@@ -114,7 +116,7 @@ pub(super) fn read(
         priority: Priority::Live,
     };
     let wants_usage = body.stream_options.is_some_and(|options| options.include_usage);
-    Ok(Asked { request, streams: body.stream, wants_usage })
+    Ok(Asked { request, model: body.model, streams: body.stream, wants_usage })
 }
 
 fn schema(format: Option<Value>) -> Result<Option<ReplySchema>, Refusal> {

@@ -1,11 +1,16 @@
 //! What a client is told: an answer, whole or as a stream, or why there is none.
 
+use super::request::Asked;
+use crate::pool::Pool;
 use axum::Json;
+use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use time::OffsetDateTime;
-use wayfarer_chat::{ChatReply, ModelError};
+use tokio::sync::mpsc;
+use wayfarer_chat::{ChatReply, Model, ModelError};
 
 /// An answer.
 pub(super) fn whole(reply: ChatReply) -> Response {
@@ -26,29 +31,93 @@ pub(super) fn whole(reply: ChatReply) -> Response {
     .into_response()
 }
 
-/// The same as server-sent events.
-pub(super) fn stream(reply: ChatReply, wants_usage: bool) -> Response {
-    let (id, created) = (id(), now());
-    let chunk = |choices: Value, usage: Value| {
-        let mut chunk = json!({"id": id, "object": "chat.completion.chunk", "created": created, "model": reply.model, "choices": choices});
-        if !usage.is_null() {
+/// Words that wait for a client that reads slowly; the engine is read no faster.
+const WORDS_ON_THE_WAY: usize = 64;
+
+/// The same as server-sent events, from the first word on: what fails before it has a status of its own.
+pub(super) async fn stream(pool: Pool, asked: Asked) -> Result<Response, Refusal> {
+    let (words, mut said) = mpsc::channel(WORDS_ON_THE_WAY);
+    let chunks = Chunks { id: id(), created: now(), model: asked.model };
+    let gone = words.clone();
+    let mut call = tokio::spawn(async move {
+        tokio::select! {
+            reply = pool.stream(asked.request, words) => Some(reply),
+            // whoever hangs up takes the call with it
+            () = gone.closed() => None,
+        }
+    });
+    let first = tokio::select! {
+        biased;
+        Some(first) = said.recv() => first,
+        ended = &mut call => match ended {
+            Ok(Some(Ok(reply))) => return Ok(events(Body::from(chunks.first("") + &chunks.last(&reply, asked.wants_usage)))),
+            Ok(Some(Err(error))) => return Err(error.into()),
+            Ok(None) | Err(_) => return Err(ModelError::ServiceDown { why: "the call broke off".into() }.into()),
+        },
+    };
+    let begun = chunks.first(&first);
+    let rest = futures::stream::unfold(Some((chunks, said, call)), move |state| async move {
+        let (chunks, mut said, mut call) = state?;
+        if let Some(word) = said.recv().await {
+            return Some((chunks.word(&word), Some((chunks, said, call))));
+        }
+        let ended = match (&mut call).await {
+            Ok(Some(Ok(reply))) => chunks.last(&reply, asked.wants_usage),
+            Ok(Some(Err(error))) => Chunks::error(error.into()),
+            Ok(None) | Err(_) => return None,
+        };
+        Some((ended, None))
+    });
+    let rest = futures::StreamExt::map(rest, Ok::<_, Infallible>);
+    let all = futures::StreamExt::chain(futures::stream::once(async move { Ok(begun) }), rest);
+    Ok(events(Body::from_stream(all)))
+}
+
+fn events(body: Body) -> Response {
+    ([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], body).into_response()
+}
+
+/// The chunks of one answer.
+struct Chunks {
+    id: String,
+    created: i64,
+    model: String,
+}
+
+impl Chunks {
+    fn event(&self, choices: Value, usage: Option<Value>) -> String {
+        let mut chunk = json!({
+            "id": self.id, "object": "chat.completion.chunk", "created": self.created, "model": self.model, "choices": choices,
+        });
+        if let Some(usage) = usage {
             chunk["usage"] = usage;
         }
         format!("data: {chunk}\n\n")
-    };
-    let choice = |delta: Value, finish: Value| json!([{"index": 0, "delta": delta, "finish_reason": finish}]);
-    let calls = calls(&reply);
-    let finish = if calls.is_empty() { "stop" } else { "tool_calls" };
-    let mut delta = json!({"role": "assistant", "content": reply.text});
-    if !calls.is_empty() {
-        delta["tool_calls"] = calls.into();
     }
-    let mut events = chunk(choice(delta, Value::Null), Value::Null) + &chunk(choice(json!({}), finish.into()), Value::Null);
-    if wants_usage {
-        events += &chunk(json!([]), usage(&reply));
+
+    fn first(&self, words: &str) -> String {
+        self.event(json!([{"index": 0, "delta": {"role": "assistant", "content": words}, "finish_reason": null}]), None)
     }
-    events += "data: [DONE]\n\n";
-    ([(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")], events).into_response()
+
+    fn word(&self, words: &str) -> String {
+        self.event(json!([{"index": 0, "delta": {"content": words}, "finish_reason": null}]), None)
+    }
+
+    fn last(&self, reply: &ChatReply, wants_usage: bool) -> String {
+        let calls = calls(reply);
+        let finish = if calls.is_empty() { "stop" } else { "tool_calls" };
+        let delta = if calls.is_empty() { json!({}) } else { json!({"tool_calls": calls}) };
+        let mut events = self.event(json!([{"index": 0, "delta": delta, "finish_reason": finish}]), None);
+        if wants_usage {
+            events += &self.event(json!([]), Some(usage(reply)));
+        }
+        events + "data: [DONE]\n\n"
+    }
+
+    /// What went wrong after the first word.
+    fn error(refusal: Refusal) -> String {
+        format!("data: {}\n\n", refusal.body())
+    }
 }
 
 fn calls(reply: &ChatReply) -> Vec<Value> {
@@ -58,7 +127,10 @@ fn calls(reply: &ChatReply) -> Vec<Value> {
 
 fn usage(reply: &ChatReply) -> Value {
     let (prompt, completion) = (reply.usage.prompt_tokens, reply.usage.completion_tokens);
-    json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion})
+    json!({
+        "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": reply.usage.cached_tokens},
+    })
 }
 
 fn id() -> String {
@@ -100,6 +172,13 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    fn body(&self) -> Value {
+        let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };
+        json!({"error": {"message": self.message, "type": kind, "param": null, "code": self.code}})
+    }
+}
+
 impl From<ModelError> for Refusal {
     fn from(error: ModelError) -> Self {
         // addresses of engines are nobody's business
@@ -125,9 +204,7 @@ impl From<ModelError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let kind = if self.status.is_client_error() { "invalid_request_error" } else { "server_error" };
-        let body = Json(json!({"error": {"message": self.message, "type": kind, "param": null, "code": self.code}}));
-        let mut response = (self.status, body).into_response();
+        let mut response = (self.status, Json(self.body())).into_response();
         if let Some(ms) = self.retry_after_ms
             && let Ok(seconds) = HeaderValue::from_str(&ms.div_ceil(1000).to_string())
         {

@@ -16,9 +16,10 @@ mod fair;
 use engine::Engine;
 use fair::FairQueue;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Priority};
@@ -37,6 +38,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(2);
 const RETRY_SHARE: f64 = 0.2;
 /// Second tries that may have been saved up.
 const MOST_RETRIES: f64 = 20.0;
+/// Words of an answer that wait for whoever reads them; the engine is read no faster.
+const WORDS_ON_THE_WAY: usize = 64;
 /// What a picture is taken for before the engine has counted (spec/inference.md 6: 1440×900 as Fara sees it), and bytes of text per token.
 const TOKENS_PER_PICTURE: f64 = 1632.0;
 const BYTES_PER_TOKEN: f64 = 4.0;
@@ -155,8 +158,9 @@ impl Fleet {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One reply. A call whose engine hangs or dies moves to another one.
-    pub async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
+    /// One reply; its words go there as they come, if anybody wants them. A call whose engine hangs or dies moves to another one, unless
+    /// words of it have been passed on.
+    pub async fn generate(&self, request: ChatRequest, words: Option<&mpsc::Sender<String>>) -> Result<ChatReply, ModelError> {
         self.0.watch.get_or_init(|| canary::watch(&self.0));
         let until = Instant::now() + self.0.options.longest_wait;
         let cost = expected_cost(&request.messages, request.max_tokens);
@@ -165,12 +169,15 @@ impl Fleet {
             let mut place = self.place(&request, cost, avoid, until).await?;
             tries += 1;
             let began = Instant::now();
+            let has_begun = AtomicBool::new(false);
             let answered = tokio::select! {
-                answered = place.model.generate(request.clone()) => Some(answered),
+                answered = ask(place.model.as_ref(), request.clone(), words, &has_begun) => Some(answered),
                 () = place.moves.cancelled() => None,
             };
             avoid = Some(place.engine);
             match answered {
+                // what was passed on cannot be taken back
+                None if has_begun.load(Ordering::Relaxed) => return Err(self.broke_off(place.engine)),
                 Some(Ok(mut reply)) => {
                     place.real_cost = real_cost(&reply.usage);
                     self.answered(place.engine, began.elapsed());
@@ -182,12 +189,16 @@ impl Fleet {
                 Some(Err(error)) => {
                     let may = self.may_try_again(&error, place.engine, tries);
                     // whoever asks over a wire waits for one call and its place, and for no more
-                    if !may || Instant::now() >= until {
+                    if !may || has_begun.load(Ordering::Relaxed) || Instant::now() >= until {
                         return Err(error);
                     }
                 }
             }
         }
+    }
+
+    fn broke_off(&self, engine: usize) -> ModelError {
+        ModelError::Down { endpoint: self.state().engines[engine].shown.clone(), why: "it stopped in the middle of its answer".into() }
     }
 
     fn answered(&self, engine: usize, took: Duration) {
@@ -312,6 +323,26 @@ impl Fleet {
     }
 }
 
+/// Asks an engine, and passes its words on as they come.
+async fn ask(
+    model: &dyn Model,
+    request: ChatRequest,
+    words: Option<&mpsc::Sender<String>>,
+    has_begun: &AtomicBool,
+) -> Result<ChatReply, ModelError> {
+    let Some(words) = words else { return model.generate(request).await };
+    let (said, mut saying) = mpsc::channel(WORDS_ON_THE_WAY);
+    let passing = async {
+        while let Some(word) = saying.recv().await {
+            has_begun.store(true, Ordering::Relaxed);
+            // whoever listened may have gone; then the call is dropped from outside
+            let _ = words.send(word).await;
+        }
+    };
+    let (answered, ()) = tokio::join!(model.stream(request, said), passing);
+    answered
+}
+
 /// Where a call is to go now, if anywhere.
 fn choose(ticket: &Ticket, engines: &[Engine], homes: &HashMap<String, (usize, Instant)>, now: Instant) -> Option<usize> {
     let other_usable = |engine: usize| engines.iter().enumerate().any(|(other, it)| other != engine && it.is_usable());
@@ -365,6 +396,7 @@ fn expected_cost(messages: &[Message], max_tokens: u32) -> f64 {
     input + COST_OF_OUTPUT * f64::from(max_tokens) / 8.0
 }
 
+/// What an engine still had in memory cost it nothing.
 fn real_cost(usage: &Usage) -> f64 {
-    usage.prompt_tokens as f64 + COST_OF_OUTPUT * usage.completion_tokens as f64
+    usage.prompt_tokens.saturating_sub(usage.cached_tokens) as f64 + COST_OF_OUTPUT * usage.completion_tokens as f64
 }
