@@ -73,7 +73,7 @@ async fn metrics_are_served_and_one_trace_survives_every_wire() {
     // under Prometheus' own spelling of the conventions' names
     let chat = ["gen_ai_operation_name=\"chat\"", "gen_ai_request_model=\"fara\""];
     assert_eq!(value("gen_ai_client_token_usage_sum", &[chat[0], chat[1], "gen_ai_token_type=\"input\""]), 11.0);
-    assert_eq!(value("gen_ai_client_operation_duration_seconds_count", &[chat[1], "error_type=\"slow\""]), 1.0);
+    assert_eq!(value("gen_ai_client_operation_duration_count", &[chat[1], "error_type=\"slow\""]), 1.0);
     assert_eq!(value(names::MODEL_COST, &["model=\"fara\""]), 0.25);
     assert_eq!(value(names::MODEL_CALLS, &["result=\"slow\""]), 1.0);
     assert_eq!(value(&format!("{}_count", names::STEP_OVERHEAD), &[]), 1.0);
