@@ -78,10 +78,11 @@ impl Engine {
         self.running.len() < self.places()
     }
 
-    /// How full it is, from 0 to 1, weighed by how long it takes: the better of two free engines has less of it.
-    pub(crate) fn burden(&self) -> f64 {
+    /// How full it is, from 0 to 1, weighed by how long it takes (`usual` seconds, if it has answered nobody yet): the better of two free
+    /// engines has less of it.
+    pub(crate) fn burden(&self, usual: f64) -> f64 {
         let fullness = (self.running.len() as f64 + 1.0) / self.places().max(1) as f64;
-        fullness * self.seconds.unwrap_or(1.0).max(1e-3)
+        fullness * self.seconds.unwrap_or(usual).max(1e-3)
     }
 
     /// Gives it a call; cancelled when the call is to move.

@@ -34,6 +34,8 @@ const HOME_IDLE: Duration = Duration::from_secs(600);
 const WAITING_PER_PLACE: usize = 64;
 /// When asking again makes sense where nothing is known yet.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
+/// Seconds after which it does in any case.
+const LONGEST_RETRY_AFTER: f64 = 60.0;
 /// Share of calls that may be tried a second time because an engine failed them; calls of an engine that was ejected are not counted.
 const RETRY_SHARE: f64 = 0.2;
 /// Second tries that may have been saved up.
@@ -357,7 +359,14 @@ fn choose(ticket: &Ticket, engines: &[Engine], homes: &HashMap<String, (usize, I
         }
     }
     let free = (0..engines.len()).filter(is_open).filter(|engine| engines[*engine].has_place());
-    free.min_by(|one, other| engines[*one].burden().total_cmp(&engines[*other].burden()))
+    let usual = usual_pace(engines).unwrap_or(1.0);
+    free.min_by(|one, other| engines[*one].burden(usual).total_cmp(&engines[*other].burden(usual)))
+}
+
+/// Mean seconds of a call, over the engines that have answered any.
+fn usual_pace(engines: &[Engine]) -> Option<f64> {
+    let paces: Vec<f64> = engines.iter().filter(|engine| engine.is_usable()).filter_map(Engine::pace).collect();
+    (!paces.is_empty()).then(|| paces.iter().sum::<f64>() / paces.len() as f64)
 }
 
 impl State {
@@ -373,13 +382,8 @@ impl State {
 
     /// How long the line takes at the engines' pace.
     fn wait_for(&self, waiting: usize, places: usize) -> Duration {
-        let paces: Vec<f64> = self.engines.iter().filter(|engine| engine.is_usable()).filter_map(Engine::pace).collect();
-        match paces.is_empty() {
-            true => RETRY_AFTER,
-            false => {
-                Duration::from_secs_f64((waiting as f64 / places.max(1) as f64 * paces.iter().sum::<f64>() / paces.len() as f64).min(60.0))
-            }
-        }
+        let wait = |pace: f64| Duration::from_secs_f64((waiting as f64 / places.max(1) as f64 * pace).min(LONGEST_RETRY_AFTER));
+        usual_pace(&self.engines).map_or(RETRY_AFTER, wait)
     }
 }
 
