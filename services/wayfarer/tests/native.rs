@@ -62,11 +62,11 @@ fn one_task_is_solved_from_pixels_and_its_critical_point_is_the_users() {
 fn replies_that_cannot_be_read_are_error_turns_and_three_in_a_row_end_the_attempt() {
     let _alone = alone();
     let factory = Factory::new("broken", &[]);
-    let mut children = Vec::new();
+    let mut children = Children(Vec::new());
     let mut engine = |rate: &str, seed: &str| {
         let standin =
             ["standin", "--listen", "127.0.0.1:0", "--standin-kinds", "malformed", "--standin-fail-rate", rate, "--standin-seed", seed];
-        let line = factory.start(&mut children, &standin, "http://");
+        let line = factory.start(&mut children.0, &standin, "http://");
         line.split_whitespace().find(|word| word.starts_with("http://")).unwrap().trim_end_matches([';', ',']).to_owned()
     };
     let start = ["--start-url", "http://shop.localhost/"];
@@ -85,11 +85,20 @@ fn replies_that_cannot_be_read_are_error_turns_and_three_in_a_row_end_the_attemp
     let never = "http://127.0.0.1:9/v1";
     let output = factory.command(&["agent", ADD, "--endpoint", never]).output().unwrap();
     assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be reached"), "{output:?}");
-    for mut child in children {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
+    drop(children);
     factory.assert_nothing_runs();
+}
+
+/// Processes that end with the test, however it ends.
+struct Children(Vec<std::process::Child>);
+
+impl Drop for Children {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
 }
 
 /// A server of a model that never acts, until the test ends.
@@ -97,10 +106,13 @@ fn only_talks() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     listener.set_nonblocking(true).unwrap();
-    let reply = || async { axum::Json(json!({"choices": [{"message": {"content": "Let me think about it."}}]})) };
+    // the whole question is read: who answers before that breaks the connection off
+    let reply = |_: axum::body::Bytes| async { axum::Json(json!({"choices": [{"message": {"content": "Let me think about it."}}]})) };
     let models = || async { axum::Json(json!({"data": [{"id": "a-talker"}]})) };
-    let router =
-        axum::Router::new().route("/v1/chat/completions", axum::routing::post(reply)).route("/v1/models", axum::routing::get(models));
+    let router = axum::Router::new()
+        .route("/v1/chat/completions", axum::routing::post(reply))
+        .route("/v1/models", axum::routing::get(models))
+        .layer(axum::extract::DefaultBodyLimit::disable());
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async { axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await })
