@@ -14,9 +14,9 @@ use wayfarer_core::action::Target;
 use wayfarer_core::critical_point::{GateDecision, Grant};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::prompt::ModelRole;
-use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
-use wayfarer_core::{Action, Mark, Usage};
-use wayfarer_hands::{Done, Hands, HandsOptions, Stopped, SurferHandle, Surfing, failed};
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfedStep};
+use wayfarer_core::{Action, Mark};
+use wayfarer_hands::{Done, Hands, HandsOptions, Spent, Stopped, SurferHandle, Surfing, failed};
 
 /// Replies in a row that may be no action before the attempt ends (spec/faragen.md D.5).
 const UNREADABLE_IN_A_ROW: u32 = 3;
@@ -72,48 +72,9 @@ struct Decided {
     model: String,
 }
 
-/// What a step has cost so far, kept where a failure can still report it.
-#[derive(Default)]
-struct Spent {
-    usage: Usage,
-    model_ms: f64,
-}
-
 #[async_trait]
 impl Surfing for Native {
-    async fn step(&mut self, order: SurfOrder) -> SurfReport {
-        let mut spent = Spent::default();
-        match self.try_step(order, &mut spent).await {
-            Ok(step) => SurfReport::Stepped { step: Box::new(step) },
-            Err(stopped) => stopped.report(spent.usage),
-        }
-    }
-
-    fn hands(&mut self) -> &mut Hands {
-        &mut self.hands
-    }
-}
-
-impl Native {
-    fn new(deps: NativeDeps, open: SurfOpen, hands: Hands) -> Self {
-        let history = History::new(deps.profile.window, deps.prompts.next.clone());
-        Self {
-            model: deps.model,
-            profile: deps.profile,
-            prompts: deps.prompts,
-            open,
-            hands,
-            history,
-            beside: Beside::Nothing,
-            has_begun: false,
-            pointer: (0.0, 0.0),
-            facts: Vec::new(),
-            unreadable: 0,
-            held: None,
-        }
-    }
-
-    async fn try_step(&mut self, order: SurfOrder, spent: &mut Spent) -> Result<SurfedStep, Stopped> {
+    async fn step(&mut self, order: SurfOrder, spent: &mut Spent) -> Result<SurfedStep, Stopped> {
         let began = Instant::now();
         let decided = match self.allowed_now(&order) {
             Some(held) => Ok(held),
@@ -161,6 +122,30 @@ impl Native {
             model,
         };
         Ok(self.hands.secrets.hide_step(step, &done.typed))
+    }
+
+    fn hands(&mut self) -> &mut Hands {
+        &mut self.hands
+    }
+}
+
+impl Native {
+    fn new(deps: NativeDeps, open: SurfOpen, hands: Hands) -> Self {
+        let history = History::new(deps.profile.window, deps.prompts.next.clone());
+        Self {
+            model: deps.model,
+            profile: deps.profile,
+            prompts: deps.prompts,
+            open,
+            hands,
+            history,
+            beside: Beside::Nothing,
+            has_begun: false,
+            pointer: (0.0, 0.0),
+            facts: Vec::new(),
+            unreadable: 0,
+            held: None,
+        }
     }
 
     /// What the gate held, if the user has just allowed that and nothing more is to be said: it is done as it was decided. Data that came

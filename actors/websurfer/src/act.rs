@@ -15,9 +15,9 @@ use wayfarer_chat::{Answer, AskError, Model, PromptFile, Scope, ask};
 use wayfarer_core::critical_point::GateDecision;
 use wayfarer_core::prompt::StepText;
 use wayfarer_core::prompt::surf::{Act, ToolCall};
-use wayfarer_core::surf::{SurfOpen, SurfOrder, SurfReport, SurfedStep};
-use wayfarer_core::{Action, Usage, view};
-use wayfarer_hands::{Done, Hands, Stopped, Surfing, failed};
+use wayfarer_core::surf::{SurfOpen, SurfOrder, SurfedStep};
+use wayfarer_core::{Action, view};
+use wayfarer_hands::{Done, Hands, Spent, Stopped, Surfing, failed};
 
 const ACT: PromptFile = PromptFile(include_str!("../prompts/act.md"));
 /// Times that the model may call a tool that cannot be done before the step counts as failed: as many questions a step may take.
@@ -46,36 +46,7 @@ struct Decided {
 
 #[async_trait]
 impl Surfing for Surf {
-    async fn step(&mut self, order: SurfOrder) -> SurfReport {
-        let mut spent = Spent::default();
-        match self.try_step(order, &mut spent).await {
-            Ok(step) => SurfReport::Stepped { step: Box::new(step) },
-            Err(stopped) => stopped.report(spent.usage),
-        }
-    }
-
-    fn hands(&mut self) -> &mut Hands {
-        &mut self.hands
-    }
-}
-
-impl Surf {
-    pub(crate) fn new(model: Arc<dyn Model>, open: SurfOpen, hands: Hands) -> Self {
-        let intent = open.task.intent.clone();
-        Self {
-            model,
-            open,
-            hands,
-            history: Vec::new(),
-            facts: Vec::new(),
-            user_messages: Vec::new(),
-            intent,
-            last_error: None,
-            has_navigated: false,
-        }
-    }
-
-    async fn try_step(&mut self, order: SurfOrder, spent: &mut Spent) -> Result<SurfedStep, Stopped> {
+    async fn step(&mut self, order: SurfOrder, spent: &mut Spent) -> Result<SurfedStep, Stopped> {
         let began = Instant::now();
         if let Some(intent) = &order.current_intent {
             self.intent.clone_from(intent);
@@ -130,6 +101,27 @@ impl Surf {
         let step = self.hands.secrets.hide_step(step, &typed);
         self.history.push(view::step_text(order.step, &before.url, &step));
         Ok(step)
+    }
+
+    fn hands(&mut self) -> &mut Hands {
+        &mut self.hands
+    }
+}
+
+impl Surf {
+    pub(crate) fn new(model: Arc<dyn Model>, open: SurfOpen, hands: Hands) -> Self {
+        let intent = open.task.intent.clone();
+        Self {
+            model,
+            open,
+            hands,
+            history: Vec::new(),
+            facts: Vec::new(),
+            user_messages: Vec::new(),
+            intent,
+            last_error: None,
+            has_navigated: false,
+        }
     }
 
     /// Asks the model; a call that cannot be done is fed back once.
@@ -209,11 +201,4 @@ impl Surf {
             Err(_) => None,
         })
     }
-}
-
-/// What a step has cost so far, kept where a failure can still report it.
-#[derive(Default)]
-struct Spent {
-    usage: Usage,
-    model_ms: f64,
 }

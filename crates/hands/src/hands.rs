@@ -58,7 +58,7 @@ impl From<BrowserError> for Stopped {
 
 impl Stopped {
     /// As the report of a step that had cost this much.
-    pub fn report(self, usage: Usage) -> SurfReport {
+    pub(crate) fn report(self, usage: Usage) -> SurfReport {
         match self {
             Self::Failed { kind, detail } => SurfReport::Failed { kind, detail, usage },
             Self::Fenced => SurfReport::Fenced,

@@ -10,4 +10,4 @@ mod hands;
 mod surfer;
 
 pub use hands::{Done, Hands, HandsOptions, Stopped, failed};
-pub use surfer::{ACQUIRE_BOUND, SurferHandle, Surfing};
+pub use surfer::{ACQUIRE_BOUND, Spent, SurferHandle, Surfing};

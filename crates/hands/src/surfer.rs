@@ -1,13 +1,13 @@
 //! The actor of one attempt's session, and the handle to it.
 
-use crate::hands::{Hands, HandsOptions};
+use crate::hands::{Hands, HandsOptions, Stopped};
 use async_trait::async_trait;
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use wayfarer_core::outcome::EnvFailure;
-use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport};
+use wayfarer_core::surf::{SurfOpen, SurfOpened, SurfOrder, SurfReport, SurfedStep};
 use wayfarer_core::{Epoch, Usage};
 
 /// How long a free session is waited for.
@@ -18,10 +18,19 @@ const CLOSE_BOUND: Duration = Duration::from_secs(10);
 /// Decides what the hands do, one order at a time.
 #[async_trait]
 pub trait Surfing: Send {
-    /// One step; environment failures come back as reports.
-    async fn step(&mut self, order: SurfOrder) -> SurfReport;
+    /// One step; what it cost is told also where it fails.
+    async fn step(&mut self, order: SurfOrder, spent: &mut Spent) -> Result<SurfedStep, Stopped>;
     /// What it works with.
     fn hands(&mut self) -> &mut Hands;
+}
+
+/// What a step has cost so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    /// Of the model.
+    pub usage: Usage,
+    /// Milliseconds spent waiting for the model.
+    pub model_ms: f64,
 }
 
 /// The surfer of one attempt. Cheap to clone; the session lives until [`SurferHandle::close`] or until the last handle is gone.
@@ -114,9 +123,15 @@ impl Actor for Surfer {
             return Ok(());
         }
         let cancel = state.cancel.clone();
-        let report = tokio::select! {
-            report = state.surfing.step(*order) => report,
-            () = cancel.cancelled() => lost(),
+        let mut spent = Spent::default();
+        let stepped = tokio::select! {
+            stepped = state.surfing.step(*order, &mut spent) => Some(stepped),
+            () = cancel.cancelled() => None,
+        };
+        let report = match stepped {
+            Some(Ok(step)) => SurfReport::Stepped { step: Box::new(step) },
+            Some(Err(stopped)) => stopped.report(spent.usage),
+            None => lost(),
         };
         // the asker may be gone; the step is then lost with its attempt
         let _ = reply.send(report);
