@@ -3,6 +3,7 @@
 mod engine;
 mod farm;
 mod figures;
+mod local;
 mod pages;
 mod pool;
 mod processes;
@@ -92,6 +93,24 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// The in-process engine beside transformers: a new screen, a long text, further tokens; by turns on the same checkpoint.
+    Engine {
+        /// A Qwen2.5-VL checkpoint; crates/engine/tests/tools/make_checkpoint.py makes small ones.
+        #[arg(long, value_name = "DIR")]
+        checkpoint: std::path::PathBuf,
+        /// A Python that has torch, transformers, pillow and jinja2; without it the engine is measured alone.
+        #[arg(long, value_name = "FILE")]
+        python: Option<std::path::PathBuf>,
+        /// Rounds that count; one more goes before them.
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        rounds: u32,
+        /// Compute on an NVIDIA GPU; the build has to know them.
+        #[arg(long)]
+        cuda: bool,
+        /// Print one JSON object on the last line.
+        #[arg(long)]
+        json: bool,
+    },
     /// What a world costs: a fresh instance with its first page, beside a page of one that lives, and the memory of many.
     Worlds {
         /// Instances of each world.
@@ -114,6 +133,9 @@ fn main() -> std::process::ExitCode {
     let done = runtime.block_on(async {
         match Cli::parse().command {
             Command::Step { attempts, steps, json } => step::measure(attempts, steps, json).await,
+            Command::Engine { checkpoint, python, rounds, cuda, json } => {
+                local::measure(local::Wanted { checkpoint, python, rounds, cuda, json }).await
+            }
             Command::Farm { sessions, seconds, lives, json } => {
                 let sessions = sessions.into_iter().map(|number| number as usize).collect();
                 farm::measure(farm::Wanted { sessions, seconds, lives, json }).await

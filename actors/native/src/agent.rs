@@ -246,7 +246,7 @@ impl Native {
     /// The size at which the model sees the page.
     fn seen(&self) -> Result<(u32, u32), Stopped> {
         let viewport = self.hands.page().observation.viewport;
-        crate::smart_resize(viewport.width, viewport.height, self.profile.picture.resizing())
+        wayfarer_pixels::smart_resize(viewport.width, viewport.height, self.profile.picture.resizing())
             .map_err(|error| Stopped::Failed { kind: EnvFailure::BrowserCrashed, detail: error.to_string() })
     }
 

@@ -23,4 +23,4 @@ pub use parse::{Habits, Parsed, parse};
 pub use picture::seen_by;
 pub use profile::{Profile, ProfileError, Window};
 pub use prompts::Prompts;
-pub use space::{Resizing, Space, smart_resize};
+pub use space::Space;

@@ -1,8 +1,8 @@
 //! From a screenshot to the picture that the model sees.
 
 use crate::profile::Picture;
-use crate::space::smart_resize;
 use bytes::Bytes;
+use wayfarer_pixels::smart_resize;
 
 /// The picture that the model sees (PNG) and its size in pixels; where the size stays, the screenshot itself.
 pub fn seen_by(picture: Picture, screenshot: &Bytes) -> Result<(Bytes, (u32, u32)), String> {

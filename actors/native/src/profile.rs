@@ -1,10 +1,11 @@
 //! How a model family wants to be spoken to, as data.
 
-use crate::space::{Resizing, Space};
+use crate::space::Space;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use wayfarer_core::observation::Viewport;
 use wayfarer_pixels::Filter;
+use wayfarer_pixels::Resizing;
 
 /// Profiles that are part of the program.
 const BUILT_IN: [(&str, &str); 2] =
@@ -182,7 +183,7 @@ impl Profile {
         if let Some(unknown) = profile.actions.iter().find(|action| !crate::parse::is_action(action)) {
             return Err(wrong(format!("{unknown:?} in `actions` is no action")));
         }
-        crate::space::smart_resize(profile.viewport.width, profile.viewport.height, profile.picture.resizing())
+        wayfarer_pixels::smart_resize(profile.viewport.width, profile.viewport.height, profile.picture.resizing())
             .map_err(|error| wrong(error.to_string()))?;
         Ok(profile)
     }
@@ -198,7 +199,7 @@ mod tests {
         let seen = |name: &str| {
             let profile = Profile::named(name).unwrap();
             let Viewport { width, height } = profile.viewport;
-            (crate::smart_resize(width, height, profile.picture.resizing()).unwrap(), profile.actions.len())
+            (wayfarer_pixels::smart_resize(width, height, profile.picture.resizing()).unwrap(), profile.actions.len())
         };
         assert_eq!(seen("fara-7b"), ((1428, 896), 11));
         assert_eq!(seen("Fara-1.5"), ((1440, 896), 18));

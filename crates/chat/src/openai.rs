@@ -7,6 +7,7 @@
 
 use crate::dialect::Dialect;
 use crate::model::{ChatReply, ChatRequest, Model, ModelError};
+use crate::prices::Prices;
 use crate::secret::Secret;
 use crate::stream::Incoming;
 use crate::wire;
@@ -48,12 +49,8 @@ pub struct HttpModelOptions {
     pub timeout: Duration,
     /// Requests that may follow the first one, when it met a fault that may pass.
     pub retries: u32,
-    /// US dollars per million tokens sent.
-    pub price_in_per_million: f64,
-    /// US dollars per million tokens sent that the server still had in memory; as for others if absent.
-    pub price_cached_per_million: Option<f64>,
-    /// US dollars per million tokens received.
-    pub price_out_per_million: f64,
+    /// What tokens cost.
+    pub prices: Prices,
     /// Whether the reply's schema is sent as `response_format`; not every server knows it.
     pub json_schema: SchemaMode,
 }
@@ -67,9 +64,7 @@ impl Default for HttpModelOptions {
             api_key: None,
             timeout: Duration::from_secs(120),
             retries: 3,
-            price_in_per_million: 0.0,
-            price_cached_per_million: None,
-            price_out_per_million: 0.0,
+            prices: Prices::default(),
             json_schema: SchemaMode::Auto,
         }
     }
@@ -291,7 +286,7 @@ impl HttpModel {
 
     fn reply(&self, completion: &wire::Completion, request: &ChatRequest, tries: u32, started: Instant) -> Result<ChatReply, ModelError> {
         let text = completion.text().ok_or_else(|| self.nonsense("a completion without choices".into()))?;
-        let usage = completion.usage(request, &text, self.prices());
+        let usage = completion.usage(request, &text, &self.options.prices);
         Ok(ChatReply {
             calls: completion.calls(),
             usage,
@@ -300,12 +295,6 @@ impl HttpModel {
             latency_ms: started.elapsed().as_secs_f64() * 1000.0,
             text,
         })
-    }
-
-    fn prices(&self) -> wire::Prices {
-        let sent = self.options.price_in_per_million;
-        let cached = self.options.price_cached_per_million.unwrap_or(sent);
-        wire::Prices { sent, cached, received: self.options.price_out_per_million }
     }
 
     fn dialect(&self) -> MutexGuard<'_, Dialect> {

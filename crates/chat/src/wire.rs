@@ -2,6 +2,7 @@
 
 use crate::dialect::{Bound, Dialect, Format, Temperature};
 use crate::model::{ChatRequest, FunctionCall, Message, Part, Speaker};
+use crate::prices::Prices;
 use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -138,15 +139,6 @@ struct PromptTokens {
     cached_tokens: Option<u64>,
 }
 
-/// US dollars per million tokens.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Prices {
-    pub sent: f64,
-    /// Sent, and still in the server's memory.
-    pub cached: f64,
-    pub received: f64,
-}
-
 impl Completion {
     /// One that came in pieces.
     pub(crate) fn of(model: Option<String>, text: String, calls: Vec<FunctionCall>, usage: Option<Tokens>) -> Self {
@@ -176,23 +168,14 @@ impl Completion {
     }
 
     /// What one answered request cost, by the server's count or, without one, by estimate.
-    pub(crate) fn usage(&self, request: &ChatRequest, text: &str, prices: Prices) -> Usage {
+    pub(crate) fn usage(&self, request: &ChatRequest, text: &str, prices: &Prices) -> Usage {
         let tokens = self.usage.unwrap_or_else(|| Tokens {
             prompt_tokens: estimated_tokens(&request.messages),
             completion_tokens: (text.len() as u64).div_ceil(BYTES_PER_TOKEN),
             prompt_tokens_details: None,
         });
         let cached = tokens.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0).min(tokens.prompt_tokens);
-        let millionth = |count: u64, price: f64| count as f64 * price / 1e6;
-        Usage {
-            model_calls: 1,
-            prompt_tokens: tokens.prompt_tokens,
-            completion_tokens: tokens.completion_tokens,
-            cost_usd: millionth(tokens.prompt_tokens - cached, prices.sent)
-                + millionth(cached, prices.cached)
-                + millionth(tokens.completion_tokens, prices.received),
-            cached_tokens: cached,
-        }
+        prices.usage(tokens.prompt_tokens, cached, tokens.completion_tokens)
     }
 }
 

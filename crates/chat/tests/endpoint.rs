@@ -10,7 +10,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wayfarer_chat::{ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, ReplySchema, Scope, Secret, Speaker};
+use wayfarer_chat::{
+    ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, Prices, ReplySchema, Scope, Secret, Speaker,
+};
 use wayfarer_core::prompt::{ModelRole, SchemaMode};
 use wayfarer_core::{RunId, TenantId};
 
@@ -78,7 +80,7 @@ async fn a_passing_fault_is_retried_and_the_reply_is_priced() {
             },
         )
         .await;
-    let options = HttpModelOptions { price_in_per_million: 2.0, price_out_per_million: 10.0, ..options };
+    let options = HttpModelOptions { prices: Prices { sent: 2.0, received: 10.0, ..Prices::default() }, ..options };
 
     let reply = HttpModel::new(options).unwrap().generate(question()).await.unwrap();
 
@@ -99,8 +101,8 @@ async fn what_the_server_still_had_in_memory_is_counted_and_priced_apart() {
         Json(json!({"choices": [{"message": {"content": "x"}}], "usage": usage})).into_response()
     })
     .await;
-    let priced = HttpModelOptions { price_in_per_million: 2.0, price_out_per_million: 10.0, ..options };
-    let cheaper = HttpModelOptions { price_cached_per_million: Some(0.5), ..priced.clone() };
+    let priced = HttpModelOptions { prices: Prices { sent: 2.0, received: 10.0, ..Prices::default() }, ..options };
+    let cheaper = HttpModelOptions { prices: Prices { cached: Some(0.5), ..priced.prices }, ..priced.clone() };
 
     for (options, cost) in [(priced, 0.007), (cheaper, 0.0004 + 0.0004 + 0.005)] {
         let usage = HttpModel::new(options).unwrap().generate(question()).await.unwrap().usage;

@@ -63,6 +63,11 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         holds(&key, weight.is_finite() && *weight > 0.0, "must be more than 0")?;
     }
 
+    let engine = &config.inference.engine;
+    holds("inference.engine.cache_mib", (1..=1 << 20).contains(&engine.cache_mib), "must be from 1 to 1048576 MiB")?;
+    holds("inference.engine.picture_mib", (1..=1 << 20).contains(&engine.picture_mib), "must be from 1 to 1048576 MiB")?;
+    holds("inference.engine.step_tokens", (1..=65_536).contains(&engine.step_tokens), "must be from 1 to 65536")?;
+    holds("inference.engine.running", (1..=1024).contains(&engine.running), "must be from 1 to 1024")?;
     for name in config.inference.roles.keys() {
         let known: Vec<&str> = ModelRole::ALL.into_iter().map(ModelRole::as_str).collect();
         let key = format!("inference.roles.{name}");
@@ -76,10 +81,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
             if is_own { format!("inference.roles.{}.{name}", role.as_str()) } else { format!("inference.{name}") }
         };
         if !endpoint.base_url.is_empty() {
-            is_url(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url, &["http", "https"])?;
+            is_url(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url, &ENGINE_SCHEMES)?;
         }
         for replica in &endpoint.replicas {
-            is_url(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica, &["http", "https"])?;
+            is_url(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica, &ENGINE_SCHEMES)?;
         }
         holds(&key("model", own.is_some_and(|own| own.model.is_some())), !endpoint.model.is_empty(), "is empty; name the model")?;
         holds(
@@ -128,6 +133,9 @@ fn holds(key: &str, fits: bool, why: &str) -> Result<(), Fault> {
 fn is_reachable(host: &str) -> bool {
     host.parse::<IpAddr>().map_or_else(|_| matches!(Host::parse(host), Ok(Host::Domain(_))), |ip| !ip.is_unspecified())
 }
+
+/// Of addresses behind which models answer.
+const ENGINE_SCHEMES: [&str; 3] = ["http", "https", "file"];
 
 fn is_url(key: &str, value: &str, schemes: &[&str]) -> Result<(), Fault> {
     let fits = value.split(',').all(|part| Url::parse(part.trim()).is_ok_and(|url| schemes.contains(&url.scheme())));

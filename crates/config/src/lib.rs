@@ -11,6 +11,6 @@ mod sections;
 pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX};
 pub use place::Place;
 pub use sections::{
-    Budgets, Cluster, Config, Egress, Endpoint, EndpointOverride, Farm, FarmHttp, FarmLimits, FarmRemote, Gateway, Inference, JudgeSection,
-    Slots, Telemetry,
+    Budgets, Cluster, Config, Egress, Endpoint, EndpointOverride, EngineSettings, Farm, FarmHttp, FarmLimits, FarmRemote, Gateway,
+    Inference, JudgeSection, Slots, Telemetry,
 };

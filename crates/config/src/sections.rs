@@ -110,7 +110,8 @@ pub struct Inference {
     pub listen: SocketAddr,
     /// Requests at the same time to one endpoint.
     pub max_in_flight: usize,
-    /// OpenAI-compatible base URL, version included; empty means the stand-in model.
+    /// OpenAI-compatible base URL, version included; `file://` and the folder of a checkpoint for an engine in this process; empty means
+    /// the stand-in model.
     pub base_url: String,
     /// Further base URLs that serve the same model: calls are spread over all of them, and move when one fails.
     pub replicas: Vec<String>,
@@ -143,6 +144,8 @@ pub struct Inference {
     pub attempt_budget_tokens: u64,
     /// What differs for a role (`propose`, `surf`, `judge_rubric`, ...).
     pub roles: BTreeMap<String, EndpointOverride>,
+    /// Engines in this process, for addresses that begin with `file://`.
+    pub engine: EngineSettings,
     /// The pool as an OpenAI-compatible server for everybody with a key; absent means that it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<InferenceHttp>,
@@ -184,8 +187,31 @@ impl Default for Inference {
             attempt_budget_usd: 0.0,
             attempt_budget_tokens: 0,
             roles: BTreeMap::new(),
+            engine: EngineSettings::default(),
             http: None,
         }
+    }
+}
+
+/// How an in-process engine is set up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EngineSettings {
+    /// Memory of each engine for keys and values (MiB).
+    pub cache_mib: u64,
+    /// Memory of each engine for what its vision tower made of pictures, and as much for pictures that are ready for it (MiB).
+    pub picture_mib: u64,
+    /// Tokens of a step: answers take one each, pieces of prompts share the rest.
+    pub step_tokens: usize,
+    /// Answers that it writes at the same time.
+    pub running: usize,
+    /// Whether it computes on an NVIDIA GPU; the binary has to be built for that.
+    pub cuda: bool,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self { cache_mib: 4096, picture_mib: 1024, step_tokens: 2048, running: 32, cuda: false }
     }
 }
 

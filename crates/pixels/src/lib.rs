@@ -5,9 +5,11 @@
 
 mod filter;
 mod resize;
+mod smart;
 
 pub use filter::Filter;
 pub use resize::resize;
+pub use smart::{ResizeError, Resizing, smart_resize};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, ImageReader, Limits, RgbImage};

@@ -1,10 +1,11 @@
 //! The inference pool: every model call of the cluster goes through it, in process or over gRPC.
 //!
-//! `pool.rs` routes roles to engines and counts; `fleet/` is several engines that serve one model, and the line before them; `budget.rs` says who may still spend, `shared_budget.rs`
-//! the same for all replicas; `health.rs` knows how endpoints fare; `server.rs` is the gRPC face,
-//! `face/` the OpenAI-compatible one for everybody with a key.
+//! `pool.rs` routes roles to engines and counts; `engines.rs` knows what answers behind an address; `fleet/` is several engines that serve
+//! one model, and the line before them; `budget.rs` says who may still spend, `shared_budget.rs` the same for all replicas; `health.rs`
+//! knows how endpoints fare; `server.rs` is the gRPC face, `face/` the OpenAI-compatible one for everybody with a key.
 
 mod budget;
+mod engines;
 mod face;
 pub mod fleet;
 mod health;

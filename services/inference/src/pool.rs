@@ -1,6 +1,7 @@
 //! From role to engine: admitted by the budget, given a place at an engine (`fleet/`), answered, counted.
 
 use crate::budget::{SpendingBudget, Unlimited};
+use crate::engines::engines;
 use crate::fleet::{EngineSpec, Fleet, FleetOptions};
 use crate::health::Health;
 use async_trait::async_trait;
@@ -9,10 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wayfarer_chat::{ChatReply, ChatRequest, HttpModel, HttpModelOptions, Message, Model, ModelError, Part, Scope, Secret, Speaker};
+use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Scope, Speaker};
 use wayfarer_config::{Endpoint, Inference};
 use wayfarer_core::TenantId;
 use wayfarer_core::prompt::ModelRole;
+use wayfarer_engine::EngineError;
 use wayfarer_telemetry::{ModelUsage, metrics};
 
 /// For what the pool does around a call: asking Redis what may be spent, telling it what was.
@@ -42,6 +44,14 @@ pub enum PoolError {
     /// The endpoint's address is wrong.
     #[error(transparent)]
     Endpoint(#[from] ModelError),
+    /// The in-process engine cannot be started.
+    #[error("{address}: {why}")]
+    Engine {
+        /// Of its checkpoint.
+        address: String,
+        /// What was met.
+        why: EngineError,
+    },
 }
 
 /// Where the calls of a role go: engines that serve one model. Roles that share an endpoint share one route, and its places.
@@ -146,7 +156,7 @@ impl Pool {
             let route = match known.get(&identity) {
                 Some(route) => route.clone(),
                 None => {
-                    let route = http_route(&endpoint, config, &variable)?;
+                    let route = configured_route(&endpoint, config, &variable)?;
                     known.insert(identity, route.clone());
                     route
                 }
@@ -225,32 +235,9 @@ pub fn longest_call(config: &Inference) -> Duration {
     config.longest_timeout() * 2 + AROUND_A_CALL
 }
 
-fn http_route(endpoint: &Endpoint, config: &Inference, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {
-    let api_key = match endpoint.api_key_env.as_str() {
-        "" => None,
-        name => {
-            let key = variable(name).filter(|key| !key.is_empty());
-            Some(key.ok_or_else(|| PoolError::NoKey { name: name.to_owned(), endpoint: endpoint.base_url.clone() })?)
-        }
-    };
+fn configured_route(endpoint: &Endpoint, config: &Inference, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {
+    let engines = engines(endpoint, &config.engine, variable)?;
     let timeout = Duration::from_secs(endpoint.timeout_seconds);
-    // one engine is tried again itself; among several the fleet tries another one
-    let retries = if endpoint.replicas.is_empty() { endpoint.retries } else { 0 };
-    let engine = |base_url: &String| -> Result<EngineSpec, PoolError> {
-        let model = HttpModel::new(HttpModelOptions {
-            base_url: base_url.clone(),
-            model: endpoint.model.clone(),
-            api_key: api_key.clone().map(Secret::new),
-            timeout,
-            retries,
-            price_in_per_million: endpoint.price_in_per_million,
-            price_cached_per_million: endpoint.price_cached_per_million,
-            price_out_per_million: endpoint.price_out_per_million,
-            json_schema: endpoint.json_schema,
-        })?;
-        Ok(EngineSpec { shown: model.endpoint().to_owned(), model: Arc::new(model) })
-    };
-    let engines = std::iter::once(&endpoint.base_url).chain(&endpoint.replicas).map(engine).collect::<Result<Vec<_>, _>>()?;
     let named = |(tenant, weight): (&String, &f64)| Some((TenantId::new(tenant.clone()).ok()?, *weight));
     let options = FleetOptions {
         max_in_flight: config.max_in_flight,

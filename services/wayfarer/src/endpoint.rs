@@ -34,10 +34,11 @@ fn parse(text: &str) -> Result<Endpoint> {
 }
 
 fn url_of(text: &str) -> Result<reqwest::Url> {
-    let url = reqwest::Url::parse(text)
-        .with_context(|| format!("--model {text:?} is not a URL; give https://host/v1 or NAME@https://host/v1"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        bail!("--model {text:?} must begin with http:// or https://");
+    let url = reqwest::Url::parse(text).with_context(|| {
+        format!("--model {text:?} is not a URL; give https://host/v1, NAME@https://host/v1 or file:///folder/of/a/checkpoint")
+    })?;
+    if !matches!(url.scheme(), "http" | "https" | "file") {
+        bail!("--model {text:?} must begin with http://, https:// or file://");
     }
     Ok(url)
 }
@@ -69,6 +70,14 @@ struct ModelEntry {
 
 /// Asks the endpoint which models it has, so that a wrong address fails at once and not task by task. Returns the name to use.
 async fn check(endpoint: &Endpoint) -> Result<String> {
+    if let Some(folder) = endpoint.base_url.strip_prefix("file://") {
+        let folder = std::path::Path::new(folder);
+        let last = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+        return match &endpoint.model {
+            Some(name) => Ok(name.clone()),
+            None => last.filter(|_| folder.is_dir()).with_context(|| format!("{} is no folder of a checkpoint", folder.display())),
+        };
+    }
     let client = reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?;
     let mut request = client.get(format!("{}/models", endpoint.base_url));
     if let Some(key) = key_variable().and_then(|name| std::env::var(name).ok()) {

@@ -1,0 +1,69 @@
+//! What answers behind an address: its scheme says.
+
+use crate::fleet::EngineSpec;
+use crate::pool::PoolError;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use wayfarer_chat::{HttpModel, HttpModelOptions, Prices, Secret};
+use wayfarer_config::{Endpoint, EngineSettings};
+use wayfarer_engine::{Engine, EngineOptions, LocalModel};
+
+/// Scheme of a checkpoint on this machine, which the in-process engine answers from.
+const CHECKPOINT: &str = "file://";
+const MIB: u64 = 1024 * 1024;
+
+/// The engines of an endpoint; `variable` looks environment variables up. A checkpoint is read before this returns.
+pub(crate) fn engines(
+    endpoint: &Endpoint,
+    settings: &EngineSettings,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<Vec<EngineSpec>, PoolError> {
+    let addresses = std::iter::once(&endpoint.base_url).chain(&endpoint.replicas);
+    let engine = |address: &String| match address.strip_prefix(CHECKPOINT) {
+        Some(folder) => local(address, PathBuf::from(folder), endpoint, settings),
+        None => remote(address, endpoint, variable),
+    };
+    addresses.map(engine).collect()
+}
+
+fn prices(endpoint: &Endpoint) -> Prices {
+    Prices { sent: endpoint.price_in_per_million, cached: endpoint.price_cached_per_million, received: endpoint.price_out_per_million }
+}
+
+fn remote(address: &str, endpoint: &Endpoint, variable: &impl Fn(&str) -> Option<String>) -> Result<EngineSpec, PoolError> {
+    let api_key = match endpoint.api_key_env.as_str() {
+        "" => None,
+        name => {
+            let key = variable(name).filter(|key| !key.is_empty());
+            Some(key.ok_or_else(|| PoolError::NoKey { name: name.to_owned(), endpoint: address.to_owned() })?)
+        }
+    };
+    let model = HttpModel::new(HttpModelOptions {
+        base_url: address.to_owned(),
+        model: endpoint.model.clone(),
+        api_key: api_key.map(Secret::new),
+        timeout: Duration::from_secs(endpoint.timeout_seconds),
+        // one engine is tried again itself; among several the fleet tries another one
+        retries: if endpoint.replicas.is_empty() { endpoint.retries } else { 0 },
+        prices: prices(endpoint),
+        json_schema: endpoint.json_schema,
+    })?;
+    Ok(EngineSpec { shown: model.endpoint().to_owned(), model: Arc::new(model) })
+}
+
+fn local(address: &str, folder: PathBuf, endpoint: &Endpoint, settings: &EngineSettings) -> Result<EngineSpec, PoolError> {
+    let options = EngineOptions {
+        cache_bytes: settings.cache_mib * MIB,
+        picture_bytes: settings.picture_mib * MIB,
+        step_tokens: settings.step_tokens,
+        running: settings.running,
+        waiting: EngineOptions::default().waiting,
+        cuda: settings.cuda,
+    };
+    let started = Instant::now();
+    let engine = Engine::load(&folder, &options).map_err(|why| PoolError::Engine { address: address.to_owned(), why })?;
+    tracing::info!(checkpoint = address, seconds = started.elapsed().as_secs_f32(), "the in-process engine has its weights");
+    Ok(EngineSpec { model: Arc::new(LocalModel::new(engine, &endpoint.model, address, prices(endpoint))), shown: address.to_owned() })
+}
