@@ -2,6 +2,8 @@
 # What CI and a developer's machine run: format, clippy with warnings denied, layers, tests, docs without broken links.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# nothing is built twice here: what rustc would keep for that takes room and time
+export CARGO_INCREMENTAL=0
 step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 
 step "bootstrap"

@@ -110,7 +110,7 @@ fn tokens_pixels_vision_and_logits_are_those_of_transformers() {
                     channel.iter().for_each(|value| pixels.update(value.to_le_bytes()));
                 }
             }
-            let tokens = vision.forward(&patches, placed.picture.grid).unwrap();
+            let tokens = vision.forward(patches, placed.picture.grid).unwrap();
             inputs.push(text.embed(&prompt.tokens[at..placed.start]).unwrap());
             inputs.push(tokens.clone());
             at = placed.start + placed.tokens;

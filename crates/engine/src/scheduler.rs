@@ -270,7 +270,7 @@ impl Scheduler {
                     let looked = match known {
                         Some(known) => known,
                         None => {
-                            let new = self.vision.forward(&darkroom.patches(&placed.picture), placed.picture.grid)?;
+                            let new = self.vision.forward(darkroom.patches(&placed.picture), placed.picture.grid)?;
                             self.pictures.insert(id, new.clone());
                             new
                         }

@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use std::ops::Range;
 
 /// Query rows of a tile.
-const TILE: usize = 64;
+const TILE: usize = 128;
+/// Products below which one core is done before another one is awake.
+const WORTH_SHARING: usize = 1 << 17;
 /// Keys of a block.
 const BLOCK: usize = 256;
 
@@ -159,7 +161,13 @@ impl CustomOp3 for Attend<'_> {
         let inputs = [part(q, q_layout)?, part(k, k_layout)?, part(v, v_layout)?];
         let rows: usize = self.looks.iter().map(|look| look.rows.len()).sum();
         let mut out = vec![0.0; rows * self.heads * self.dim];
-        self.tiles(&mut out).into_par_iter().for_each(|tile| self.fill(tile, inputs));
+        let work: usize = self.looks.iter().map(|look| look.rows.len() * look.span()).sum::<usize>() * self.heads * self.dim;
+        let tiles = self.tiles(&mut out);
+        if work < WORTH_SHARING {
+            tiles.into_iter().for_each(|tile| self.fill(tile, inputs));
+        } else {
+            tiles.into_par_iter().for_each(|tile| self.fill(tile, inputs));
+        }
         Ok((CpuStorage::F32(out), Shape::from((rows, self.heads * self.dim))))
     }
 }

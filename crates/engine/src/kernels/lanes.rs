@@ -1,110 +1,167 @@
-//! Loops over floats that the compiler turns into the widest vectors which the machine has.
+//! Loops over floats, compiled for several widths of vectors; the widest that the machine has is taken when they run.
 //!
-//! They are plain loops: [`pulp`] compiles each for several widths and takes the fitting one when it runs. Sums go over a fixed number of
-//! lanes, so their order, and with it their last bit, does not depend on the machine.
+//! Sums run side by side in the lanes of a vector, so their last bits depend on its width.
 
-use pulp::Arch;
+#![allow(clippy::needless_lifetimes, reason = "the macro of the library wants lifetimes to have names")]
 
-/// Sums that run side by side.
-const LANES: usize = 16;
+use pulp::{Arch, Simd};
 
-/// `exp(x)`, right to about 2 units in the last place; 0 below -87.
+/// Rows of weights that are read side by side.
+const ROWS: usize = 4;
+
+/// `exp(x)` for each lane, right to about 2 units in the last place, and 0 below -60: beside a weight of 1 that is nothing, and smaller
+/// weights would give products so small that the processor takes a hundred times as long for them.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     /// Adding it moves a whole number into the lowest bits.
     const MAGIC: f32 = 12_582_912.0;
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
-    let is_zero = x < -87.0;
-    let x = x.clamp(-87.0, 88.0);
-    let shifted = x * std::f32::consts::LOG2_E + MAGIC;
-    let whole = shifted - MAGIC;
-    let rest = x - whole * LN2_HIGH - whole * LN2_LOW;
-    // the polynomial of Cephes' expf
-    let mut sum = 1.987_569_1e-4;
-    for factor in [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5] {
-        sum = sum * rest + factor;
+    /// ln 2 in two parts, the first of few bits.
+    const LN2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    /// The polynomial of Cephes' expf.
+    const FACTORS: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
+    let all = |value: f32| simd.splat_f32s(value);
+    let is_nothing = simd.less_than_f32s(x, all(-60.0));
+    let x = simd.max_f32s(simd.min_f32s(x, all(88.0)), all(-60.0));
+    let shifted = simd.mul_add_e_f32s(x, all(std::f32::consts::LOG2_E), all(MAGIC));
+    let whole = simd.sub_f32s(shifted, all(MAGIC));
+    let rest = simd.mul_add_e_f32s(whole, all(-LN2[0]), x);
+    let rest = simd.mul_add_e_f32s(whole, all(-LN2[1]), rest);
+    let mut sum = all(FACTORS[0]);
+    for factor in &FACTORS[1..] {
+        sum = simd.mul_add_e_f32s(sum, rest, all(*factor));
     }
-    let sum = sum * rest * rest + rest + 1.0;
-    let power = f32::from_bits(shifted.to_bits().wrapping_sub(MAGIC.to_bits()).wrapping_add(127) << 23);
-    if is_zero { 0.0 } else { sum * power }
+    let sum = simd.add_f32s(simd.mul_add_e_f32s(sum, simd.mul_f32s(rest, rest), rest), all(1.0));
+    let exponent = simd.add_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(127_u32.wrapping_sub(MAGIC.to_bits())));
+    let power = simd.wrapping_dyn_shl_u32s(exponent, simd.splat_u32s(23));
+    simd.select_f32s(is_nothing, all(0.0), simd.mul_f32s(sum, simd.transmute_f32s_u32s(power)))
 }
 
+/// The same for one value.
 #[inline(always)]
-fn reduce(values: &[f32], start: f32, step: impl Fn(f32, f32) -> f32) -> f32 {
-    let mut lanes = [start; LANES];
-    let mut chunks = values.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = step(*lane, *value);
-        }
-    }
-    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = step(*lane, *value);
-    }
-    lanes.into_iter().fold(start, step)
+fn exp_of<S: Simd>(simd: S, x: f32) -> f32 {
+    let lanes = exp(simd, simd.splat_f32s(x));
+    pulp::bytemuck::cast_slice::<S::f32s, f32>(std::slice::from_ref(&lanes)).first().copied().unwrap_or_default()
 }
 
-/// The largest.
+/// One row of scores of an online softmax: they become weights against the largest score so far, and what the sums before have to be
+/// multiplied with comes out. `sum` grows by the weights.
+#[pulp::with_simd(softmax_step = Arch::new())]
 #[inline(always)]
-fn largest(values: &[f32]) -> f32 {
-    reduce(values, f32::NEG_INFINITY, f32::max)
-}
-
-/// One row of scores of an online softmax: they become weights against the largest score so far, which is told with the factor that
-/// what was summed before has to be multiplied with. `sum` grows by the weights.
-pub(crate) fn softmax_step(scores: &mut [f32], maximum: &mut f32, sum: &mut f32) -> f32 {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            let new = largest(scores).max(*maximum);
-            if new == f32::NEG_INFINITY {
-                scores.fill(0.0);
-                return 1.0;
-            }
-            for score in scores.iter_mut() {
-                *score = exp(*score - new);
-            }
-            let before = exp(*maximum - new);
-            *sum = *sum * before + reduce(scores, 0.0, |a, b| a + b);
-            *maximum = new;
-            before
-        },
-    )
+pub(crate) fn softmax_step_on<'a, S: Simd>(simd: S, scores: &'a mut [f32], maximum: &'a mut f32, sum: &'a mut f32) -> f32 {
+    let (vectors, rest) = S::as_mut_simd_f32s(scores);
+    let mut largest = simd.splat_f32s(*maximum);
+    for vector in vectors.iter() {
+        largest = simd.max_f32s(largest, *vector);
+    }
+    let new = rest.iter().copied().fold(simd.reduce_max_f32s(largest), f32::max);
+    if new == f32::NEG_INFINITY {
+        scores.fill(0.0);
+        return 1.0;
+    }
+    let (minus, mut sums) = (simd.splat_f32s(new), simd.splat_f32s(0.0));
+    for vector in vectors.iter_mut() {
+        *vector = exp(simd, simd.sub_f32s(*vector, minus));
+        sums = simd.add_f32s(sums, *vector);
+    }
+    let mut added = simd.reduce_sum_f32s(sums);
+    for value in rest.iter_mut() {
+        *value = exp_of(simd, *value - new);
+        added += *value;
+    }
+    let before = exp_of(simd, *maximum - new);
+    *sum = *sum * before + added;
+    *maximum = new;
+    before
 }
 
 /// Every value times a factor.
-pub(crate) fn scale(values: &mut [f32], factor: f32) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || values.iter_mut().for_each(|value| *value *= factor),
-    );
+#[pulp::with_simd(scale = Arch::new())]
+#[inline(always)]
+pub(crate) fn scale_on<'a, S: Simd>(_simd: S, values: &'a mut [f32], factor: f32) {
+    values.iter_mut().for_each(|value| *value *= factor);
 }
 
 /// `silu(gate) × up`, for a row that holds the gate first and what goes up after it.
-pub(crate) fn gated(row: &[f32], out: &mut [f32]) {
+#[pulp::with_simd(gated = Arch::new())]
+#[inline(always)]
+pub(crate) fn gated_on<'a, S: Simd>(simd: S, row: &'a [f32], out: &'a mut [f32]) {
     let (gate, up) = row.split_at(out.len());
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
-                *out = *gate / (1.0 + exp(-*gate)) * *up;
-            }
-        },
-    );
+    let ((gate, gate_rest), (up, up_rest)) = (S::as_simd_f32s(gate), S::as_simd_f32s(up));
+    let (out, out_rest) = S::as_mut_simd_f32s(out);
+    let one = simd.splat_f32s(1.0);
+    for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+        let slope = simd.add_f32s(one, exp(simd, simd.neg_f32s(*gate)));
+        *out = simd.mul_f32s(simd.div_f32s(*gate, slope), *up);
+    }
+    for ((out, gate), up) in out_rest.iter_mut().zip(gate_rest).zip(up_rest) {
+        *out = *gate / (1.0 + exp_of(simd, -*gate)) * *up;
+    }
 }
 
 /// A head turned by its position: halves are the two coordinates (`rotate_half`).
-pub(crate) fn rotate(head: &mut [f32], cos: &[f32], sin: &[f32]) {
+#[pulp::with_simd(rotate = Arch::new())]
+#[inline(always)]
+pub(crate) fn rotate_on<'a, S: Simd>(_simd: S, head: &'a mut [f32], cos: &'a [f32], sin: &'a [f32]) {
     let (left, right) = head.split_at_mut(cos.len());
-    Arch::new().dispatch(
-        #[inline(always)]
-        || {
-            for (((x, y), cos), sin) in left.iter_mut().zip(right.iter_mut()).zip(cos).zip(sin) {
-                (*x, *y) = (*x * cos - *y * sin, *y * cos + *x * sin);
+    for (((x, y), cos), sin) in left.iter_mut().zip(right.iter_mut()).zip(cos).zip(sin) {
+        (*x, *y) = (*x * cos - *y * sin, *y * cos + *x * sin);
+    }
+}
+
+/// Products of each row of weights with each of a few rows: `out[weight][row]`. All rows are `size` long.
+#[pulp::with_simd(dots = Arch::new())]
+#[inline(always)]
+pub(crate) fn dots_on<'a, S: Simd>(simd: S, weights: &'a [f32], rows: &'a [f32], size: usize, out: &'a mut [f32]) {
+    let count = rows.len() / size;
+    for (weights, out) in weights.chunks(ROWS * size).zip(out.chunks_mut(ROWS * count)) {
+        let weight = |index: usize| weights.get(index * size..(index + 1) * size);
+        // the last few rows of weights: one is taken more than once, and what is too much is dropped
+        let Some(first) = weight(0) else { continue };
+        let weights = [first, weight(1).unwrap_or(first), weight(2).unwrap_or(first), weight(3).unwrap_or(first)];
+        let mut at = 0;
+        while at < count {
+            let row = |index: usize| &rows[(at + index) * size..(at + index + 1) * size];
+            let taken = match count - at {
+                1 => block(simd, weights, [row(0)], at, count, out),
+                2 | 3 => block(simd, weights, [row(0), row(1)], at, count, out),
+                _ => block(simd, weights, [row(0), row(1), row(2), row(3)], at, count, out),
+            };
+            at += taken;
+        }
+    }
+}
+
+/// Products of a few rows of weights with `N` rows from the one at `at` of `count`; how many rows these were.
+#[inline(always)]
+fn block<S: Simd, const N: usize>(simd: S, weights: [&[f32]; ROWS], rows: [&[f32]; N], at: usize, count: usize, out: &mut [f32]) -> usize {
+    let (weights, weight_tails) = split::<S, ROWS>(weights);
+    let (rows, row_tails) = split::<S, N>(rows);
+    let mut sums = [[simd.splat_f32s(0.0); N]; ROWS];
+    for step in 0..weights[0].len() {
+        let values = rows.map(|row| row[step]);
+        for (sums, weights) in sums.iter_mut().zip(weights) {
+            let weight = weights[step];
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum = simd.mul_add_e_f32s(weight, value, *sum);
             }
-        },
-    );
+        }
+    }
+    for ((out, sums), tail) in out.chunks_mut(count).zip(sums).zip(weight_tails) {
+        for ((out, sum), row) in out[at..].iter_mut().zip(sums).zip(row_tails) {
+            let rest: f32 = tail.iter().zip(row).map(|(a, b)| a * b).sum();
+            *out = simd.reduce_sum_f32s(sum) + rest;
+        }
+    }
+    N
+}
+
+/// Rows of the same length as vectors, and what is left of each.
+#[inline(always)]
+fn split<S: Simd, const N: usize>(rows: [&[f32]; N]) -> ([&[S::f32s]; N], [&[f32]; N]) {
+    let length = rows.first().map_or(0, |row| row.len());
+    let split = rows.map(|row| S::as_simd_f32s(&row[..length]));
+    let vectors = split[0].0.len();
+    (split.map(|(head, _)| &head[..vectors]), split.map(|(_, tail)| tail))
 }
 
 #[cfg(test)]
@@ -114,8 +171,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn exp_is_exp(x in -86.0_f32..80.0) {
-            let (ours, exact) = (f64::from(exp(x)), f64::from(x).exp());
+        fn exp_is_exp(x in -60.0_f32..0.0) {
+            let ours = {
+                let (mut maximum, mut sum) = (0.0, 0.0);
+                let mut scores = [x; 21];
+                softmax_step(&mut scores, &mut maximum, &mut sum);
+                prop_assert!(scores.iter().all(|score| *score == scores[0]));
+                f64::from(scores[0])
+            };
+            let exact = f64::from(x).exp();
             prop_assert!((ours / exact - 1.0).abs() < 3e-7, "exp({x}) = {ours}, not {exact}");
         }
 
@@ -134,6 +198,23 @@ mod tests {
             let total: f64 = exact.iter().sum();
             for (weight, exact) in weights.iter().zip(exact) {
                 prop_assert!((f64::from(weight / sum) - exact / total).abs() < 1e-6);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn dots_are_products(weights in 1_usize..11, rows in 1_usize..11, size in 1_usize..70, seed in any::<u64>()) {
+            let value = |index: usize| ((index as u64).wrapping_mul(seed | 1) >> 40) as f32 / (1 << 23) as f32 - 1.0;
+            let a: Vec<f32> = (0..weights * size).map(value).collect();
+            let b: Vec<f32> = (0..rows * size).map(|index| value(index + 7777)).collect();
+            let mut out = vec![f32::NAN; weights * rows];
+            dots(&a, &b, size, &mut out);
+            for (weight, out) in out.chunks(rows).enumerate() {
+                for (row, ours) in out.iter().enumerate() {
+                    let exact: f64 = (0..size).map(|at| f64::from(a[weight * size + at]) * f64::from(b[row * size + at])).sum();
+                    prop_assert!((f64::from(*ours) - exact).abs() < 1e-5, "{ours} {exact}");
+                }
             }
         }
     }

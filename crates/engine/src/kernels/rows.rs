@@ -1,8 +1,9 @@
 //! Work on rows that is shared out to all cores.
 
 use super::attention::part;
+use super::gemm::{Matrix, multiply};
 use super::lanes;
-use candle_core::{CpuStorage, CustomOp1, InplaceOp1, Layout, Result, Shape, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, bail};
 use rayon::prelude::*;
 
 /// Rows that one core takes at a time.
@@ -55,5 +56,70 @@ impl CustomOp1 for Gated {
         let data = part(storage, layout)?;
         out.par_chunks_exact_mut(row / 2).zip(data.par_chunks_exact(row)).with_min_len(ROWS).for_each(|(out, row)| lanes::gated(row, out));
         Ok((CpuStorage::F32(out), Shape::from((rows, row / 2))))
+    }
+}
+
+/// `x Wᵀ + b`; with one row of `b` for each column of the weights, or none.
+pub(crate) struct Product<'a> {
+    pub(crate) bias: Option<&'a [f32]>,
+}
+
+/// Rows up to which weights are read by all cores and only once; the library's product gives few rows to one core.
+const FEW: usize = 24;
+/// Products that one core should have at the least, so that waking it pays.
+const WORTH_A_CORE: usize = 1 << 15;
+
+impl Product<'_> {
+    fn few(x: &[f32], weight: &[f32], [rows, columns, size]: [usize; 3]) -> Vec<f32> {
+        let mut products = vec![0.0; columns * rows];
+        let share = (WORTH_A_CORE / (rows * size)).max(columns.div_ceil(4 * rayon::current_num_threads())).next_multiple_of(4);
+        if share >= columns {
+            lanes::dots(weight, x, size, &mut products);
+        } else {
+            let shares = weight.par_chunks(share * size).zip(products.par_chunks_mut(share * rows));
+            shares.for_each(|(weight, products)| lanes::dots(weight, x, size, products));
+        }
+        if rows == 1 {
+            return products;
+        }
+        (0..rows).flat_map(|row| products[row..].iter().step_by(rows).copied()).collect()
+    }
+
+    fn many(&self, x: &[f32], weight: &[f32], [rows, columns, size]: [usize; 3]) -> Vec<f32> {
+        let mut out = match self.bias {
+            Some(bias) => bias.repeat(rows),
+            None => vec![0.0; rows * columns],
+        };
+        let weight = Matrix { data: weight, rows: size, columns, row_stride: 1, column_stride: size };
+        let share = rows.div_ceil(rayon::current_num_threads());
+        out.par_chunks_mut(share * columns).zip(x.par_chunks(share * size)).for_each(|(out, x)| {
+            let x = Matrix { data: x, rows: x.len() / size, columns: size, row_stride: size, column_stride: 1 };
+            multiply(out, columns, self.bias.is_some(), x, weight, 1.0);
+        });
+        out
+    }
+}
+
+impl CustomOp2 for Product<'_> {
+    fn name(&self) -> &'static str {
+        "product"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, weight: &CpuStorage, weight_layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let ((rows, size), (columns, inner)) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?);
+        if size != inner || rows * columns * size == 0 || self.bias.is_some_and(|bias| bias.len() != columns) {
+            bail!("{rows} rows of {size}, weights of {columns} times {inner} and their bias do not fit");
+        }
+        let (x, weight, sides) = (part(x, x_layout)?, part(weight, weight_layout)?, [rows, columns, size]);
+        let out = if rows > FEW {
+            self.many(x, weight, sides)
+        } else {
+            let mut out = Self::few(x, weight, sides);
+            if let Some(bias) = self.bias {
+                out.chunks_exact_mut(columns).for_each(|row| row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias));
+            }
+            out
+        };
+        Ok((CpuStorage::F32(out), Shape::from((rows, columns))))
     }
 }

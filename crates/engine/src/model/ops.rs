@@ -27,7 +27,8 @@ impl Heads {
     }
 }
 
-fn has_kernels(x: &Tensor) -> bool {
+/// Whether the kernels do the work.
+pub(crate) fn has_kernels(x: &Tensor) -> bool {
     matches!(x.device(), Device::Cpu) && x.dtype() == DType::F32
 }
 

@@ -78,8 +78,11 @@ impl Text {
                 feed_forward: FeedForward::load(size, config.intermediate_size, false, &weights.pp("mlp"))?,
             })
         };
-        let head =
-            if config.tie_word_embeddings { Linear::tied(embedding.clone()) } else { Linear::load(size, config.vocab_size, false, head)? };
+        let head = if config.tie_word_embeddings {
+            Linear::of(embedding.clone(), None)?
+        } else {
+            Linear::load(size, config.vocab_size, false, head)?
+        };
         let sections = config.rope.mrope_section.iter().enumerate();
         Ok(Self {
             layers: (0..config.num_hidden_layers).map(layer).collect::<Result<_>>()?,

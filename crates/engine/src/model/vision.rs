@@ -55,7 +55,7 @@ impl Vision {
         };
         let merged = config.spatial_merge_size.pow(2) * size;
         Ok(Self {
-            patch: Linear::tied(patch.reshape((size, config.patch_values()))?),
+            patch: Linear::of(patch.reshape((size, config.patch_values()))?, None)?,
             blocks: (0..config.depth).map(block).collect::<Result<_>>()?,
             norm: Norm::load(size, EPSILON, weights.pp("merger.ln_q"))?,
             merge_in: Linear::load(merged, merged, true, weights.pp("merger.mlp.0"))?,
@@ -67,7 +67,7 @@ impl Vision {
     }
 
     /// Tokens of one picture, `[tokens, hidden size of the language model]`, from its patches in the order of the processor.
-    pub(crate) fn forward(&self, patches: &[f32], grid: Grid) -> Result<Tensor> {
+    pub(crate) fn forward(&self, patches: Vec<f32>, grid: Grid) -> Result<Tensor> {
         let config = &self.config;
         let heads = Heads { query: config.num_heads, kv: config.num_heads, dim: config.hidden_size / config.num_heads };
         let (count, merge) = (grid.patches(), config.spatial_merge_size);
@@ -78,7 +78,7 @@ impl Vision {
         let in_windows = looks(windows.iter().map(|window| window.len() * unit));
         let in_all = looks([count]);
 
-        let patches = Tensor::from_slice(patches, (count, config.patch_values()), &self.device)?.to_dtype(self.dtype)?;
+        let patches = Tensor::from_vec(patches, (count, config.patch_values()), &self.device)?.to_dtype(self.dtype)?;
         let x = self.patch.forward(&patches)?.reshape((count / unit, unit * config.hidden_size))?;
         let mut x = x.index_select(&Tensor::new(order.as_slice(), &self.device)?, 0)?.reshape((count, config.hidden_size))?;
         for block in &self.blocks {
@@ -133,7 +133,7 @@ fn looks(lengths: impl IntoIterator<Item = usize>) -> Vec<Look> {
     let mut at = 0;
     let mut look = |length| {
         at += length;
-        Look { rows: at - length..at, keys: Vec::from([at - length..at]), is_causal: false }
+        Look { rows: at - length..at, keys: std::iter::once(at - length..at).collect(), is_causal: false }
     };
     lengths.into_iter().map(&mut look).collect()
 }
