@@ -13,6 +13,7 @@ mod scripted;
 mod soak;
 mod stage;
 mod step;
+mod windows;
 mod worlds;
 
 use clap::{Parser, Subcommand};
@@ -84,8 +85,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// The inference pool: its cost beside a straight call, fairness, affinity, failing engines. The engines are simulations.
+    /// The inference pool: its cost beside a straight call, fairness, affinity, failing engines. The engines are simulations, but for the
+    /// last table: agents on two in-process engines.
     Pool {
+        /// The checkpoint of the in-process engines; where there is none, that part is left out.
+        #[arg(long, value_name = "DIR", default_value = "crates/engine/tests/tiny")]
+        checkpoint: std::path::PathBuf,
         /// Seconds of each turn.
         #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=600))]
         seconds: u64,
@@ -144,7 +149,7 @@ fn main() -> std::process::ExitCode {
                 soak::measure(soak::Wanted { sessions, parallel, kills, seed, json }).await
             }
             Command::Reference { steps, venv, json } => reference::measure(steps, venv, json).await,
-            Command::Pool { seconds, json } => pool::measure(seconds, json).await,
+            Command::Pool { checkpoint, seconds, json } => pool::measure(&checkpoint, seconds, json).await,
             Command::Worlds { instances, json } => worlds::measure(instances, json).await,
         }
     });

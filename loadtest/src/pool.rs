@@ -3,9 +3,11 @@
 
 use crate::engine::{MockEngine, Work};
 use crate::figures::Figures;
+use crate::windows;
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use serde_json::json;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -33,12 +35,14 @@ struct Told {
     quiet_p99_ms: [f64; 2],
     /// Affinity and hysteresis, affinity alone, hysteresis alone, neither.
     hit_share: [f64; 4],
+    /// The same ways on in-process engines, if there was a checkpoint.
+    real: Vec<windows::Told>,
     /// Hangs, dies, slows tenfold: the longest call, calls that were lost, calls in all.
     faults: [(f64, u64, u64); 3],
 }
 
 /// Measures and prints.
-pub(crate) async fn measure(seconds: u64, is_json: bool) -> Result<()> {
+pub(crate) async fn measure(checkpoint: &Path, seconds: u64, is_json: bool) -> Result<()> {
     let turn = Duration::from_secs(seconds);
     let mut told = Told::default();
     eprintln!("cost: {IN_FLIGHT} calls at the same time, three screenshots each …");
@@ -52,6 +56,14 @@ pub(crate) async fn measure(seconds: u64, is_json: bool) -> Result<()> {
     for (place, (sticks, window)) in ways.into_iter().enumerate() {
         told.hit_share[place] = affinity(sticks, window).await?;
     }
+    if checkpoint.is_dir() {
+        eprintln!("affinity and windows: 8 agents of 40 steps on two in-process engines …");
+        for (sticks, window) in ways {
+            told.real.push(windows::measure(checkpoint, sticks, window).await?);
+        }
+    } else {
+        eprintln!("{} is not here: nothing is measured on in-process engines", checkpoint.display());
+    }
     for (place, fault) in [Fault::Hangs, Fault::Dies, Fault::Slows].into_iter().enumerate() {
         eprintln!("an engine {fault:?} …");
         told.faults[place] = faults(fault).await?;
@@ -62,7 +74,7 @@ pub(crate) async fn measure(seconds: u64, is_json: bool) -> Result<()> {
 
 impl Told {
     fn print(&self, is_json: bool) {
-        let Self { overhead_ms_p50, direct_ms_p50, throughput_ratio, direct_per_s, jain, quiet_p99_ms, hit_share, faults } = self;
+        let Self { overhead_ms_p50, direct_ms_p50, throughput_ratio, direct_per_s, jain, quiet_p99_ms, hit_share, real, faults } = self;
         println!("cost, {IN_FLIGHT} at the same time with three screenshots each, beside the same client straight at the engine");
         println!("  p50 {direct_ms_p50:.1} ms direct, {overhead_ms_p50:+.2} ms through the pool");
         println!("  at saturation {direct_per_s:.0} calls a second direct, {throughput_ratio:.3} of that through the pool");
@@ -73,6 +85,13 @@ impl Told {
         println!("  {:<22} {:>16} {:>10}", "", "hysteresis:3,2", "slide:3");
         println!("  {:<22} {:>16.2} {:>10.2}", "sessions stay", hit_share[0], hit_share[1]);
         println!("  {:<22} {:>16.2} {:>10.2}", "engines in turn", hit_share[2], hit_share[3]);
+        if let [both, slide, turns, neither] = real.as_slice() {
+            let way = |told: &windows::Told| format!("{:.2} {:>4.0}/{:>4.0} ms", told.share, told.first_p50_ms, told.first_p95_ms);
+            println!("the same on two in-process engines, 8 agents; p50/p95 to the first word");
+            println!("  {:<22} {:>20} {:>20}", "", "hysteresis:3,2", "slide:3");
+            println!("  {:<22} {:>20} {:>20}", "sessions stay", way(both), way(slide));
+            println!("  {:<22} {:>20} {:>20}", "engines in turn", way(turns), way(neither));
+        }
         println!("one of two engines fails under 16 calls at a time");
         for (name, (longest, lost, all)) in ["hangs", "dies", "slows tenfold"].into_iter().zip(faults) {
             println!("  {name:<14} longest call {longest:.2} s, {lost} of {all} calls lost");
@@ -81,8 +100,10 @@ impl Told {
             let told = json!({
                 "overhead_ms_p50": overhead_ms_p50, "throughput_ratio": throughput_ratio, "jain": jain[0], "jain_without": jain[1],
                 "quiet_p99_ms": quiet_p99_ms[0], "quiet_p99_ms_without": quiet_p99_ms[1],
-                "cache_hit_share": hit_share[0], "cache_hit_share_slide": hit_share[1],
-                "cache_hit_share_in_turn": hit_share[2], "cache_hit_share_slide_in_turn": hit_share[3],
+                "cache_hit_share": real.first().map_or(hit_share[0], |told| told.share),
+                "cache_hit_shares": real.iter().map(|told| told.share).collect::<Vec<_>>(),
+                "first_word_ms_p50": real.iter().map(|told| told.first_p50_ms).collect::<Vec<_>>(),
+                "cache_hit_shares_simulated": hit_share,
                 "ejection_s": faults[0].0, "lost_requests": faults.iter().map(|fault| fault.1).sum::<u64>(),
             });
             println!("{told}");
@@ -107,7 +128,7 @@ fn direct(engine: &MockEngine) -> Result<Arc<dyn Model>> {
     Ok(Arc::new(HttpModel::new(options)?))
 }
 
-fn request(tenant: &str, session: &str, messages: Vec<Message>) -> Result<ChatRequest> {
+pub(crate) fn request(tenant: &str, session: &str, messages: Vec<Message>) -> Result<ChatRequest> {
     let task = TaskId::new(session)?;
     let attempt = AttemptId { task: task.clone(), number: 1 };
     Ok(ChatRequest {

@@ -260,7 +260,9 @@ fn device(cuda: bool) -> Result<Device, EngineError> {
         return Ok(Device::Cpu);
     }
     if !cfg!(feature = "cuda") {
-        return Err(EngineError::Device("this binary was built without the feature `cuda`; build it with scripts/build_cuda.sh".into()));
+        return Err(EngineError::Device(
+            "this binary was built without GPUs; build it with `--features cuda`, or set inference.engine.cuda = false".into(),
+        ));
     }
     Device::new_cuda(0).map_err(|error| EngineError::Device(error.to_string()))
 }

@@ -127,7 +127,8 @@ mod tests {
     #[test]
     fn keys_in_urls_and_other_schemes_are_refused() {
         assert!(parse("https://key@h/v1").unwrap_err().to_string().contains("WAYFARER_API_KEY"));
-        assert!(parse("file:///x").is_err());
+        assert!(parse("ftp://h/x").is_err());
+        assert_eq!(parse("file:///x").unwrap(), Endpoint { base_url: "file:///x".into(), model: None });
         assert!(parse("gpt").is_err());
     }
 }
