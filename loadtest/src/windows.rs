@@ -21,6 +21,8 @@ const STEPS: usize = 40;
 const SCREEN: (u32, u32) = (448, 280);
 /// Each engine has room for what half of the agents have read, and some more.
 const CACHE_MIB: u64 = 4;
+/// The longest that an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Tokens of an answer.
 const NEW: u32 = 8;
 /// Words of the instructions.
@@ -53,7 +55,7 @@ pub(crate) async fn measure(checkpoint: &Path, sticks: bool, window: &str) -> Re
         vec![Arc::new(Pool::from_config(&config, |_| None)?)]
     } else {
         let options = EngineOptions { cache_bytes: CACHE_MIB << 20, ..EngineOptions::default() };
-        let engine = || anyhow::Ok(LocalModel::new(Engine::load(&checkpoint, &options)?, "small", "small", Prices::default()));
+        let engine = || anyhow::Ok(LocalModel::new(Engine::load(&checkpoint, &options)?, "small", "small", Prices::default(), PATIENCE));
         vec![Arc::new(engine()?), Arc::new(engine()?)]
     };
     let mut agents = JoinSet::new();

@@ -6,6 +6,7 @@ use crate::prompt::any_seed;
 use crate::sampler::Sampling;
 use async_trait::async_trait;
 use serde_json::{Map, Value};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use wayfarer_chat::{ChatReply, ChatRequest, Model, ModelError, Prices, Priority};
 
@@ -19,12 +20,19 @@ pub struct LocalModel {
     name: String,
     shown: String,
     prices: Prices,
+    timeout: Duration,
 }
 
 impl LocalModel {
-    /// `name` is what its replies are signed with, `shown` where it is, for errors.
-    pub fn new(engine: Engine, name: impl Into<String>, shown: impl Into<String>, prices: Prices) -> Self {
-        Self { engine, name: name.into(), shown: shown.into(), prices }
+    /// `name` is what its replies are signed with, `shown` where it is, for errors; no answer may take longer than `timeout`.
+    pub fn new(engine: Engine, name: impl Into<String>, shown: impl Into<String>, prices: Prices, timeout: Duration) -> Self {
+        Self { engine, name: name.into(), shown: shown.into(), prices, timeout }
+    }
+
+    /// Whoever is too slow is given up: the answer is dropped, and with it its room in the engine.
+    async fn answer_in_time(&self, request: ChatRequest, words: Option<mpsc::Sender<String>>) -> Result<ChatReply, ModelError> {
+        let slow = |_| Err(ModelError::Slow { endpoint: self.shown.clone(), seconds: self.timeout.as_secs() });
+        tokio::time::timeout(self.timeout, self.answer(request, words)).await.unwrap_or_else(slow)
     }
 
     async fn answer(&self, request: ChatRequest, words: Option<mpsc::Sender<String>>) -> Result<ChatReply, ModelError> {
@@ -66,11 +74,11 @@ impl LocalModel {
 #[async_trait]
 impl Model for LocalModel {
     async fn generate(&self, request: ChatRequest) -> Result<ChatReply, ModelError> {
-        self.answer(request, None).await
+        self.answer_in_time(request, None).await
     }
 
     async fn stream(&self, request: ChatRequest, words: mpsc::Sender<String>) -> Result<ChatReply, ModelError> {
-        self.answer(request, Some(words)).await
+        self.answer_in_time(request, Some(words)).await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::Cache;
 use crate::picture::Darkroom;
 use crate::prompt::{Prompt, Writer};
 use crate::sampler::Sampling;
-use crate::scheduler::{Load, Scheduler, Work};
+use crate::scheduler::{Scheduler, Work};
 use candle_core::{DType, Device};
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -137,7 +137,7 @@ impl Answer {
 pub struct Engine {
     work: SyncSender<Work>,
     preparing: Arc<Preparing>,
-    load: Arc<Load>,
+    tokens: Arc<AtomicU64>,
 }
 
 /// What makes a question ready, on any thread.
@@ -194,15 +194,15 @@ impl Engine {
             open: AtomicU64::new(0),
             writer,
         });
-        let load = Arc::new(Load::default());
+        let tokens = Arc::new(AtomicU64::new(0));
         let (work, incoming) = sync_channel(options.waiting + options.running);
-        let scheduler = Scheduler::new(vision, text, cache, blocks, checkpoint.ends, options.clone(), Arc::clone(&load));
+        let scheduler = Scheduler::new(vision, text, cache, blocks, checkpoint.ends, options.clone(), Arc::clone(&tokens));
         let tools = Arc::clone(&preparing);
         std::thread::Builder::new()
             .name("engine".into())
             .spawn(move || scheduler.run(&incoming, tools.writer.tokenizer(), &tools.darkroom))
             .map_err(|error| EngineError::Failed(format!("its thread cannot be started: {error}")))?;
-        Ok(Self { work, preparing, load })
+        Ok(Self { work, preparing, tokens })
     }
 
     /// Asks; the answer comes as it is written.
@@ -231,9 +231,9 @@ impl Engine {
         Ok(Answer { events: answer })
     }
 
-    /// Answers that are being written, and tokens that were read and written since the start.
-    pub fn load_now(&self) -> (u64, u64) {
-        (self.load.running.load(Ordering::Relaxed), self.load.tokens.load(Ordering::Relaxed))
+    /// Tokens that were read and written since the start.
+    pub fn tokens(&self) -> u64 {
+        self.tokens.load(Ordering::Relaxed)
     }
 }
 

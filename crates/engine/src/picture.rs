@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayfarer_pixels::{Filter, decode_png, resize, smart_resize};
 
-/// Pictures that a cache keeps at the least, however large they are; its tables are made for so many.
+/// Pictures that are expected to be remembered; the cache's tables are made for so many.
 const EXPECTED: usize = 64;
 
 /// What a picture is known by: its pixels at the size at which the model sees it.

@@ -37,13 +37,6 @@ pub(crate) struct Work {
     pub(crate) _open: Open,
 }
 
-/// What an engine has to do, for those who ask.
-#[derive(Debug, Default)]
-pub(crate) struct Load {
-    pub(crate) running: AtomicU64,
-    pub(crate) tokens: AtomicU64,
-}
-
 /// A question for which there was no room yet.
 struct Waiting {
     work: Work,
@@ -99,7 +92,8 @@ pub(crate) struct Scheduler {
     /// Tokens that end an answer.
     ends: Vec<u32>,
     options: EngineOptions,
-    load: Arc<Load>,
+    /// That were read and written.
+    tokens: Arc<AtomicU64>,
     /// Those for whom somebody waits, and the others.
     waiting: [VecDeque<Waiting>; 2],
     running: Vec<Running>,
@@ -113,17 +107,16 @@ impl Scheduler {
         blocks: usize,
         ends: Vec<u32>,
         options: EngineOptions,
-        load: Arc<Load>,
+        tokens: Arc<AtomicU64>,
     ) -> Self {
         let pictures = quick_cache::unsync::Cache::with_weighter(EXPECTED_PICTURES, options.picture_bytes, Bytes);
         let (waiting, running) = (Default::default(), Vec::new());
-        Self { vision, text, cache, blocks: Blocks::new(blocks), pictures, ends, options, load, waiting, running }
+        Self { vision, text, cache, blocks: Blocks::new(blocks), pictures, ends, options, tokens, waiting, running }
     }
 
     /// Works until nobody can ask any more.
     pub(crate) fn run(mut self, incoming: &Receiver<Work>, tokenizer: &Tokenizer, darkroom: &Darkroom) {
         loop {
-            self.load.running.store(self.running.len() as u64, Ordering::Relaxed);
             if self.running.is_empty() && self.waiting.iter().all(VecDeque::is_empty) {
                 let Ok(work) = incoming.recv() else { return };
                 self.take(work);
@@ -298,7 +291,7 @@ impl Scheduler {
         for piece in pieces {
             let run = &mut self.running[piece.running];
             run.done = piece.tokens.end;
-            self.load.tokens.fetch_add(piece.tokens.len() as u64, Ordering::Relaxed);
+            self.tokens.fetch_add(piece.tokens.len() as u64, Ordering::Relaxed);
             while run.chains.len() < run.done / BLOCK {
                 let block = run.chains.len();
                 let before = run.chains.last().copied().unwrap_or_else(|| blocks::root(&run.work.salt));

@@ -65,5 +65,7 @@ fn local(address: &str, folder: PathBuf, endpoint: &Endpoint, settings: &EngineS
     let started = Instant::now();
     let engine = Engine::load(&folder, &options).map_err(|why| PoolError::Engine { address: address.to_owned(), why })?;
     tracing::info!(checkpoint = address, seconds = started.elapsed().as_secs_f32(), "the in-process engine has its weights");
-    Ok(EngineSpec { model: Arc::new(LocalModel::new(engine, &endpoint.model, address, prices(endpoint))), shown: address.to_owned() })
+    let timeout = Duration::from_secs(endpoint.timeout_seconds);
+    let model = LocalModel::new(engine, &endpoint.model, address, prices(endpoint), timeout);
+    Ok(EngineSpec { model: Arc::new(model), shown: address.to_owned() })
 }

@@ -82,6 +82,25 @@ async fn a_checkpoint_answers_through_the_pool_and_is_counted() {
 }
 
 #[tokio::test]
+async fn an_answer_that_takes_too_long_is_given_up_and_leaves_its_room() {
+    let engine = EngineSettings { cache_mib: 16, ..EngineSettings::default() };
+    // a copy of the checkpoint in which no token that there is ends an answer
+    let endless = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(checkpoint()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), endless.path().join(entry.file_name())).unwrap();
+    }
+    std::fs::write(endless.path().join("generation_config.json"), r#"{"eos_token_id": 100000}"#).unwrap();
+    let base_url = format!("file://{}", endless.path().display());
+    let pool = Pool::from_config(&Inference { base_url, timeout_seconds: 1, engine, ..config(0) }, |_| None).unwrap();
+    let (request, words) = case("two");
+    // many seconds of writing, and nearly all room that there is
+    let long = ChatRequest { max_tokens: 32_000, ..request.clone() };
+    assert!(matches!(pool.generate(long).await, Err(ModelError::Slow { seconds: 1, .. })));
+    assert_eq!(pool.generate(request).await.unwrap().text, words);
+}
+
+#[tokio::test]
 async fn several_engines_answer_the_same() {
     let pool = Pool::from_config(&config(1), |_| None).unwrap();
     let mut calls = tokio::task::JoinSet::new();

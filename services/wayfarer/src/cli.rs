@@ -121,7 +121,7 @@ pub struct Agent {
     /// How the model wants to be spoken to: fara-7b, fara-1.5, or a profile of your own (.toml).
     #[arg(long, default_value = "fara-7b", value_name = "NAME|FILE", help_heading = "Model")]
     pub profile: String,
-    /// OpenAI-compatible endpoint that serves the model, version included. Without it, a rule-based stand-in acts in the bundled shop.
+    /// OpenAI-compatible endpoint that serves the model, version included, or file:///folder/of/a/checkpoint. Without it, a rule-based stand-in acts in the bundled shop.
     #[arg(long, env = "WAYFARER_AGENT_ENDPOINT", value_name = "URL", help_heading = "Model")]
     pub endpoint: Option<String>,
     /// The model's name there; the first one that it lists if absent.
@@ -277,6 +277,7 @@ pub struct Generate {
 #[command(next_help_heading = "Model")]
 pub struct ModelFlags {
     /// OpenAI-compatible endpoint, `https://host/v1` or `NAME@https://host/v1`; the key comes from WAYFARER_API_KEY or OPENAI_API_KEY.
+    /// Or `file:///folder/of/a/checkpoint`, from which an engine in this process answers.
     /// Without it, the rule-based stand-in is started.
     #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
     pub model: Option<String>,
