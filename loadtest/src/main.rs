@@ -1,10 +1,12 @@
 //! Measures Wayfarer on real parts, beside a limit or a peer in the same run.
 
+mod agents;
 mod engine;
 mod farm;
 mod figures;
 mod local;
 mod pages;
+mod peer;
 mod pool;
 mod processes;
 mod raw_cdp;
@@ -109,9 +111,18 @@ enum Command {
         /// Rounds that count; one more goes before them.
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
         rounds: u32,
-        /// Compute on an NVIDIA GPU; the build has to know them.
+        /// Compute on an NVIDIA GPU; the build has to know them (scripts/build_cuda.sh).
         #[arg(long)]
         cuda: bool,
+        /// Measure so many agents at the same time instead, each with three screens and a long text; several numbers, with commas between.
+        #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=99))]
+        agents: Vec<u32>,
+        /// Memory for keys and values of agents (GiB).
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=1024))]
+        cache_gib: u64,
+        /// Tokens of a step, with agents.
+        #[arg(long, default_value_t = 2048, value_parser = clap::value_parser!(u64).range(64..=65_536))]
+        step_tokens: u64,
         /// Print one JSON object on the last line.
         #[arg(long)]
         json: bool,
@@ -138,7 +149,11 @@ fn main() -> std::process::ExitCode {
     let done = runtime.block_on(async {
         match Cli::parse().command {
             Command::Step { attempts, steps, json } => step::measure(attempts, steps, json).await,
-            Command::Engine { checkpoint, python, rounds, cuda, json } => {
+            Command::Engine { checkpoint, python, rounds, cuda, agents, cache_gib, step_tokens, json } if !agents.is_empty() => {
+                let step_tokens = step_tokens as usize;
+                agents::measure(agents::Wanted { checkpoint, python, rounds, agents, cache_gib, step_tokens, cuda, json }).await
+            }
+            Command::Engine { checkpoint, python, rounds, cuda, json, .. } => {
                 local::measure(local::Wanted { checkpoint, python, rounds, cuda, json }).await
             }
             Command::Farm { sessions, seconds, lives, json } => {

@@ -185,6 +185,8 @@ impl Engine {
             )));
         }
         let cache = Cache::new(&config.text, blocks * crate::blocks::BLOCK, dtype, &device)?;
+        #[cfg(feature = "cuda")]
+        crate::kernels::gpu::keep_memory(&device)?;
         let preparing = Arc::new(Preparing {
             darkroom: Darkroom::new(checkpoint.processor.clone(), &config.vision, options.picture_bytes),
             places: Semaphore::new(PREPARED_AT_A_TIME),
@@ -264,5 +266,7 @@ fn device(cuda: bool) -> Result<Device, EngineError> {
             "this binary was built without GPUs; build it with `--features cuda`, or set inference.engine.cuda = false".into(),
         ));
     }
+    #[cfg(feature = "cuda")]
+    crate::kernels::gpu::find_libraries().map_err(EngineError::Device)?;
     Device::new_cuda(0).map_err(|error| EngineError::Device(error.to_string()))
 }

@@ -99,8 +99,14 @@ fn difference(a: &Tensor, b: &Tensor) -> f32 {
 
 #[test]
 fn tokens_pixels_vision_and_logits_are_those_of_transformers() {
+    compare(DType::F32, &Device::Cpu, CLOSE);
+}
+
+/// Everything up to the logits against what transformers made of it in f32.
+fn compare(dtype: DType, device: &Device, close: f32) {
     let checkpoint = Checkpoint::open(&folder()).unwrap();
-    let (vision, text) = checkpoint.load(DType::F32, &Device::Cpu).unwrap();
+    let (vision, text) = checkpoint.load(dtype, device).unwrap();
+    let exactly = |tensor: &Tensor| tensor.to_dtype(DType::F32).unwrap().to_device(&Device::Cpu).unwrap();
     let (config, writer) = (&checkpoint.config, Writer::load(&checkpoint).unwrap());
     let darkroom = Darkroom::new(checkpoint.processor.clone(), &config.vision, 1 << 20);
     let reference: HashMap<String, Tensor> = candle_core::safetensors::load(folder().join("reference.safetensors"), &Device::Cpu).unwrap();
@@ -131,17 +137,17 @@ fn tokens_pixels_vision_and_logits_are_those_of_transformers() {
         if let Some(exact) = &case.pixels_sha256 {
             let ours: String = pixels.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(&ours, exact, "{name}: pixels");
-            let away = difference(&Tensor::cat(&seen, 0).unwrap(), &reference[&format!("{name}.vision")]);
-            assert!(away < CLOSE, "{name}: vision is {away} away");
+            let away = difference(&exactly(&Tensor::cat(&seen, 0).unwrap()), &reference[&format!("{name}.vision")]);
+            assert!(away < close, "{name}: vision is {away} away");
         }
         let length = prompt.tokens.len();
         let held: Vec<u32> = (0..length.div_ceil(blocks::BLOCK) as u32).rev().collect();
-        let cache = Cache::new(&config.text, held.len() * blocks::BLOCK, DType::F32, &Device::Cpu).unwrap();
+        let cache = Cache::new(&config.text, held.len() * blocks::BLOCK, dtype, device).unwrap();
         let span = Span { tokens: length, slots: blocks::slots(&held, length) };
         let hidden = text.forward(Tensor::cat(&inputs, 0).unwrap(), &prompt.positions.all, &[span], &cache).unwrap();
         let last: Vec<u32> = (length as u32 - 4..length as u32).collect();
-        let away = difference(&text.logits(&hidden, &last).unwrap(), &reference[&format!("{name}.logits")]);
-        assert!(away < CLOSE, "{name}: logits are {away} away");
+        let away = difference(&exactly(&text.logits(&hidden, &last).unwrap()), &reference[&format!("{name}.logits")]);
+        assert!(away < close, "{name}: logits are {away} away");
         println!("{name}: logits {away:.1e} away");
     }
 }
@@ -325,4 +331,82 @@ fn what_is_no_checkpoint_is_told() {
     let config = std::fs::read_to_string(folder().join("config.json")).unwrap();
     let broken = copy_with("config.json", &config.replace("\"hidden_size\": 64", "\"hidden_size\": 128"));
     assert!(message(broken.path()).contains("does not fit together"), "{}", message(broken.path()));
+}
+
+/// On a GPU (`scripts/build_cuda.sh` builds these tests too; without a GPU they fail).
+#[cfg(feature = "cuda")]
+mod gpu {
+    use super::*;
+    use crate::kernels::attention::Look;
+    use crate::model::{Heads, Kept, Looks, Projected, Writes, attend_by_products, attend_to};
+
+    /// How far eight bits a number may lead away from f32, where logits are some 1 wide.
+    const CLOSE_IN_HALVES: f32 = 0.15;
+
+    fn device() -> Device {
+        crate::kernels::gpu::find_libraries().unwrap();
+        Device::new_cuda(0).unwrap()
+    }
+
+    #[test]
+    fn logits_are_those_of_transformers_in_both_precisions() {
+        compare(DType::F32, &device(), 1e-3);
+        compare(DType::BF16, &device(), CLOSE_IN_HALVES);
+    }
+
+    #[test]
+    fn attention_of_real_sizes_is_that_of_products() {
+        let device = device();
+        // queries, keys, values of a head; new rows and those before, of each look; whether it is causal
+        let cases: [((usize, usize, usize), &[(usize, usize)], bool); 6] = [
+            ((28, 4, 128), &[(1, 9_400)], true),
+            ((28, 4, 128), &[(1, 40), (1, 4_000), (1, 0), (1, 9_001)], true),
+            ((28, 4, 128), &[(2_048, 3_000)], true),
+            ((28, 4, 128), &[(1, 5_000), (44, 6_000), (1, 6_000), (700, 0)], true),
+            ((16, 16, 80), &[(6_528, 0)], false),
+            ((16, 16, 80), &[(64, 0), (48, 0), (16, 0), (64, 0)], false),
+        ];
+        for ((query, kv, dim), looks, is_causal) in cases {
+            let heads = Heads { query, kv, dim };
+            let (mut row, mut slot, mut all) = (0, 0, Vec::new());
+            for (rows, past) in looks {
+                let span = rows + past;
+                // the second half of the keys lies before the first one
+                let cut = span / 64 * 32;
+                let (first, second) = (slot + (span - cut).next_multiple_of(32), slot);
+                let keys = [first..first + cut, second..second + span - cut];
+                all.push(Look { rows: row..row + rows, keys: keys.into_iter().filter(|run| !run.is_empty()).collect(), is_causal });
+                row += rows;
+                slot = first + cut;
+            }
+            let random =
+                |rows: usize, width: usize| Tensor::randn(0.0_f32, 1.0, (rows, width), &device).unwrap().to_dtype(DType::BF16).unwrap();
+            let joined = random(row, (query + 2 * kv) * dim);
+            let (keys, values) = (random(slot, kv * dim), random(slot, kv * dim));
+            let looks = Looks::new(all.clone(), &joined, heads).unwrap();
+            let writes = Writes::new(Vec::new(), &joined).unwrap();
+            let kept = Kept { keys: &keys, values: &values, writes: &writes };
+            let queries = joined.narrow(1, 0, query * dim).unwrap();
+            let exact = {
+                let wide = |tensor: &Tensor| tensor.to_dtype(DType::F32).unwrap();
+                attend_by_products(&wide(&queries), &wide(&keys), &wide(&values), heads, &all).unwrap()
+            };
+            let ours = attend_to(&Projected::joined(joined, heads).unwrap(), kept, heads, &looks).unwrap();
+            let away = difference(&ours.to_dtype(DType::F32).unwrap(), &exact);
+            assert!(away < 0.03, "{heads:?}, {all:?}: {away} away");
+            println!("{row} rows to {slot} keys, {query} heads of {dim}: {away:.1e} away");
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_are_mostly_those_of_transformers() {
+        let engine = engine(EngineOptions { cuda: true, ..small() });
+        let (mut same, cases) = (0, cases());
+        for case in &cases {
+            let (words, _) = engine.ask(case.question()).await.unwrap().whole().await.unwrap();
+            same += usize::from(words == case.words);
+        }
+        println!("{same} of {} answers in bf16 are those in f32", cases.len());
+        assert!(same * 2 >= cases.len(), "{same} of {}", cases.len());
+    }
 }

@@ -6,6 +6,7 @@ use crate::model::Grid;
 use image::RgbImage;
 use quick_cache::Weighter;
 use quick_cache::unsync::Cache;
+use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayfarer_pixels::{Filter, decode_png, resize, smart_resize};
@@ -86,21 +87,24 @@ impl Darkroom {
         let (side, merge) = (self.patch as usize, self.merge);
         let (rows, columns) = (picture.grid.rows, picture.grid.columns);
         let (pixels, width) = (picture.pixels.as_raw(), columns * side);
-        let mut patches = Vec::with_capacity(rows * columns * 3 * side * side);
-        for token_row in 0..rows / merge {
+        let mut patches = vec![0.0; rows * columns * 3 * side * side];
+        // rows of tokens are far apart in the picture and follow each other here
+        let lines = patches.par_chunks_exact_mut(merge * columns * 3 * side * side);
+        lines.enumerate().for_each(|(token_row, line)| {
+            let mut places = line.chunks_exact_mut(side);
             for token_column in 0..columns / merge {
                 for inner in 0..merge * merge {
                     let top = (token_row * merge + inner / merge) * side;
                     let left = (token_column * merge + inner % merge) * side;
                     for (channel, table) in self.tables.iter().enumerate() {
-                        for y in top..top + side {
-                            let line = &pixels[(y * width + left) * 3..(y * width + left + side) * 3];
-                            patches.extend(line.chunks_exact(3).map(|pixel| table[usize::from(pixel[channel])]));
+                        for (y, place) in (top..top + side).zip(&mut places) {
+                            let pixels = pixels[(y * width + left) * 3..(y * width + left + side) * 3].chunks_exact(3);
+                            place.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = table[usize::from(pixel[channel])]);
                         }
                     }
                 }
             }
-        }
+        });
         patches
     }
 }

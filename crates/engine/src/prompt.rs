@@ -8,6 +8,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Value, context};
 use rand::Rng;
+use rayon::prelude::*;
 use serde::Serialize;
 use std::sync::Arc;
 use tokenizers::Tokenizer;
@@ -86,12 +87,12 @@ impl Writer {
         more: &serde_json::Map<String, serde_json::Value>,
         darkroom: &Darkroom,
     ) -> Result<Prompt, EngineError> {
-        let mut pictures = Vec::new();
-        for part in messages.iter().flat_map(|message| &message.parts) {
-            if let Part::Png(png) = part {
-                pictures.push(darkroom.develop(png)?);
-            }
-        }
+        let shown = messages.iter().flat_map(|message| &message.parts).filter_map(|part| match part {
+            Part::Png(png) => Some(png),
+            Part::Text(_) => None,
+        });
+        // a screen takes tens of milliseconds
+        let pictures = shown.collect::<Vec<_>>().into_par_iter().map(|png| darkroom.develop(png)).collect::<Result<Vec<_>, _>>()?;
         let encoded = self.encode(&self.render(messages, more)?)?;
         let mut prompt = Prompt { tokens: Vec::new(), positions: Positions::default(), pictures: Vec::new() };
         let mut next = pictures.into_iter();

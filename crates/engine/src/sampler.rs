@@ -23,6 +23,15 @@ impl Default for Sampling {
     }
 }
 
+/// What a step says of the token that comes next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Logits over the vocabulary.
+    Logits(Vec<f32>),
+    /// The likeliest one, where nothing else was asked for: the device has looked by itself.
+    Likeliest(u32),
+}
+
 /// Draws the tokens of one answer.
 #[derive(Debug)]
 pub(crate) struct Sampler {
@@ -35,10 +44,19 @@ impl Sampler {
         Self { chance: StdRng::seed_from_u64(sampling.seed), sampling }
     }
 
-    /// The next token, of logits over the vocabulary.
-    pub(crate) fn draw(&mut self, logits: &[f32]) -> u32 {
+    /// Whether the likeliest token is all that is wanted.
+    pub(crate) fn is_greedy(&self) -> bool {
+        self.sampling.temperature <= 0.0
+    }
+
+    /// The next token.
+    pub(crate) fn draw(&mut self, next: &Next) -> u32 {
+        let logits = match next {
+            Next::Logits(logits) => logits,
+            Next::Likeliest(token) => return *token,
+        };
         let Sampling { temperature, top_p, top_k, .. } = self.sampling;
-        if temperature <= 0.0 {
+        if self.is_greedy() {
             return likeliest(logits);
         }
         let mut order: Vec<u32> = (0..logits.len() as u32).collect();
@@ -81,7 +99,8 @@ mod tests {
 
     fn draws(sampling: Sampling, logits: &[f32], count: usize) -> Vec<u32> {
         let mut sampler = Sampler::new(sampling);
-        (0..count).map(|_| sampler.draw(logits)).collect()
+        let next = Next::Logits(logits.to_vec());
+        (0..count).map(|_| sampler.draw(&next)).collect()
     }
 
     #[test]

@@ -6,9 +6,9 @@ use crate::error::EngineError;
 use crate::model::{Cache, Span, Text, Vision};
 use crate::picture::{Darkroom, PictureId};
 use crate::prompt::Prompt;
-use crate::sampler::{Sampler, Sampling};
+use crate::sampler::{Next, Sampler, Sampling};
 use crate::words::Words;
-use candle_core::Tensor;
+use candle_core::{D, Tensor};
 use quick_cache::Weighter;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -131,7 +131,7 @@ impl Scheduler {
                 continue;
             }
             match self.step(&pieces, darkroom) {
-                Ok(logits) => self.read(&pieces, logits, tokenizer),
+                Ok(nexts) => self.read(&pieces, nexts, tokenizer),
                 Err(error) => self.give_up(&pieces, &error, tokenizer),
             }
         }
@@ -226,25 +226,41 @@ impl Scheduler {
         pieces
     }
 
-    /// Reads the pieces; the logits after each piece that ends its conversation.
-    fn step(&mut self, pieces: &[Piece], darkroom: &Darkroom) -> candle_core::Result<Option<Tensor>> {
-        let (mut inputs, mut positions, mut spans, mut rows, mut row) = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), 0);
+    /// Reads the pieces; what comes after each piece that ends its conversation.
+    fn step(&mut self, pieces: &[Piece], darkroom: &Darkroom) -> candle_core::Result<Vec<Next>> {
+        let (mut inputs, mut words) = (Vec::new(), Vec::new());
+        let (mut positions, mut spans, mut rows, mut row) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut are_greedy = true;
         for piece in pieces {
-            self.embed(piece, darkroom, &mut inputs)?;
+            self.embed(piece, darkroom, &mut inputs, &mut words)?;
             let run = &self.running[piece.running];
             positions.extend_from_slice(&run.positions[piece.tokens.clone()]);
             spans.push(Span { tokens: piece.tokens.len(), slots: blocks::slots(&run.blocks, piece.tokens.end) });
             row += piece.tokens.len() as u32;
             if piece.tokens.end == run.tokens.len() {
                 rows.push(row - 1);
+                are_greedy &= run.sampler.is_greedy();
             }
         }
-        let hidden = self.text.forward(Tensor::cat(&inputs, 0)?, &positions, &spans, &self.cache)?;
-        if rows.is_empty() { Ok(None) } else { self.text.logits(&hidden, &rows).map(Some) }
+        if !words.is_empty() {
+            inputs.push(self.text.embed(&words)?);
+        }
+        let input = if inputs.len() == 1 { inputs.remove(0) } else { Tensor::cat(&inputs, 0)? };
+        let hidden = self.text.forward(input, &positions, &spans, &self.cache)?;
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let logits = self.text.logits(&hidden, &rows)?;
+        if are_greedy && !logits.device().is_cpu() {
+            // a number for each answer comes back instead of a vocabulary
+            return Ok(logits.argmax(D::Minus1)?.to_vec1()?.into_iter().map(Next::Likeliest).collect());
+        }
+        Ok(logits.to_vec2()?.into_iter().map(Next::Logits).collect())
     }
 
-    /// What stands for a piece: words and parts of pictures by turns.
-    fn embed(&mut self, piece: &Piece, darkroom: &Darkroom, inputs: &mut Vec<Tensor>) -> candle_core::Result<()> {
+    /// What stands for a piece: words and parts of pictures by turns. Words wait in `words` until a picture comes, those of several pieces
+    /// together.
+    fn embed(&mut self, piece: &Piece, darkroom: &Darkroom, inputs: &mut Vec<Tensor>, words: &mut Vec<u32>) -> candle_core::Result<()> {
         let run = &mut self.running[piece.running];
         let mut at = piece.tokens.start;
         for (placed, seen) in run.work.prompt.pictures.iter().zip(&mut run.seen) {
@@ -252,8 +268,10 @@ impl Scheduler {
             if shown.is_empty() {
                 continue;
             }
-            if at < shown.start {
-                inputs.push(self.text.embed(&run.tokens[at..shown.start])?);
+            words.extend_from_slice(&run.tokens[at..shown.start]);
+            if !words.is_empty() {
+                inputs.push(self.text.embed(words)?);
+                words.clear();
             }
             let tokens = match seen {
                 Some(tokens) => tokens,
@@ -274,19 +292,13 @@ impl Scheduler {
             inputs.push(tokens.narrow(0, shown.start - placed.start, shown.len())?);
             at = shown.end;
         }
-        if at < piece.tokens.end {
-            inputs.push(self.text.embed(&run.tokens[at..piece.tokens.end])?);
-        }
+        words.extend_from_slice(&run.tokens[at..piece.tokens.end]);
         Ok(())
     }
 
     /// Takes in what a step has brought: full blocks are known from now on, answers grow, and some are complete.
-    fn read(&mut self, pieces: &[Piece], logits: Option<Tensor>, tokenizer: &Tokenizer) {
-        let logits = match logits.map(|logits| logits.to_vec2::<f32>()).transpose() {
-            Ok(logits) => logits.unwrap_or_default(),
-            Err(error) => return self.give_up(pieces, &error, tokenizer),
-        };
-        let mut logits = logits.into_iter();
+    fn read(&mut self, pieces: &[Piece], nexts: Vec<Next>, tokenizer: &Tokenizer) {
+        let mut nexts = nexts.into_iter();
         let mut complete = Vec::new();
         for piece in pieces {
             let run = &mut self.running[piece.running];
@@ -303,8 +315,8 @@ impl Scheduler {
                 continue;
             }
             run.seen.fill(None);
-            let Some(logits) = logits.next() else { continue };
-            match run.write(&logits, &self.ends, tokenizer) {
+            let Some(next) = nexts.next() else { continue };
+            match run.write(&next, &self.ends, tokenizer) {
                 Ok(None) => {}
                 Ok(Some(why)) => complete.push((piece.running, Ok(why))),
                 Err(error) => complete.push((piece.running, Err(error))),
@@ -346,8 +358,8 @@ impl Scheduler {
 
 impl Running {
     /// The next token; why the answer is complete with it, if it is.
-    fn write(&mut self, logits: &[f32], ends: &[u32], tokenizer: &Tokenizer) -> Result<Option<Why>, EngineError> {
-        let token = self.sampler.draw(logits);
+    fn write(&mut self, next: &Next, ends: &[u32], tokenizer: &Tokenizer) -> Result<Option<Why>, EngineError> {
+        let token = self.sampler.draw(next);
         self.first_token.get_or_insert_with(Instant::now);
         self.tokens.push(token);
         self.positions.push([self.next_position; 3]);

@@ -7,6 +7,8 @@ use candle_nn::VarBuilder;
 
 /// Rows that a feed-forward network takes at a time on the CPU: what lies between its products stays in the cache.
 const ROWS: usize = 1024;
+/// Sizes of a feed-forward network on the GPU are multiples of it.
+const GPU_MULTIPLE: usize = 64;
 
 /// `x Wᵀ + b` for `x` of two dimensions.
 pub(crate) struct Linear {
@@ -30,6 +32,12 @@ impl Linear {
         Self::of(Tensor::cat(&weights, 0)?, bias)
     }
 
+    /// The same with zeros: for more values that come out (0) or go in (1).
+    fn with_more(self, dimension: usize, more: usize) -> Result<Self> {
+        let bias = self.bias.map(|bias| if dimension == 0 { bias.pad_with_zeros(0, 0, more) } else { Ok(bias) }).transpose()?;
+        Self::of(self.weight.pad_with_zeros(dimension, 0, more)?, bias)
+    }
+
     /// Of these weights.
     pub(crate) fn of(weight: Tensor, bias: Option<Tensor>) -> Result<Self> {
         let weight = weight.contiguous()?;
@@ -37,11 +45,37 @@ impl Linear {
         Ok(Self { weight, bias, values })
     }
 
+    /// `x Wᵀ`.
+    pub(crate) fn product(&self, x: &Tensor) -> Result<Tensor> {
+        x.matmul(&self.weight.t()?)
+    }
+
+    /// What is added to it.
+    pub(crate) fn bias(&self) -> Option<&Tensor> {
+        self.bias.as_ref()
+    }
+
+    /// `x Wᵀ + b` added to other rows.
+    pub(crate) fn add_to(&self, rows: &Tensor, x: &Tensor) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if ops::has_gpu_kernels(x) {
+            let sum = self.product(x)?;
+            sum.inplace_op1(&crate::kernels::gpu::Add { bias: self.bias(), other: Some(rows) })?;
+            return Ok(sum);
+        }
+        rows + self.forward(x)?
+    }
+
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if ops::has_kernels(x) {
             return x.contiguous()?.apply_op2_no_bwd(&self.weight, &Product { bias: self.values.as_deref() });
         }
-        let y = x.matmul(&self.weight.t()?)?;
+        let y = self.product(x)?;
+        #[cfg(feature = "cuda")]
+        if ops::has_gpu_kernels(x) && self.bias.is_some() {
+            y.inplace_op1(&crate::kernels::gpu::Add { bias: self.bias(), other: None })?;
+            return Ok(y);
+        }
         match &self.bias {
             Some(bias) => y.broadcast_add(bias),
             None => Ok(y),
@@ -73,19 +107,28 @@ pub(crate) struct FeedForward {
 
 impl FeedForward {
     pub(crate) fn load(size: usize, inner: usize, has_bias: bool, weights: &VarBuilder<'_>) -> Result<Self> {
-        let gate = Linear::load(size, inner, has_bias, weights.pp("gate_proj"))?;
-        let up = Linear::load(size, inner, has_bias, weights.pp("up_proj"))?;
-        let down = Linear::load(inner, size, has_bias, weights.pp("down_proj"))?;
+        let mut gate = Linear::load(size, inner, has_bias, weights.pp("gate_proj"))?;
+        let mut up = Linear::load(size, inner, has_bias, weights.pp("up_proj"))?;
+        let mut down = Linear::load(inner, size, has_bias, weights.pp("down_proj"))?;
+        if weights.device().is_cuda() {
+            // zeros change nothing, and products of odd sizes are slow there
+            let more = inner.next_multiple_of(GPU_MULTIPLE) - inner;
+            (gate, up, down) = (gate.with_more(0, more)?, up.with_more(0, more)?, down.with_more(1, more)?);
+        }
         Ok(Self { gate_up: Linear::joined(&[gate, up])?, down })
     }
 
-    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let part = |x: &Tensor| self.down.forward(&ops::gated(&self.gate_up.forward(x)?)?);
-        let rows = x.dim(0)?;
-        if !ops::has_kernels(x) || rows <= ROWS {
-            return part(x);
+    /// What it makes of `x`, added to other rows.
+    pub(crate) fn add_to(&self, rows: &Tensor, x: &Tensor) -> Result<Tensor> {
+        let part = |rows: &Tensor, x: &Tensor| self.down.add_to(rows, &ops::gated_by(&self.gate_up, x)?);
+        let count = x.dim(0)?;
+        if !ops::has_kernels(x) || count <= ROWS {
+            return part(rows, x);
         }
-        let parts = (0..rows).step_by(ROWS).map(|start| part(&x.narrow(0, start, ROWS.min(rows - start))?));
+        let parts = (0..count).step_by(ROWS).map(|start| {
+            let some = |of: &Tensor| of.narrow(0, start, ROWS.min(count - start));
+            part(&some(rows)?, &some(x)?)
+        });
         Tensor::cat(&parts.collect::<Result<Vec<_>>>()?, 0)
     }
 }

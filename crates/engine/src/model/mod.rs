@@ -10,6 +10,10 @@ mod text;
 mod vision;
 
 pub(crate) use ops::Heads;
+#[cfg(test)]
+pub(crate) use ops::attend_by_products;
+#[cfg(all(test, feature = "cuda"))]
+pub(crate) use ops::{Kept, Looks, Projected, Writes, attend_to};
 pub(crate) use positions::{Grid, Positions};
 pub(crate) use text::{Cache, Span, Text};
 pub(crate) use vision::Vision;

@@ -1,9 +1,13 @@
 //! What a layer does besides products: on the CPU by the kernels, elsewhere by candle's own operations.
 
-use super::positions::Turns;
+use super::layers::Linear;
+use super::positions::{Rotary, Tables};
 use crate::kernels::attention::{Attend, Columns, Look};
+#[cfg(feature = "cuda")]
+use crate::kernels::gpu;
 use crate::kernels::rows::{Gated, Rotate};
 use candle_core::{D, DType, Device, Result, Tensor};
+use std::ops::Range;
 
 /// Query rows whose scores lie in memory at the same time, where they do so at all.
 const TILE: usize = 1024;
@@ -27,9 +31,90 @@ impl Heads {
     }
 }
 
-/// Whether the kernels do the work.
+/// Whether the kernels of the CPU do the work.
 pub(crate) fn has_kernels(x: &Tensor) -> bool {
     matches!(x.device(), Device::Cpu) && x.dtype() == DType::F32
+}
+
+/// Whether those of the GPU do.
+#[cfg(feature = "cuda")]
+pub(crate) fn has_gpu_kernels(x: &Tensor) -> bool {
+    x.device().is_cuda() && x.dtype() == DType::BF16
+}
+
+/// Where the rows of a step are, as those want it who turn by it.
+pub(crate) enum Turns {
+    Tables(Tables),
+    #[cfg(feature = "cuda")]
+    Gpu(gpu::Turns),
+}
+
+impl Turns {
+    pub(crate) fn new(rotary: &Rotary, positions: &[[u32; 3]], like: &Tensor, heads: Heads) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        if gpu::has_kernels(like.device(), like.dtype(), heads) {
+            return Ok(Self::Gpu(gpu::Turns::new(positions, &rotary.frequencies, &rotary.axes, like.device())?));
+        }
+        let _ = (like, heads);
+        Ok(Self::Tables(rotary.tables(positions)))
+    }
+}
+
+/// What the rows of a step look at, and how the device shares that out.
+pub(crate) struct Looks {
+    looks: Vec<Look>,
+    #[cfg(feature = "cuda")]
+    plan: Option<gpu::Plan>,
+}
+
+impl Looks {
+    /// `like` is of the kind of what comes.
+    pub(crate) fn new(looks: Vec<Look>, like: &Tensor, heads: Heads) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        let plan =
+            gpu::has_kernels(like.device(), like.dtype(), heads).then(|| gpu::Plan::new(&looks, heads, like.device())).transpose()?;
+        let _ = (like, heads);
+        Ok(Self {
+            looks,
+            #[cfg(feature = "cuda")]
+            plan,
+        })
+    }
+}
+
+/// Where in the cache the rows of a step go.
+pub(crate) struct Writes {
+    /// Where a run of slots begins, and the rows that go there.
+    runs: Vec<(usize, Range<usize>)>,
+    #[cfg(feature = "cuda")]
+    slots: Option<Tensor>,
+}
+
+impl Writes {
+    /// `like` is of the kind of what is written. The runs cover all rows.
+    pub(crate) fn new(runs: Vec<(usize, Range<usize>)>, like: &Tensor) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        let slots = if has_gpu_kernels(like) {
+            let slots: Vec<u32> = runs.iter().flat_map(|(slot, rows)| (0..rows.len()).map(move |row| (slot + row) as u32)).collect();
+            Some(Tensor::new(slots, like.device())?)
+        } else {
+            None
+        };
+        let _ = like;
+        Ok(Self {
+            runs,
+            #[cfg(feature = "cuda")]
+            slots,
+        })
+    }
+}
+
+/// Keys and values of one layer that later rows look at, `[slots, heads × dim]` each, and where this step's go.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'a> {
+    pub(crate) keys: &'a Tensor,
+    pub(crate) values: &'a Tensor,
+    pub(crate) writes: &'a Writes,
 }
 
 /// Queries (turned), keys (turned), values, out of rows that hold all of them.
@@ -37,25 +122,52 @@ pub(crate) struct Projected {
     pub(crate) q: Tensor,
     pub(crate) k: Tensor,
     pub(crate) v: Tensor,
-    /// On the CPU all three are this tensor.
+    /// Where kernels do the work, all three are this tensor.
     joined: Option<Tensor>,
 }
 
+/// Rows of `[queries, keys, values]`, queries and keys turned; keys and values are kept if there is a place for them.
+pub(crate) fn project(map: &Linear, x: &Tensor, heads: Heads, turns: &Turns, kept: Option<Kept<'_>>) -> Result<Projected> {
+    match turns {
+        Turns::Tables(tables) => {
+            let projected = turn(map.forward(x)?, heads, tables)?;
+            if let Some(Kept { keys, values, writes }) = kept {
+                for (slot, rows) in &writes.runs {
+                    keys.slice_set(&projected.k.narrow(0, rows.start, rows.len())?.contiguous()?, 0, *slot)?;
+                    values.slice_set(&projected.v.narrow(0, rows.start, rows.len())?.contiguous()?, 0, *slot)?;
+                }
+            }
+            Ok(projected)
+        }
+        #[cfg(feature = "cuda")]
+        Turns::Gpu(turns) => {
+            let joined = map.product(x)?;
+            let kept = kept.and_then(|Kept { keys, values, writes }| Some(gpu::Kept { slots: writes.slots.as_ref()?, keys, values }));
+            joined.inplace_op1(&gpu::Turn { heads, bias: map.bias(), turns, kept })?;
+            Projected::joined(joined, heads)
+        }
+    }
+}
+
+impl Projected {
+    /// The parts of rows that hold all of them.
+    pub(crate) fn joined(joined: Tensor, heads: Heads) -> Result<Self> {
+        let (wide, narrow) = (heads.query_width(), heads.kv_width());
+        let (q, k, v) = (joined.narrow(1, 0, wide)?, joined.narrow(1, wide, narrow)?, joined.narrow(1, wide + narrow, narrow)?);
+        Ok(Self { q, k, v, joined: Some(joined) })
+    }
+}
+
 /// Cuts rows of `[queries, keys, values]` and turns queries and keys.
-pub(crate) fn project(qkv: Tensor, heads: Heads, turns: &Turns) -> Result<Projected> {
+fn turn(qkv: Tensor, heads: Heads, Tables { cos, sin }: &Tables) -> Result<Projected> {
     let (rows, row) = qkv.dims2()?;
-    let (wide, narrow) = (heads.query_width(), heads.kv_width());
-    let is_joined = has_kernels(&qkv);
-    if is_joined {
-        let Turns { cos, sin } = turns;
+    if has_kernels(&qkv) {
         qkv.inplace_op1(&Rotate { row, heads: heads.query + heads.kv, dim: heads.dim, cos, sin })?;
+        return Projected::joined(qkv, heads);
     }
-    let (q, k, v) = (qkv.narrow(1, 0, wide)?, qkv.narrow(1, wide, narrow)?, qkv.narrow(1, wide + narrow, narrow)?);
-    if is_joined {
-        return Ok(Projected { q, k, v, joined: Some(qkv) });
-    }
-    let table = |of: &[f32]| Tensor::from_slice(of, (rows, heads.dim / 2), qkv.device())?.to_dtype(qkv.dtype());
-    let (cos, sin) = (table(&turns.cos)?, table(&turns.sin)?);
+    let Projected { q, k, v, .. } = Projected::joined(qkv, heads)?;
+    let table = |of: &[f32]| Tensor::from_slice(of, (rows, heads.dim / 2), q.device())?.to_dtype(q.dtype());
+    let (cos, sin) = (table(cos)?, table(sin)?);
     let turn = |x: &Tensor, count: usize| {
         let x = x.contiguous()?.reshape((1, rows, count, heads.dim))?;
         candle_nn::rotary_emb::rope_thd(&x, &cos, &sin)?.reshape((rows, count * heads.dim))
@@ -64,23 +176,31 @@ pub(crate) fn project(qkv: Tensor, heads: Heads, turns: &Turns) -> Result<Projec
 }
 
 /// Attention of rows to rows of the same tensor.
-pub(crate) fn attend_within(projected: &Projected, heads: Heads, looks: &[Look]) -> Result<Tensor> {
-    let Some(joined) = &projected.joined else { return attend_by_products(&projected.q, &projected.k, &projected.v, heads, looks) };
+pub(crate) fn attend_within(projected: &Projected, heads: Heads, looks: &Looks) -> Result<Tensor> {
+    let Some(joined) = &projected.joined else {
+        return attend_by_products(&projected.q, &projected.k, &projected.v, heads, &looks.looks);
+    };
     let row = joined.dim(1)?;
     let columns = |first| Columns { row, first };
     let (q, k, v) = (columns(0), columns(heads.query_width()), columns(heads.query_width() + heads.kv_width()));
-    joined.apply_op3_no_bwd(joined, joined, &attend(heads, looks, q, k, v))
+    attend([joined, joined, joined], heads, looks, [q, k, v])
 }
 
-/// Attention of rows to rows of a cache, `[slots, heads × dim]` each for keys and values.
-pub(crate) fn attend_to(projected: &Projected, keys: &Tensor, values: &Tensor, heads: Heads, looks: &[Look]) -> Result<Tensor> {
-    let Some(joined) = &projected.joined else { return attend_by_products(&projected.q, keys, values, heads, looks) };
+/// Attention of rows to those that are kept.
+pub(crate) fn attend_to(projected: &Projected, kept: Kept<'_>, heads: Heads, looks: &Looks) -> Result<Tensor> {
+    let Kept { keys, values, .. } = kept;
+    let Some(joined) = &projected.joined else { return attend_by_products(&projected.q, keys, values, heads, &looks.looks) };
     let cache = Columns { row: heads.kv_width(), first: 0 };
-    joined.apply_op3_no_bwd(keys, values, &attend(heads, looks, Columns { row: joined.dim(1)?, first: 0 }, cache, cache))
+    attend([joined, keys, values], heads, looks, [Columns { row: joined.dim(1)?, first: 0 }, cache, cache])
 }
 
-fn attend(heads: Heads, looks: &[Look], q: Columns, k: Columns, v: Columns) -> Attend<'_> {
-    Attend { looks, heads: heads.query, kv_heads: heads.kv, dim: heads.dim, q, k, v }
+fn attend([queries, keys, values]: [&Tensor; 3], heads: Heads, looks: &Looks, [q, k, v]: [Columns; 3]) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if let Some(plan) = &looks.plan {
+        return queries.apply_op3_no_bwd(keys, values, &gpu::Attend { plan, heads, q, k, v });
+    }
+    let attend = Attend { looks: &looks.looks, heads: heads.query, kv_heads: heads.kv, dim: heads.dim, q, k, v };
+    queries.apply_op3_no_bwd(keys, values, &attend)
 }
 
 /// The same out of products and softmax: keys and values of a look are gathered, and its scores lie in memory, a tile of rows at a time.
@@ -115,8 +235,16 @@ pub(crate) fn attend_by_products(q: &Tensor, keys: &Tensor, values: &Tensor, hea
     Tensor::cat(&out, 0)
 }
 
-/// `silu(gate) × up` of rows `[gate, up]`.
-pub(crate) fn gated(x: &Tensor) -> Result<Tensor> {
+/// `silu(gate) × up` of rows `[gate, up]`, which `map` makes.
+pub(crate) fn gated_by(map: &Linear, x: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    if has_gpu_kernels(x) {
+        return map.product(x)?.apply_op1_no_bwd(&gpu::Gate { bias: map.bias() });
+    }
+    gated(&map.forward(x)?)
+}
+
+fn gated(x: &Tensor) -> Result<Tensor> {
     if has_kernels(x) {
         return x.apply_op1_no_bwd(&Gated);
     }
@@ -155,21 +283,25 @@ mod tests {
             let random = |rows: usize, width: usize| Tensor::randn(0.0_f32, 1.0, (rows, width), &Device::Cpu).unwrap();
             let qkv = random(row, heads.query_width() + 2 * heads.kv_width());
             let (keys, values) = (random(slots, heads.kv_width()), random(slots, heads.kv_width()));
-            let turns = Turns::of((0..row * dim / 2).map(|index| index as f32 * 0.37));
+            let (sin, cos) = (0..row * dim / 2).map(|index| (index as f32 * 0.37).sin_cos()).unzip();
+            let tables = Tables { cos, sin };
             let exact = qkv.copy().unwrap().to_dtype(DType::F64).unwrap();
-            let ours = project(qkv, heads, &turns).unwrap();
-            let theirs = project(exact, heads, &turns).unwrap();
+            let ours = turn(qkv, heads, &tables).unwrap();
+            let theirs = turn(exact, heads, &tables).unwrap();
             let narrow = |tensor: &Tensor| tensor.to_dtype(DType::F32).unwrap();
             for (ours, theirs) in [(&ours.q, &theirs.q), (&ours.k, &theirs.k), (&ours.v, &theirs.v)] {
                 prop_assert!(difference(&ours.contiguous().unwrap(), &narrow(theirs)) < 1e-5);
             }
             let wide = |tensor: &Tensor| tensor.to_dtype(DType::F64).unwrap();
             let exact = attend_by_products(&theirs.q, &wide(&keys), &wide(&values), heads, &looks).unwrap();
-            prop_assert!(difference(&attend_to(&ours, &keys, &values, heads, &looks).unwrap(), &narrow(&exact)) < 2e-5);
+            let of = |looks: &[Look]| Looks::new(looks.to_vec(), &keys, heads).unwrap();
+            let writes = Writes::new(Vec::new(), &keys).unwrap();
+            let kept = Kept { keys: &keys, values: &values, writes: &writes };
+            prop_assert!(difference(&attend_to(&ours, kept, heads, &of(&looks)).unwrap(), &narrow(&exact)) < 2e-5);
 
             let within: Vec<Look> = looks.iter().map(|look| Look { keys: vec![look.rows.clone()], ..look.clone() }).collect();
-            let exact = attend_within(&theirs, heads, &within).unwrap();
-            prop_assert!(difference(&attend_within(&ours, heads, &within).unwrap(), &narrow(&exact)) < 2e-5);
+            let exact = attend_within(&theirs, heads, &of(&within)).unwrap();
+            prop_assert!(difference(&attend_within(&ours, heads, &of(&within)).unwrap(), &narrow(&exact)) < 2e-5);
         }
     }
 

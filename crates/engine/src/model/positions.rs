@@ -46,17 +46,29 @@ impl Positions {
     }
 }
 
+/// How positions turn the pairs of coordinates of a head.
+pub(crate) struct Rotary {
+    /// Of each pair.
+    pub(crate) frequencies: Vec<f32>,
+    /// The axis that each pair follows.
+    pub(crate) axes: Vec<usize>,
+}
+
 /// Cosines and sines of rotary positions, `[rows, half of a head]` each.
-pub(crate) struct Turns {
+pub(crate) struct Tables {
     pub(crate) cos: Vec<f32>,
     pub(crate) sin: Vec<f32>,
 }
 
-impl Turns {
-    /// Of these angles.
-    pub(crate) fn of(angles: impl Iterator<Item = f32>) -> Self {
-        let (sin, cos) = angles.map(f32::sin_cos).unzip();
-        Self { cos, sin }
+impl Rotary {
+    /// Of these positions.
+    pub(crate) fn tables(&self, positions: &[[u32; 3]]) -> Tables {
+        let angles = |at: &[u32; 3]| {
+            let at = *at;
+            self.frequencies.iter().zip(&self.axes).map(move |(frequency, axis)| at[*axis] as f32 * frequency)
+        };
+        let (sin, cos) = positions.iter().flat_map(angles).map(f32::sin_cos).unzip();
+        Tables { cos, sin }
     }
 }
 

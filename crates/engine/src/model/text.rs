@@ -1,8 +1,8 @@
 //! The decoder, over a cache whose rows belong to whoever holds their block.
 
 use super::layers::{FeedForward, Linear, Norm};
-use super::ops::{self, Heads};
-use super::positions::{Turns, frequencies};
+use super::ops::{self, Heads, Kept, Looks, Turns, Writes};
+use super::positions::{Rotary, frequencies};
 use crate::checkpoint::TextConfig;
 use crate::kernels::attention::Look;
 use candle_core::{DType, Device, Result, Tensor};
@@ -24,9 +24,7 @@ pub(crate) struct Text {
     norm: Norm,
     head: Linear,
     heads: Heads,
-    frequencies: Vec<f32>,
-    /// The axis that each pair of coordinates follows.
-    axes: Vec<usize>,
+    rotary: Rotary,
 }
 
 /// Keys and values of all layers, one row for each slot.
@@ -89,8 +87,10 @@ impl Text {
             norm: Norm::load(size, config.rms_norm_eps, weights.pp("norm"))?,
             head,
             heads,
-            frequencies: frequencies(config.rope.rope_theta as f32, heads.dim),
-            axes: sections.flat_map(|(axis, pairs)| std::iter::repeat_n(axis, *pairs)).collect(),
+            rotary: Rotary {
+                frequencies: frequencies(config.rope.rope_theta as f32, heads.dim),
+                axes: sections.flat_map(|(axis, pairs)| std::iter::repeat_n(axis, *pairs)).collect(),
+            },
             embedding,
         })
     }
@@ -103,30 +103,20 @@ impl Text {
     /// New tokens of several conversations, one after another: pieces of prompts and single words mixed. Products run over all of them;
     /// only attention keeps conversations apart. Keys and values are written into the cache. What comes out is normed.
     pub(crate) fn forward(&self, mut x: Tensor, positions: &[[u32; 3]], spans: &[Span], cache: &Cache) -> Result<Tensor> {
-        let angle = |at: &[u32; 3]| {
-            let at = *at;
-            self.frequencies.iter().zip(&self.axes).map(move |(frequency, axis)| at[*axis] as f32 * frequency)
-        };
-        let turns = Turns::of(positions.iter().flat_map(angle));
-        let mut row = 0;
-        let looks: Vec<Look> = spans
-            .iter()
-            .map(|span| {
-                row += span.tokens;
-                Look { rows: row - span.tokens..row, keys: span.slots.clone(), is_causal: true }
-            })
-            .collect();
+        let (mut row, mut looks, mut writes) = (0, Vec::new(), Vec::new());
+        for span in spans {
+            writes.extend(written(span, row));
+            looks.push(Look { rows: row..row + span.tokens, keys: span.slots.clone(), is_causal: true });
+            row += span.tokens;
+        }
+        let turns = Turns::new(&self.rotary, positions, &x, self.heads)?;
+        let (looks, writes) = (Looks::new(looks, &x, self.heads)?, Writes::new(writes, &x)?);
         for (layer, (keys, values)) in self.layers.iter().zip(&cache.layers) {
-            let projected = ops::project(layer.qkv.forward(&layer.norm_1.forward(&x)?)?, self.heads, &turns)?;
-            for (look, span) in looks.iter().zip(spans) {
-                for (slot, rows) in written(span, look.rows.start) {
-                    keys.slice_set(&projected.k.narrow(0, rows.start, rows.len())?.contiguous()?, 0, slot)?;
-                    values.slice_set(&projected.v.narrow(0, rows.start, rows.len())?.contiguous()?, 0, slot)?;
-                }
-            }
-            let seen = ops::attend_to(&projected, keys, values, self.heads, &looks)?;
-            x = (x + layer.out.forward(&seen)?)?;
-            x = (&x + layer.feed_forward.forward(&layer.norm_2.forward(&x)?)?)?;
+            let kept = Kept { keys, values, writes: &writes };
+            let projected = ops::project(&layer.qkv, &layer.norm_1.forward(&x)?, self.heads, &turns, Some(kept))?;
+            let seen = ops::attend_to(&projected, kept, self.heads, &looks)?;
+            x = layer.out.add_to(&x, &seen)?;
+            x = layer.feed_forward.add_to(&x, &layer.norm_2.forward(&x)?)?;
         }
         self.norm.forward(&x)
     }

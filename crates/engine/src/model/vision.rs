@@ -1,8 +1,8 @@
 //! The vision tower: patches of one picture to tokens of the language model.
 
 use super::layers::{FeedForward, Linear, Norm};
-use super::ops::{self, Heads};
-use super::positions::{Grid, Turns, frequencies};
+use super::ops::{self, Heads, Looks, Turns};
+use super::positions::{Grid, Rotary, frequencies};
 use crate::checkpoint::VisionConfig;
 use crate::kernels::attention::Look;
 use candle_core::{DType, Device, Result, Tensor};
@@ -74,18 +74,17 @@ impl Vision {
         let unit = merge * merge;
         let windows = self.windows(grid);
         let order: Vec<u32> = windows.concat();
-        let turns = self.turns(&order, grid, heads.dim);
-        let in_windows = looks(windows.iter().map(|window| window.len() * unit));
-        let in_all = looks([count]);
-
         let patches = Tensor::from_vec(patches, (count, config.patch_values()), &self.device)?.to_dtype(self.dtype)?;
         let x = self.patch.forward(&patches)?.reshape((count / unit, unit * config.hidden_size))?;
         let mut x = x.index_select(&Tensor::new(order.as_slice(), &self.device)?, 0)?.reshape((count, config.hidden_size))?;
+        let turns = Turns::new(&rotary(heads.dim), &self.positions(&order, grid), &x, heads)?;
+        let in_windows = Looks::new(looks(windows.iter().map(|window| window.len() * unit)), &x, heads)?;
+        let in_all = Looks::new(looks([count]), &x, heads)?;
         for block in &self.blocks {
-            let projected = ops::project(block.qkv.forward(&block.norm_1.forward(&x)?)?, heads, &turns)?;
+            let projected = ops::project(&block.qkv, &block.norm_1.forward(&x)?, heads, &turns, None)?;
             let seen = ops::attend_within(&projected, heads, if block.sees_all { &in_all } else { &in_windows })?;
-            x = (x + block.out.forward(&seen)?)?;
-            x = (&x + block.feed_forward.forward(&block.norm_2.forward(&x)?)?)?;
+            x = block.out.add_to(&x, &seen)?;
+            x = block.feed_forward.add_to(&x, &block.norm_2.forward(&x)?)?;
         }
         let merged = self.norm.forward(&x)?.reshape((count / unit, unit * config.hidden_size))?;
         let tokens = self.merge_out.forward(&self.merge_in.forward(&merged)?.gelu_erf()?)?;
@@ -114,18 +113,22 @@ impl Vision {
     }
 
     /// Row and column of each patch in the order of `order`, which counts groups of patches that are merged later.
-    fn turns(&self, order: &[u32], grid: Grid, dim: usize) -> Turns {
-        let merge = self.config.spatial_merge_size;
-        let columns = grid.columns / merge;
-        let frequencies = frequencies(ROTARY_BASE, dim / 2);
-        let frequencies = &frequencies;
-        Turns::of(order.iter().flat_map(move |token| {
-            let (row, column) = (*token as usize / columns * merge, *token as usize % columns * merge);
-            (0..merge * merge).flat_map(move |patch| {
-                [row + patch / merge, column + patch % merge].into_iter().flat_map(move |at| frequencies.iter().map(move |f| at as f32 * f))
-            })
-        }))
+    fn positions(&self, order: &[u32], grid: Grid) -> Vec<[u32; 3]> {
+        let merge = self.config.spatial_merge_size as u32;
+        let columns = grid.columns as u32 / merge;
+        let of = |token: &u32| {
+            let (row, column) = (token / columns * merge, token % columns * merge);
+            (0..merge * merge).map(move |patch| [row + patch / merge, column + patch % merge, 0])
+        };
+        order.iter().flat_map(of).collect()
     }
+}
+
+/// The first half of the pairs follows the row, the other one the column.
+fn rotary(dim: usize) -> Rotary {
+    let half = frequencies(ROTARY_BASE, dim / 2);
+    let axes = [0, 1].into_iter().flat_map(|axis| std::iter::repeat_n(axis, half.len())).collect();
+    Rotary { frequencies: half.repeat(2), axes }
 }
 
 /// Rows that look at themselves, in runs of these lengths.

@@ -2,7 +2,7 @@
 """Makes a Qwen2.5-VL checkpoint with random weights, in the layout of the Hugging Face hub, and what transformers makes of it.
 
     pip install torch==2.11.0 transformers==5.17.0 pillow numpy
-    python make_checkpoint.py OUT [--size tiny|small|demo] [--dtype bf16|f32] [--seed 0] [--no-reference]
+    python make_checkpoint.py OUT [--size tiny|small|demo|fara-7b] [--dtype bf16|f32] [--seed 0] [--device cpu|cuda] [--no-reference]
 
 Weights are rounded to the precision in which they are written before anything is computed with them; everything is computed in f32.
 Besides the checkpoint: pictures, `cases.json` (conversations, their tokens, greedy answers) and `reference.safetensors` (vision tokens, logits
@@ -27,7 +27,13 @@ SIZES = {
     "tiny": (64, 2, 4, 2, 128, 32, 3, 2, 64, [2]),
     "small": (128, 4, 4, 2, 384, 128, 4, 4, 384, [1, 3]),
     "demo": (384, 8, 6, 2, 1024, 256, 6, 4, 704, [2, 5]),
+    # Fara-7B's shape, which is Qwen2.5-VL-7B's: 8.3 billion weights
+    "fara-7b": (3584, 28, 28, 4, 18944, 1280, 32, 16, 3420, [7, 15, 23, 31]),
 }
+# words of the last one, whatever the tokenizer has
+VOCABULARY = 152_064
+# bytes of a file of weights, at most
+SHARD = 4 << 30
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
 WORDS = ["<tool_call>", "</tool_call>"]
 # how the family cuts text before its merges: contractions, letters, single digits, signs, space
@@ -87,10 +93,10 @@ def hub_name(name):
     return name.replace("model.language_model.", "model.")
 
 
-def make_model(size, dtype, tokenizer):
+def make_model(size, dtype, tokenizer, device):
     hidden, layers, heads, kv, inner, v_hidden, v_layers, v_heads, v_inner, full = SIZES[size]
     token = tokenizer.token_to_id
-    vocabulary = math.ceil(tokenizer.get_vocab_size() / 64) * 64
+    vocabulary = VOCABULARY if size == "fara-7b" else math.ceil(tokenizer.get_vocab_size() / 64) * 64
     pairs = hidden // heads // 2
     side = pairs * 3 // 8
     text = dict(
@@ -110,7 +116,8 @@ def make_model(size, dtype, tokenizer):
     )
     config = Qwen2_5_VLConfig(text_config=dict(text), vision_config=dict(vision), tie_word_embeddings=False, **ids)
     config._attn_implementation = "eager"
-    model = Qwen2_5_VLForConditionalGeneration(config).eval()
+    with torch.device(device):
+        model = Qwen2_5_VLForConditionalGeneration(config).eval()
     with torch.no_grad():
         for name, weights in model.named_parameters():
             # a gain near 1, so that logits differ enough for a fault to change a word
@@ -194,6 +201,26 @@ def references(out, model, tokenizer, new):
         json.dump(cases, file, ensure_ascii=False)
 
 
+def save_weights(out, model, dtype):
+    """One file, or several where one would be large."""
+    files, size = [{}], 0
+    for name, value in model.state_dict().items():
+        weights = value.to(dtype).cpu().contiguous()
+        if files[-1] and size + weights.nbytes > SHARD:
+            files.append({})
+            size = 0
+        files[-1][hub_name(name)] = weights
+        size += weights.nbytes
+    names = ["model.safetensors"] if len(files) == 1 else [f"model-{i + 1:05}-of-{len(files):05}.safetensors" for i in range(len(files))]
+    for name, weights in zip(names, files):
+        save_file(weights, os.path.join(out, name), metadata={"format": "pt"})
+    if len(files) > 1:
+        index = {weight: name for name, weights in zip(names, files) for weight in weights}
+        total = sum(weights.nbytes for part in files for weights in part.values())
+        with open(os.path.join(out, "model.safetensors.index.json"), "w") as file:
+            json.dump({"metadata": {"total_size": total}, "weight_map": index}, file)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out")
@@ -201,6 +228,7 @@ def main():
     parser.add_argument("--dtype", default="bf16", choices=["bf16", "f32"])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--new", type=int, default=24, help="tokens of each greedy answer")
+    parser.add_argument("--device", default="cpu", help="where weights are drawn")
     parser.add_argument("--no-reference", action="store_true")
     arguments = parser.parse_args()
     out = arguments.out
@@ -208,7 +236,7 @@ def main():
     torch.manual_seed(arguments.seed)
     dtype = torch.bfloat16 if arguments.dtype == "bf16" else torch.float32
     tokenizer = make_tokenizer(out)
-    model, said = make_model(arguments.size, dtype, tokenizer)
+    model, said = make_model(arguments.size, dtype, tokenizer, arguments.device)
     write = lambda name, value: json.dump(value, open(os.path.join(out, name), "w"), indent=1)
     write("config.json", said)
     write("tokenizer_config.json", {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>", "chat_template": TEMPLATE})
@@ -219,8 +247,7 @@ def main():
         do_normalize=True, do_convert_rgb=True, resample=3, rescale_factor=1 / 255, image_processor_type="Qwen2VLImageProcessor",
         image_mean=[0.48145466, 0.4578275, 0.40821073], image_std=[0.26862954, 0.26130258, 0.27577711],
     ))
-    weights = {hub_name(name): value.to(dtype).contiguous() for name, value in model.state_dict().items()}
-    save_file(weights, os.path.join(out, "model.safetensors"), metadata={"format": "pt"})
+    save_weights(out, model, dtype)
     if not arguments.no_reference:
         references(out, model, tokenizer, arguments.new)
     print(f"{sum(weights.numel() for weights in model.parameters()) / 1e6:.2f} M weights in {out}")
