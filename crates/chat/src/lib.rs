@@ -5,11 +5,13 @@
 
 pub mod ask;
 mod dialect;
+pub mod estimate;
 pub mod model;
 pub mod openai;
 mod prices;
 mod prompt;
 mod read;
+pub mod retry;
 mod secret;
 mod stream;
 mod wire;

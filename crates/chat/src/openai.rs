@@ -8,13 +8,13 @@
 use crate::dialect::Dialect;
 use crate::model::{ChatReply, ChatRequest, Model, ModelError};
 use crate::prices::Prices;
+use crate::retry::pause_after;
 use crate::secret::Secret;
 use crate::stream::Incoming;
 use crate::wire;
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -27,10 +27,6 @@ const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 16 * 1024;
 /// Characters of it that are told.
 const TOLD_CHARACTERS: usize = 300;
-/// First pause before a retry; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// Longest pause that we choose ourselves.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Longest wait for the list of models, by which an endpoint shows that it is there.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a TCP and TLS connection.
@@ -254,7 +250,7 @@ impl HttpModel {
             };
             faults += 1;
             let asked_for = pause;
-            let pause = pause.unwrap_or_else(|| backoff(faults, jitter()));
+            let pause = pause.unwrap_or_else(|| pause_after(faults));
             let down = |why: String| match is_load {
                 true => ModelError::Busy { retry_after_ms: asked_for.unwrap_or(pause).as_millis() as u64 },
                 false => ModelError::Down { endpoint: self.endpoint.clone(), why },
@@ -376,18 +372,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// Pause after so many faults: doubling, half of it drawn, so that many callers do not come back at once.
-fn backoff(faults: u32, draw: f64) -> Duration {
-    let full = FIRST_PAUSE.saturating_mul(1 << faults.saturating_sub(1).min(16)).min(LONGEST_PAUSE);
-    full.mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
-}
-
-/// A number from 0 to 1 that differs between processes and calls; it need not be good.
-fn jitter() -> f64 {
-    let drawn = std::hash::RandomState::new().build_hasher().finish();
-    (drawn >> 11) as f64 / (1_u64 << 53) as f64
-}
-
 async fn read_bounded(mut response: reqwest::Response, most: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     while bytes.len() < most {
@@ -432,13 +416,5 @@ mod tests {
         assert_eq!(shown, "https://host.test/openai/v1/");
         assert!(addresses("ftp://host").is_err());
         assert!(addresses("localhost:8000").is_err());
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn pauses_grow_and_stay_bounded(faults in 1_u32..200, draw in 0.0_f64..1.0) {
-            let pause = backoff(faults, draw);
-            proptest::prop_assert!(pause >= FIRST_PAUSE / 2 && pause <= LONGEST_PAUSE);
-        }
     }
 }

@@ -1,17 +1,13 @@
 //! The OpenAI chat-completions wire: request bodies and replies, without any I/O.
 
 use crate::dialect::{Bound, Dialect, Format, Temperature};
+use crate::estimate;
 use crate::model::{ChatRequest, FunctionCall, Message, Part, Speaker};
 use crate::prices::Prices;
 use base64::Engine;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use wayfarer_core::Usage;
-
-/// Tokens that a picture is taken for where the server does not count (a 1440×900 tile count of common vision models).
-const TOKENS_PER_PICTURE: u64 = 1105;
-/// Bytes of text per token where the server does not count.
-const BYTES_PER_TOKEN: u64 = 4;
 
 /// Room for thoughts under `max_completion_tokens`: servers that want it count what a reasoning model thinks as part of its reply, and a
 /// bound that only fits the answer would cut it off before it begins.
@@ -170,21 +166,11 @@ impl Completion {
     /// What one answered request cost, by the server's count or, without one, by estimate.
     pub(crate) fn usage(&self, request: &ChatRequest, text: &str, prices: &Prices) -> Usage {
         let tokens = self.usage.unwrap_or_else(|| Tokens {
-            prompt_tokens: estimated_tokens(&request.messages),
-            completion_tokens: (text.len() as u64).div_ceil(BYTES_PER_TOKEN),
+            prompt_tokens: estimate::prompt_tokens(&request.messages),
+            completion_tokens: estimate::text_tokens(text),
             prompt_tokens_details: None,
         });
         let cached = tokens.prompt_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0).min(tokens.prompt_tokens);
         prices.usage(tokens.prompt_tokens, cached, tokens.completion_tokens)
     }
-}
-
-fn estimated_tokens(messages: &[Message]) -> u64 {
-    let parts = messages.iter().flat_map(|message| &message.parts);
-    parts
-        .map(|part| match part {
-            Part::Text(text) => (text.len() as u64).div_ceil(BYTES_PER_TOKEN),
-            Part::Png(_) => TOKENS_PER_PICTURE,
-        })
-        .sum()
 }

@@ -68,6 +68,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     holds("inference.engine.picture_mib", (1..=1 << 20).contains(&engine.picture_mib), "must be from 1 to 1048576 MiB")?;
     holds("inference.engine.step_tokens", (1..=65_536).contains(&engine.step_tokens), "must be from 1 to 65536")?;
     holds("inference.engine.running", (1..=1024).contains(&engine.running), "must be from 1 to 1024")?;
+    let template = config.inference.kserve.chat_template.as_ref();
+    // whether it is there is for the process with the pool to find out: others read this file too
+    let is_named = template.is_none_or(|folder| !folder.as_os_str().is_empty());
+    holds("inference.kserve.chat_template", is_named, "is empty; name the folder of the model, or leave it out for Qwen's ChatML")?;
     for name in config.inference.roles.keys() {
         let known: Vec<&str> = ModelRole::ALL.into_iter().map(ModelRole::as_str).collect();
         let key = format!("inference.roles.{name}");
@@ -81,10 +85,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
             if is_own { format!("inference.roles.{}.{name}", role.as_str()) } else { format!("inference.{name}") }
         };
         if !endpoint.base_url.is_empty() {
-            is_url(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url, &ENGINE_SCHEMES)?;
+            is_engine(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url)?;
         }
         for replica in &endpoint.replicas {
-            is_url(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica, &ENGINE_SCHEMES)?;
+            is_engine(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica)?;
         }
         holds(&key("model", own.is_some_and(|own| own.model.is_some())), !endpoint.model.is_empty(), "is empty; name the model")?;
         holds(
@@ -135,7 +139,14 @@ fn is_reachable(host: &str) -> bool {
 }
 
 /// Of addresses behind which models answer.
-const ENGINE_SCHEMES: [&str; 3] = ["http", "https", "file"];
+const ENGINE_SCHEMES: [&str; 4] = ["http", "https", "file", "kserve"];
+
+fn is_engine(key: &str, address: &str) -> Result<(), Fault> {
+    is_url(key, address, &ENGINE_SCHEMES)?;
+    let is_bare = |url: &Url| url.has_host() && matches!(url.path(), "" | "/") && url.query().is_none() && url.username().is_empty();
+    let fits = !address.starts_with("kserve://") || Url::parse(address).is_ok_and(|url| is_bare(&url));
+    holds(key, fits, "must be kserve://host:port and no more; the model's name is the key `model`")
+}
 
 fn is_url(key: &str, value: &str, schemes: &[&str]) -> Result<(), Fault> {
     let fits = value.split(',').all(|part| Url::parse(part.trim()).is_ok_and(|url| schemes.contains(&url.scheme())));

@@ -12,5 +12,5 @@ pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX};
 pub use place::Place;
 pub use sections::{
     Budgets, Cluster, Config, Egress, Endpoint, EndpointOverride, EngineSettings, Farm, FarmHttp, FarmLimits, FarmRemote, Gateway,
-    Inference, JudgeSection, Slots, Telemetry,
+    Inference, JudgeSection, KserveSettings, Slots, Telemetry,
 };

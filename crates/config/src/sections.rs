@@ -110,8 +110,8 @@ pub struct Inference {
     pub listen: SocketAddr,
     /// Requests at the same time to one endpoint.
     pub max_in_flight: usize,
-    /// OpenAI-compatible base URL, version included; `file://` and the folder of a checkpoint for an engine in this process; empty means
-    /// the stand-in model.
+    /// OpenAI-compatible base URL, version included; `file://` and the folder of a checkpoint for an engine in this process; `kserve://`,
+    /// host and port for Triton over gRPC; empty means the stand-in model.
     pub base_url: String,
     /// Further base URLs that serve the same model: calls are spread over all of them, and move when one fails.
     pub replicas: Vec<String>,
@@ -146,6 +146,8 @@ pub struct Inference {
     pub roles: BTreeMap<String, EndpointOverride>,
     /// Engines in this process, for addresses that begin with `file://`.
     pub engine: EngineSettings,
+    /// Servers that speak KServe v2, for addresses that begin with `kserve://`.
+    pub kserve: KserveSettings,
     /// The pool as an OpenAI-compatible server for everybody with a key; absent means that it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub http: Option<InferenceHttp>,
@@ -188,6 +190,7 @@ impl Default for Inference {
             attempt_budget_tokens: 0,
             roles: BTreeMap::new(),
             engine: EngineSettings::default(),
+            kserve: KserveSettings::default(),
             http: None,
         }
     }
@@ -213,6 +216,16 @@ impl Default for EngineSettings {
     fn default() -> Self {
         Self { cache_mib: 4096, picture_mib: 1024, step_tokens: 2048, running: 32, cuda: false }
     }
+}
+
+/// How servers that speak KServe v2 (Triton) are spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KserveSettings {
+    /// Folder with the model's `chat_template.jinja` or `tokenizer_config.json`, by which conversations are written as text, for these
+    /// servers take text; absent means Qwen's ChatML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat_template: Option<PathBuf>,
 }
 
 /// What differs from the default endpoint for one role; what is absent is as there.

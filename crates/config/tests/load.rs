@@ -68,6 +68,8 @@ fn every_fault_names_its_line_and_its_key() {
         ("[inference.roles.surfer]\nmodel = \"x\"\n", "w.toml:1: `inference.roles.surfer` is no role"),
         ("[inference]\napi_key_env = \"sk-123\"\n", "w.toml:2: `inference.api_key_env` must be the name"),
         ("[inference.roles.surf]\n\nbase_url = \"localhost:1\"\n", "w.toml:3: `inference.roles.surf.base_url` must be a URL"),
+        ("[inference]\nbase_url = \"kserve://h:8001/fara\"\n", "w.toml:2: `inference.base_url` must be kserve://host:port and no more"),
+        ("[inference.kserve]\nchat_template = \"\"\n", "w.toml:2: `inference.kserve.chat_template` is empty"),
         ("[farm\n", "w.toml:1: this is not TOML"),
         ("[farm]\nmax_sessions = 1\nmax_sessions = 2\n", "w.toml:3: this is not TOML"),
     ] {
@@ -75,6 +77,17 @@ fn every_fault_names_its_line_and_its_key() {
         assert!(got.starts_with(said), "{text}\n  gave {got}\n  not  {said}");
         assert!(!got.contains("sk-123"));
     }
+}
+
+#[test]
+fn what_deploy_shows_can_be_loaded() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../deploy/inference");
+    let mut addresses: Vec<String> = ["trtllm-serve", "triton-vllm", "triton-trtllm"]
+        .map(|name| Config::load(Some(&folder.join(name).join("wayfarer.toml")), Flags::default()).unwrap())
+        .map(|config| config.inference.endpoint_of(ModelRole::Native).base_url)
+        .into();
+    addresses.dedup();
+    assert_eq!(addresses, ["http://127.0.0.1:8000/v1", "kserve://127.0.0.1:8001"]);
 }
 
 #[test]

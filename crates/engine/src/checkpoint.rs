@@ -2,6 +2,7 @@
 
 use crate::error::EngineError;
 use crate::model::{Text, Vision};
+use crate::template::read_if_there;
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
 use serde::Deserialize;
@@ -156,9 +157,9 @@ impl Checkpoint {
         Ok(Self { ends: read_ends(folder)?, config, processor, folder: folder.to_path_buf() })
     }
 
-    /// Text of a file; none if there is none.
-    pub(crate) fn text_of(&self, name: &str) -> Result<Option<String>, EngineError> {
-        read_if_there(&self.folder.join(name))
+    /// Where its files lie.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A file that has to be there.
@@ -204,14 +205,6 @@ fn hub_name(name: &str) -> String {
         (Some(rest), _) => format!("visual.{rest}"),
         (_, Some(rest)) => format!("model.{rest}"),
         _ => name.to_owned(),
-    }
-}
-
-fn read_if_there(path: &Path) -> Result<Option<String>, EngineError> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(EngineError::Unreadable { path: path.to_path_buf(), why: error.to_string() }),
     }
 }
 

@@ -18,9 +18,12 @@ mod picture;
 mod prompt;
 mod sampler;
 mod scheduler;
+mod template;
 mod words;
 
 pub use chat::LocalModel;
 pub use engine::{Answer, Engine, EngineOptions, Event, Finish, Question, Why};
 pub use error::EngineError;
 pub use sampler::Sampling;
+pub use template::ChatTemplate;
+pub use words::{Said, Stops};

@@ -17,12 +17,13 @@ pub(crate) struct Words {
     stops: Stops,
 }
 
-/// What a token brought.
+/// What new words brought.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Said {
-    pub(crate) words: String,
+pub struct Said {
+    /// What can be said now.
+    pub words: String,
     /// A text was met that ends the answer.
-    pub(crate) is_over: bool,
+    pub is_over: bool,
 }
 
 impl Words {
@@ -55,7 +56,7 @@ impl Words {
 
     /// What was held back, when no more tokens come; of a letter that is not complete, the sign for that.
     pub(crate) fn rest(&mut self, tokenizer: &Tokenizer) -> String {
-        let mut rest = std::mem::take(&mut self.stops.held);
+        let mut rest = self.stops.rest();
         rest.push_str(&self.read(tokenizer).unwrap_or_default());
         rest
     }
@@ -63,18 +64,20 @@ impl Words {
 
 /// Looks for texts that end an answer.
 #[derive(Debug, Default)]
-struct Stops {
+pub struct Stops {
     stops: Vec<String>,
     /// What may be the beginning of one.
     held: String,
 }
 
 impl Stops {
-    fn new(stops: Vec<String>) -> Self {
+    /// An answer that these texts end.
+    pub fn new(stops: Vec<String>) -> Self {
         Self { stops: stops.into_iter().filter(|stop| !stop.is_empty()).collect(), held: String::new() }
     }
 
-    fn take(&mut self, new: &str) -> Said {
+    /// The next words.
+    pub fn take(&mut self, new: &str) -> Said {
         self.held.push_str(new);
         if let Some(end) = self.stops.iter().filter_map(|stop| self.held.find(stop.as_str())).min() {
             self.held.truncate(end);
@@ -84,6 +87,11 @@ impl Stops {
         let keep = self.held.char_indices().map(|(at, _)| at).find(|at| begins_one(&self.held[*at..])).unwrap_or(self.held.len());
         let kept = self.held.split_off(keep);
         Said { words: std::mem::replace(&mut self.held, kept), is_over: false }
+    }
+
+    /// What was held back, when no more words come.
+    pub fn rest(&mut self) -> String {
+        std::mem::take(&mut self.held)
     }
 }
 

@@ -1,13 +1,14 @@
 //! What answers behind an address: its scheme says.
 
 use crate::fleet::EngineSpec;
+use crate::kserve::{self, KserveModel, KserveOptions};
 use crate::pool::PoolError;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use wayfarer_chat::{HttpModel, HttpModelOptions, Prices, Secret};
-use wayfarer_config::{Endpoint, EngineSettings};
+use wayfarer_config::{Endpoint, EngineSettings, Inference};
 use wayfarer_engine::{Engine, EngineOptions, LocalModel};
 
 /// Scheme of a checkpoint on this machine, which the in-process engine answers from.
@@ -17,12 +18,13 @@ const MIB: u64 = 1024 * 1024;
 /// The engines of an endpoint; `variable` looks environment variables up. A checkpoint is read before this returns.
 pub(crate) fn engines(
     endpoint: &Endpoint,
-    settings: &EngineSettings,
+    config: &Inference,
     variable: &impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<EngineSpec>, PoolError> {
     let addresses = std::iter::once(&endpoint.base_url).chain(&endpoint.replicas);
     let engine = |address: &String| match address.strip_prefix(CHECKPOINT) {
-        Some(folder) => local(address, PathBuf::from(folder), endpoint, settings),
+        Some(folder) => local(address, PathBuf::from(folder), endpoint, &config.engine),
+        None if address.starts_with(kserve::SCHEME) => triton(address, endpoint, config, variable),
         None => remote(address, endpoint, variable),
     };
     addresses.map(engine).collect()
@@ -32,25 +34,56 @@ fn prices(endpoint: &Endpoint) -> Prices {
     Prices { sent: endpoint.price_in_per_million, cached: endpoint.price_cached_per_million, received: endpoint.price_out_per_million }
 }
 
+/// One engine is tried again itself; among several the fleet tries another one.
+fn retries(endpoint: &Endpoint) -> u32 {
+    if endpoint.replicas.is_empty() { endpoint.retries } else { 0 }
+}
+
+fn key(address: &str, endpoint: &Endpoint, variable: &impl Fn(&str) -> Option<String>) -> Result<Option<Secret>, PoolError> {
+    if endpoint.api_key_env.is_empty() {
+        return Ok(None);
+    }
+    let name = &endpoint.api_key_env;
+    let key = variable(name).filter(|key| !key.is_empty());
+    let key = key.ok_or_else(|| PoolError::NoKey { name: name.clone(), endpoint: address.to_owned() })?;
+    Ok(Some(Secret::new(key)))
+}
+
 fn remote(address: &str, endpoint: &Endpoint, variable: &impl Fn(&str) -> Option<String>) -> Result<EngineSpec, PoolError> {
-    let api_key = match endpoint.api_key_env.as_str() {
-        "" => None,
-        name => {
-            let key = variable(name).filter(|key| !key.is_empty());
-            Some(key.ok_or_else(|| PoolError::NoKey { name: name.to_owned(), endpoint: address.to_owned() })?)
-        }
-    };
     let model = HttpModel::new(HttpModelOptions {
         base_url: address.to_owned(),
         model: endpoint.model.clone(),
-        api_key: api_key.map(Secret::new),
+        api_key: key(address, endpoint, variable)?,
         timeout: Duration::from_secs(endpoint.timeout_seconds),
-        // one engine is tried again itself; among several the fleet tries another one
-        retries: if endpoint.replicas.is_empty() { endpoint.retries } else { 0 },
+        retries: retries(endpoint),
         prices: prices(endpoint),
         json_schema: endpoint.json_schema,
     })?;
     Ok(EngineSpec { shown: model.endpoint().to_owned(), model: Arc::new(model) })
+}
+
+fn triton(
+    address: &str,
+    endpoint: &Endpoint,
+    config: &Inference,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> Result<EngineSpec, PoolError> {
+    let folder = config.kserve.chat_template.as_deref();
+    let template = kserve::template(folder).map_err(|why| {
+        let folder = folder.map_or_else(|| address.into(), |folder| folder.display().to_string());
+        PoolError::Engine { address: folder, why }
+    })?;
+    let model = KserveModel::new(KserveOptions {
+        address: address.to_owned(),
+        model: endpoint.model.clone(),
+        api_key: key(address, endpoint, variable)?,
+        timeout: Duration::from_secs(endpoint.timeout_seconds),
+        retries: retries(endpoint),
+        prices: prices(endpoint),
+        json_schema: endpoint.json_schema,
+        template: Arc::new(template),
+    })?;
+    Ok(EngineSpec { model: Arc::new(model), shown: address.to_owned() })
 }
 
 fn local(address: &str, folder: PathBuf, endpoint: &Endpoint, settings: &EngineSettings) -> Result<EngineSpec, PoolError> {

@@ -1,7 +1,7 @@
 //! The inference pool: every model call of the cluster goes through it, in process or over gRPC.
 //!
-//! `pool.rs` routes roles to engines and counts; `engines.rs` knows what answers behind an address; `fleet/` is several engines that serve
-//! one model, and the line before them; `budget.rs` says who may still spend, `shared_budget.rs` the same for all replicas; `health.rs`
+//! `pool.rs` routes roles to engines and counts; `engines.rs` knows what answers behind an address, `kserve/` speaks to Triton; `fleet/` is
+//! several engines that serve one model, and the line before them; `budget.rs` says who may still spend, `shared_budget.rs` the same for all replicas; `health.rs`
 //! knows how endpoints fare; `server.rs` is the gRPC face, `face/` the OpenAI-compatible one for everybody with a key.
 
 mod budget;
@@ -9,6 +9,7 @@ mod engines;
 mod face;
 pub mod fleet;
 mod health;
+mod kserve;
 mod pool;
 mod server;
 mod shared_budget;

@@ -236,7 +236,7 @@ pub fn longest_call(config: &Inference) -> Duration {
 }
 
 fn configured_route(endpoint: &Endpoint, config: &Inference, variable: &impl Fn(&str) -> Option<String>) -> Result<Route, PoolError> {
-    let engines = engines(endpoint, &config.engine, variable)?;
+    let engines = engines(endpoint, config, variable)?;
     let timeout = Duration::from_secs(endpoint.timeout_seconds);
     let named = |(tenant, weight): (&String, &f64)| Some((TenantId::new(tenant.clone()).ok()?, *weight));
     let options = FleetOptions {

@@ -121,7 +121,8 @@ pub struct Agent {
     /// How the model wants to be spoken to: fara-7b, fara-1.5, or a profile of your own (.toml).
     #[arg(long, default_value = "fara-7b", value_name = "NAME|FILE", help_heading = "Model")]
     pub profile: String,
-    /// OpenAI-compatible endpoint that serves the model, version included, or file:///folder/of/a/checkpoint. Without it, a rule-based stand-in acts in the bundled shop.
+    /// OpenAI-compatible endpoint that serves the model, version included, file:///folder/of/a/checkpoint, or kserve://host:8001 (Triton;
+    /// with --model, the name in its repository). Without it, a rule-based stand-in acts in the bundled shop.
     #[arg(long, env = "WAYFARER_AGENT_ENDPOINT", value_name = "URL", help_heading = "Model")]
     pub endpoint: Option<String>,
     /// The model's name there; the first one that it lists if absent.
@@ -277,7 +278,7 @@ pub struct Generate {
 #[command(next_help_heading = "Model")]
 pub struct ModelFlags {
     /// OpenAI-compatible endpoint, `https://host/v1` or `NAME@https://host/v1`; the key comes from WAYFARER_API_KEY or OPENAI_API_KEY.
-    /// Or `file:///folder/of/a/checkpoint`, from which an engine in this process answers.
+    /// Or `file:///folder/of/a/checkpoint`, from which an engine in this process answers, or `NAME@kserve://host:8001`, a model of Triton.
     /// Without it, the rule-based stand-in is started.
     #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
     pub model: Option<String>,
@@ -346,7 +347,7 @@ pub struct Up {
     /// Host name or address under which others reach this process; needed where it listens on 0.0.0.0.
     #[arg(long, value_name = "HOST")]
     pub advertise: Option<String>,
-    /// OpenAI-compatible endpoint (role inference), `https://host/v1` or `NAME@https://host/v1`.
+    /// OpenAI-compatible endpoint (role inference), `https://host/v1` or `NAME@https://host/v1`; or `NAME@kserve://host:8001`, a model of Triton.
     #[arg(long, env = "WAYFARER_MODEL", value_name = "[NAME@]URL")]
     pub model: Option<String>,
     /// A host that resolves to a fixed address and may be reached although it is private: `shop.localhost=127.0.0.1:8800`; may be repeated.

@@ -35,10 +35,12 @@ fn parse(text: &str) -> Result<Endpoint> {
 
 fn url_of(text: &str) -> Result<reqwest::Url> {
     let url = reqwest::Url::parse(text).with_context(|| {
-        format!("--model {text:?} is not a URL; give https://host/v1, NAME@https://host/v1 or file:///folder/of/a/checkpoint")
+        format!(
+            "--model {text:?} is not a URL; give https://host/v1, NAME@https://host/v1, file:///folder/of/a/checkpoint or NAME@kserve://host:8001"
+        )
     })?;
-    if !matches!(url.scheme(), "http" | "https" | "file") {
-        bail!("--model {text:?} must begin with http://, https:// or file://");
+    if !matches!(url.scheme(), "http" | "https" | "file" | "kserve") {
+        bail!("--model {text:?} must begin with http://, https://, file:// or kserve://");
     }
     Ok(url)
 }
@@ -77,6 +79,11 @@ async fn check(endpoint: &Endpoint) -> Result<String> {
             Some(name) => Ok(name.clone()),
             None => last.filter(|_| folder.is_dir()).with_context(|| format!("{} is no folder of a checkpoint", folder.display())),
         };
+    }
+    if endpoint.base_url.starts_with("kserve://") {
+        // it has no list of its models; whether it has this one is found out when it is first asked
+        let named = endpoint.model.clone();
+        return named.with_context(|| format!("name the model in its repository: --model NAME@{}", endpoint.base_url));
     }
     let client = reqwest::Client::builder().timeout(Duration::from_secs(15)).build()?;
     let mut request = client.get(format!("{}/models", endpoint.base_url));
@@ -128,6 +135,8 @@ mod tests {
     fn keys_in_urls_and_other_schemes_are_refused() {
         assert!(parse("https://key@h/v1").unwrap_err().to_string().contains("WAYFARER_API_KEY"));
         assert!(parse("ftp://h/x").is_err());
+        let triton = Endpoint { base_url: "kserve://h:8001".into(), model: Some("fara".into()) };
+        assert_eq!(parse("fara@kserve://h:8001/").unwrap(), triton);
         assert_eq!(parse("file:///x").unwrap(), Endpoint { base_url: "file:///x".into(), model: None });
         assert!(parse("gpt").is_err());
     }

@@ -51,6 +51,7 @@ impl Linear {
     }
 
     /// What is added to it.
+    #[cfg(feature = "cuda")]
     pub(crate) fn bias(&self) -> Option<&Tensor> {
         self.bias.as_ref()
     }
