@@ -1,6 +1,6 @@
 //! Which values make sense. Values themselves are not repeated in errors: a URL may hold a password.
 
-use crate::Config;
+use crate::{Config, checkpoint_folder};
 use std::net::IpAddr;
 use url::{Host, Url};
 use wayfarer_core::prompt::ModelRole;
@@ -43,6 +43,7 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     for (key, budget) in [
         ("inference.run_budget_usd", config.inference.run_budget_usd),
         ("inference.attempt_budget_usd", config.inference.attempt_budget_usd),
+        ("inference.tenant_budget_usd_per_day", config.inference.tenant_budget_usd_per_day),
         ("budgets.cost_usd", config.budgets.cost_usd),
     ] {
         holds(key, budget.is_finite() && budget >= 0.0, "must be US dollars, or 0 for no bound")?;
@@ -63,6 +64,13 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         holds(&key, weight.is_finite() && *weight > 0.0, "must be more than 0")?;
     }
 
+    for (tenant, settings) in &config.inference.tenants {
+        let key = format!("inference.tenants.{tenant}");
+        holds(&key, wayfarer_core::TenantId::new(tenant.clone()).is_ok(), "is no name of a tenant")?;
+        let usd = settings.budget_usd_per_day.unwrap_or(0.0);
+        holds(&format!("{key}.budget_usd_per_day"), usd.is_finite() && usd >= 0.0, "must be US dollars, or 0 for no bound")?;
+    }
+
     let engine = &config.inference.engine;
     holds("inference.engine.cache_mib", (1..=1 << 20).contains(&engine.cache_mib), "must be from 1 to 1048576 MiB")?;
     holds("inference.engine.picture_mib", (1..=1 << 20).contains(&engine.picture_mib), "must be from 1 to 1048576 MiB")?;
@@ -81,10 +89,10 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
             if is_own { format!("inference.roles.{}.{name}", role.as_str()) } else { format!("inference.{name}") }
         };
         if !endpoint.base_url.is_empty() {
-            is_url(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url, &ENGINE_SCHEMES)?;
+            is_engine(&key("base_url", own.is_some_and(|own| own.base_url.is_some())), &endpoint.base_url)?;
         }
         for replica in &endpoint.replicas {
-            is_url(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica, &ENGINE_SCHEMES)?;
+            is_engine(&key("replicas", own.is_some_and(|own| own.replicas.is_some())), replica)?;
         }
         holds(&key("model", own.is_some_and(|own| own.model.is_some())), !endpoint.model.is_empty(), "is empty; name the model")?;
         holds(
@@ -136,6 +144,14 @@ fn is_reachable(host: &str) -> bool {
 
 /// Of addresses behind which models answer.
 const ENGINE_SCHEMES: [&str; 3] = ["http", "https", "file"];
+
+fn is_engine(key: &str, address: &str) -> Result<(), Fault> {
+    is_url(key, address, &ENGINE_SCHEMES)?;
+    match checkpoint_folder(address) {
+        Some(Err(why)) => holds(key, false, &why),
+        Some(Ok(_)) | None => Ok(()),
+    }
+}
 
 fn is_url(key: &str, value: &str, schemes: &[&str]) -> Result<(), Fault> {
     let fits = value.split(',').all(|part| Url::parse(part.trim()).is_ok_and(|url| schemes.contains(&url.scheme())));
