@@ -5,18 +5,22 @@
 
 pub mod ask;
 mod dialect;
+mod live;
 pub mod model;
 pub mod openai;
 mod prices;
 mod prompt;
 mod read;
 mod secret;
+mod served;
 mod stream;
 mod wire;
 
 pub use ask::{Answer, AskError, PromptFile, ask};
+pub use live::Live;
 pub use model::{ChatReply, ChatRequest, FunctionCall, Message, Model, ModelError, Part, Priority, ReplySchema, Scope, Speaker};
 pub use openai::{HttpModel, HttpModelOptions};
 pub use prices::Prices;
 pub use read::read_reply;
 pub use secret::Secret;
+pub use served::Served;

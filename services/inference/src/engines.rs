@@ -7,11 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use wayfarer_chat::{HttpModel, HttpModelOptions, Prices, Secret};
-use wayfarer_config::{Endpoint, EngineSettings};
+use wayfarer_config::{Endpoint, EngineSettings, checkpoint_folder};
 use wayfarer_engine::{Engine, EngineOptions, LocalModel};
 
-/// Scheme of a checkpoint on this machine, which the in-process engine answers from.
-const CHECKPOINT: &str = "file://";
 const MIB: u64 = 1024 * 1024;
 
 /// The engines of an endpoint; `variable` looks environment variables up. A checkpoint is read before this returns.
@@ -21,8 +19,9 @@ pub(crate) fn engines(
     variable: &impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<EngineSpec>, PoolError> {
     let addresses = std::iter::once(&endpoint.base_url).chain(&endpoint.replicas);
-    let engine = |address: &String| match address.strip_prefix(CHECKPOINT) {
-        Some(folder) => local(address, PathBuf::from(folder), endpoint, settings),
+    let engine = |address: &String| match checkpoint_folder(address) {
+        Some(Ok(folder)) => local(address, folder, endpoint, settings),
+        Some(Err(why)) => Err(PoolError::Checkpoint { address: address.clone(), why }),
         None => remote(address, endpoint, variable),
     };
     addresses.map(engine).collect()
