@@ -57,12 +57,17 @@ impl Canary {
         self.shown.iter().all(Shown::hits)
     }
 
+    /// Targets that it clicked.
+    pub fn hits(&self) -> usize {
+        self.shown.iter().filter(|shown| shown.hits()).count()
+    }
+
     /// What seems to be wrong, for a person; `None` if nothing is.
     pub fn trouble(&self) -> Option<String> {
         if self.sings() {
             return None;
         }
-        let hits = self.shown.iter().filter(|shown| shown.hits()).count();
+        let hits = self.hits();
         let told: Vec<String> = self
             .shown
             .iter()

@@ -147,6 +147,9 @@ pub struct Sampling {
     pub extra: Map<String, Value>,
 }
 
+/// What stands in the names of models of a family, letters and figures alone, and its profile.
+const FAMILIES: [(&str, &str); 2] = [("fara15", "fara-1.5"), ("fara7b", "fara-7b")];
+
 /// Why there is no profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
@@ -173,6 +176,13 @@ impl Profile {
             Some((_, text)) => Self::read(text),
             None => Err(ProfileError::Unknown { name: name.to_owned(), known: BUILT_IN.map(|(known, _)| known).join(", ") }),
         }
+    }
+
+    /// The profile that a model's name tells of (`microsoft/Fara-7B`, `fara1.5-awq`), if it tells of any.
+    pub fn of_model(name: &str) -> Option<Self> {
+        let bare: String = name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect();
+        let (_, profile) = FAMILIES.into_iter().find(|(family, _)| bare.contains(family))?;
+        Self::named(profile).ok()
     }
 
     /// A profile from a file's text (TOML).
@@ -204,6 +214,21 @@ mod tests {
         assert_eq!(seen("fara-7b"), ((1428, 896), 11));
         assert_eq!(seen("Fara-1.5"), ((1440, 896), 18));
         assert!(Profile::named("fara-9").unwrap_err().to_string().contains("fara-7b, fara-1.5"));
+    }
+
+    #[test]
+    fn a_models_name_tells_its_profile_or_nothing() {
+        let told = |name: &str| Profile::of_model(name).map(|profile| profile.name);
+        for (name, profile) in [
+            ("microsoft/Fara-7B", Some("fara-7b")),
+            ("/models/fara-7b-awq", Some("fara-7b")),
+            ("microsoft/Fara1.5-9B", Some("fara-1.5")),
+            ("fara_1.5", Some("fara-1.5")),
+            ("default", None),
+            ("wayfarer-standin", None),
+        ] {
+            assert_eq!(told(name).as_deref(), profile, "{name}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod ask;
 mod dialect;
 pub mod estimate;
+mod live;
 pub mod model;
 pub mod openai;
 mod prices;
@@ -13,12 +14,15 @@ mod prompt;
 mod read;
 pub mod retry;
 mod secret;
+mod served;
 mod stream;
 mod wire;
 
 pub use ask::{Answer, AskError, PromptFile, ask};
+pub use live::Live;
 pub use model::{ChatReply, ChatRequest, FunctionCall, Message, Model, ModelError, Part, Priority, ReplySchema, Scope, Speaker};
 pub use openai::{HttpModel, HttpModelOptions};
 pub use prices::Prices;
 pub use read::read_reply;
 pub use secret::Secret;
+pub use served::Served;

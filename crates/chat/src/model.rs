@@ -1,5 +1,6 @@
 //! The one trait through which every model call goes.
 
+use crate::served::Served;
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Map, Value};
@@ -157,6 +158,8 @@ pub enum ModelError {
     BudgetSpent {
         /// Which one.
         what: String,
+        /// Milliseconds until it may be spent anew; absent if that never comes.
+        retry_after_ms: Option<u64>,
     },
     /// The inference service itself cannot be reached.
     #[error("the inference service cannot be reached ({why}); is the role `inference` running?")]
@@ -194,5 +197,10 @@ pub trait Model: Send + Sync {
     /// Whether it can be reached now, as cheaply as can be found out: for readiness. What has no cheap question is taken to be there.
     async fn reach(&self) -> Result<(), ModelError> {
         Ok(())
+    }
+
+    /// What it says that it serves now, without a question to the model; an error if it cannot be reached. What cannot change says nothing.
+    async fn identify(&self) -> Result<Served, ModelError> {
+        Ok(Served::default())
     }
 }

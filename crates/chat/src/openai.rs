@@ -10,6 +10,7 @@ use crate::model::{ChatReply, ChatRequest, Model, ModelError};
 use crate::prices::Prices;
 use crate::retry::pause_after;
 use crate::secret::Secret;
+use crate::served::{Served, listed};
 use crate::stream::Incoming;
 use crate::wire;
 use async_trait::async_trait;
@@ -27,6 +28,8 @@ const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ERROR_BYTES: usize = 16 * 1024;
 /// Characters of it that are told.
 const TOLD_CHARACTERS: usize = 300;
+/// Bytes of a list of models that are read; hosted ones list hundreds.
+const MAX_LIST_BYTES: usize = 1024 * 1024;
 /// Longest wait for the list of models, by which an endpoint shows that it is there.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a TCP and TLS connection.
@@ -77,6 +80,8 @@ pub struct HttpModel {
     client: reqwest::Client,
     /// What it has turned out to want, for all clones.
     dialect: Arc<Mutex<Dialect>>,
+    /// What it has said that it serves, to all clones.
+    served: Arc<Mutex<Served>>,
 }
 
 /// How one request went.
@@ -112,7 +117,7 @@ impl HttpModel {
             .build()
             .map_err(|error| ModelError::Down { endpoint: endpoint.clone(), why: chain(&error) })?;
         let dialect = Arc::new(Mutex::new(Dialect::new(options.json_schema)));
-        Ok(Self { options, completions, models, endpoint, client, dialect })
+        Ok(Self { options, completions, models, endpoint, client, dialect, served: Arc::default() })
     }
 
     /// How it was configured.
@@ -283,6 +288,7 @@ impl HttpModel {
     fn reply(&self, completion: &wire::Completion, request: &ChatRequest, tries: u32, started: Instant) -> Result<ChatReply, ModelError> {
         let text = completion.text().ok_or_else(|| self.nonsense("a completion without choices".into()))?;
         let usage = completion.usage(request, &text, &self.options.prices);
+        self.serves(Served { model: completion.model.clone(), fingerprint: completion.system_fingerprint.clone(), listed: None });
         Ok(ChatReply {
             calls: completion.calls(),
             usage,
@@ -293,8 +299,27 @@ impl HttpModel {
         })
     }
 
+    /// Takes note of what it says that it serves; all that is known now.
+    fn serves(&self, said: Served) -> Served {
+        let mut served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+        *served = said.or(std::mem::take(&mut served));
+        served.clone()
+    }
+
     fn dialect(&self) -> MutexGuard<'_, Dialect> {
         self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// `GET {base_url}/models`. A server that does not list its models is there, too.
+    async fn list(&self) -> Result<reqwest::Response, ModelError> {
+        let down = |why: String| ModelError::Down { endpoint: self.endpoint.clone(), why };
+        let request = self.with_key(self.client.get(self.models.clone())).timeout(REACH_TIMEOUT);
+        let response = request.send().await.map_err(|error| down(self.told(&chain(&error))))?;
+        match response.status() {
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => Err(self.nonsense(format!("HTTP {status}"))),
+            status if status.is_server_error() => Err(down(format!("HTTP {status}"))),
+            _ => Ok(response),
+        }
     }
 
     /// Not before the endpoint has answered: a refusal may have blamed the wrong parameter.
@@ -327,16 +352,17 @@ impl Model for HttpModel {
         self.within(&request, Some(&words)).await
     }
 
-    /// `GET {base_url}/models`. A server that does not list its models is there, too.
     async fn reach(&self) -> Result<(), ModelError> {
-        let down = |why: String| ModelError::Down { endpoint: self.endpoint.clone(), why };
-        let request = self.with_key(self.client.get(self.models.clone())).timeout(REACH_TIMEOUT);
-        let status = request.send().await.map_err(|error| down(self.told(&chain(&error))))?.status();
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(self.nonsense(format!("HTTP {status}"))),
-            status if status.is_server_error() => Err(down(format!("HTTP {status}"))),
-            _ => Ok(()),
-        }
+        self.list().await.map(drop)
+    }
+
+    /// By its list of models and by its replies so far.
+    async fn identify(&self) -> Result<Served, ModelError> {
+        let response = self.list().await?;
+        // a list that cannot be read says nothing
+        let models = read_bounded(response, MAX_LIST_BYTES).await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let listed = models.and_then(|models| listed(&models, &self.options.model));
+        Ok(self.serves(Served { listed, ..Served::default() }))
     }
 }
 

@@ -74,6 +74,9 @@ fn message(message: &Message) -> Value {
 pub(crate) struct Completion {
     #[serde(default)]
     pub model: Option<String>,
+    /// Of the model and all that it runs on, if the server gives one.
+    #[serde(default)]
+    pub system_fingerprint: Option<String>,
     choices: Vec<Choice>,
     #[serde(default)]
     usage: Option<Tokens>,
@@ -140,7 +143,7 @@ impl Completion {
     pub(crate) fn of(model: Option<String>, text: String, calls: Vec<FunctionCall>, usage: Option<Tokens>) -> Self {
         let called = |call: FunctionCall| ToolCall { function: Some(Function { name: call.name, arguments: call.arguments.into() }) };
         let message = Said { content: Some(Content::Text(text)), tool_calls: Some(calls.into_iter().map(called).collect()) };
-        Self { model, choices: vec![Choice { message }], usage }
+        Self { model, system_fingerprint: None, choices: vec![Choice { message }], usage }
     }
 
     /// The text of the first choice; empty if the model said nothing, which is for the reader of the reply to complain about.

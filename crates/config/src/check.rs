@@ -1,6 +1,6 @@
 //! Which values make sense. Values themselves are not repeated in errors: a URL may hold a password.
 
-use crate::Config;
+use crate::{Config, checkpoint_folder};
 use std::net::IpAddr;
 use url::{Host, Url};
 use wayfarer_core::prompt::ModelRole;
@@ -43,6 +43,7 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
     for (key, budget) in [
         ("inference.run_budget_usd", config.inference.run_budget_usd),
         ("inference.attempt_budget_usd", config.inference.attempt_budget_usd),
+        ("inference.tenant_budget_usd_per_day", config.inference.tenant_budget_usd_per_day),
         ("budgets.cost_usd", config.budgets.cost_usd),
     ] {
         holds(key, budget.is_finite() && budget >= 0.0, "must be US dollars, or 0 for no bound")?;
@@ -61,6 +62,13 @@ pub(crate) fn check(config: &Config) -> Result<(), Fault> {
         let key = format!("inference.weights.{tenant}");
         holds(&key, wayfarer_core::TenantId::new(tenant.clone()).is_ok(), "is no name of a tenant")?;
         holds(&key, weight.is_finite() && *weight > 0.0, "must be more than 0")?;
+    }
+
+    for (tenant, settings) in &config.inference.tenants {
+        let key = format!("inference.tenants.{tenant}");
+        holds(&key, wayfarer_core::TenantId::new(tenant.clone()).is_ok(), "is no name of a tenant")?;
+        let usd = settings.budget_usd_per_day.unwrap_or(0.0);
+        holds(&format!("{key}.budget_usd_per_day"), usd.is_finite() && usd >= 0.0, "must be US dollars, or 0 for no bound")?;
     }
 
     let engine = &config.inference.engine;
@@ -143,6 +151,9 @@ const ENGINE_SCHEMES: [&str; 4] = ["http", "https", "file", "kserve"];
 
 fn is_engine(key: &str, address: &str) -> Result<(), Fault> {
     is_url(key, address, &ENGINE_SCHEMES)?;
+    if let Some(Err(why)) = checkpoint_folder(address) {
+        holds(key, false, &why)?;
+    }
     let is_bare = |url: &Url| url.has_host() && matches!(url.path(), "" | "/") && url.query().is_none() && url.username().is_empty();
     let fits = !address.starts_with("kserve://") || Url::parse(address).is_ok_and(|url| is_bare(&url));
     holds(key, fits, "must be kserve://host:port and no more; the model's name is the key `model`")

@@ -1,6 +1,7 @@
 //! Layers the sources and tells what is wrong where.
 
 use crate::place::{Place, line_at, line_of};
+use crate::prices::PriceList;
 use crate::{Config, check};
 use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -55,6 +56,14 @@ pub enum ConfigError {
         /// What is wrong, and what would be right.
         why: String,
     },
+    /// The price list does not fit.
+    #[error("{place}: {why}")]
+    PriceList {
+        /// Its file and line.
+        place: Place,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
 }
 
 impl Config {
@@ -81,12 +90,15 @@ impl Config {
         let flags = Flags(without_absent(given));
         let figment = figment.merge(flags);
 
-        let config: Self = figment.extract().map_err(|error| explain(error, file.as_ref()))?;
+        let mut config: Self = figment.extract().map_err(|error| explain(error, file.as_ref()))?;
         check::check(&config).map_err(|fault| {
             let keys: Vec<String> = fault.key.split('.').map(str::to_owned).collect();
             let place = place_of(figment.find_metadata(&fault.key), &keys, file.as_ref());
             ConfigError::Wrong { place, key: fault.key, why: fault.why }
         })?;
+        if let Some(path) = &config.inference.price_list {
+            config.inference.prices = PriceList::read(path)?;
+        }
         Ok(config)
     }
 

@@ -1,7 +1,8 @@
 //! What can be set, and what holds when nothing is.
 
+use crate::prices::PriceList;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -132,8 +133,19 @@ pub struct Inference {
     pub price_cached_per_million: Option<f64>,
     /// US dollars per million tokens received.
     pub price_out_per_million: f64,
+    /// File with prices by the names of models, for endpoints that name none of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_list: Option<PathBuf>,
+    /// What stands in it; [`Config::load`] reads it.
+    #[serde(skip)]
+    pub prices: PriceList,
     /// Whether the reply's schema is sent as `response_format`.
     pub json_schema: SchemaMode,
+    /// What follows when an engine of the role `native` does not click where it means to.
+    pub canary: CanaryMode,
+    /// The profile by which it is found out: a name, or a .toml file; absent means by the model's name, and not at all if that tells none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub canary_profile: Option<String>,
     /// US dollars that a run may spend on models; 0 is no bound.
     pub run_budget_usd: f64,
     /// Tokens (sent and received) that a run may spend; 0 is no bound.
@@ -142,6 +154,12 @@ pub struct Inference {
     pub attempt_budget_usd: f64,
     /// Tokens (sent and received) that an attempt, its judging included, may spend; 0 is no bound.
     pub attempt_budget_tokens: u64,
+    /// US dollars that a tenant may spend on models each day (UTC); 0 is no bound.
+    pub tenant_budget_usd_per_day: f64,
+    /// Tokens (sent and received) that a tenant may spend each day (UTC); 0 is no bound.
+    pub tenant_budget_tokens_per_day: u64,
+    /// What differs for a tenant.
+    pub tenants: BTreeMap<String, TenantSettings>,
     /// What differs for a role (`propose`, `surf`, `judge_rubric`, ...).
     pub roles: BTreeMap<String, EndpointOverride>,
     /// Engines in this process, for addresses that begin with `file://`.
@@ -183,11 +201,18 @@ impl Default for Inference {
             price_in_per_million: 0.0,
             price_cached_per_million: None,
             price_out_per_million: 0.0,
+            price_list: None,
+            prices: PriceList::default(),
             json_schema: SchemaMode::Auto,
+            canary: CanaryMode::default(),
+            canary_profile: None,
             run_budget_usd: 0.0,
             run_budget_tokens: 0,
             attempt_budget_usd: 0.0,
             attempt_budget_tokens: 0,
+            tenant_budget_usd_per_day: 0.0,
+            tenant_budget_tokens_per_day: 0,
+            tenants: BTreeMap::new(),
             roles: BTreeMap::new(),
             engine: EngineSettings::default(),
             kserve: KserveSettings::default(),
@@ -226,6 +251,31 @@ pub struct KserveSettings {
     /// servers take text; absent means Qwen's ChatML.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chat_template: Option<PathBuf>,
+}
+
+/// What follows when an engine does not click where it means to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CanaryMode {
+    /// Nobody asks.
+    Off,
+    /// It is told, in the log and the metrics.
+    #[default]
+    Report,
+    /// The engine also gets no call of the role `native` until it passes.
+    Refuse,
+}
+
+/// What differs for one tenant; what is absent is as for all.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TenantSettings {
+    /// See [`Inference::tenant_budget_usd_per_day`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_usd_per_day: Option<f64>,
+    /// See [`Inference::tenant_budget_tokens_per_day`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_tokens_per_day: Option<u64>,
 }
 
 /// What differs from the default endpoint for one role; what is absent is as there.
@@ -294,6 +344,10 @@ impl Inference {
     pub fn endpoint_of(&self, role: ModelRole) -> Endpoint {
         let none = EndpointOverride::default();
         let own = self.roles.get(role.as_str()).unwrap_or(&none);
+        let model = own.model.clone().unwrap_or_else(|| self.model.clone());
+        let listed = if self.names_price(own) { None } else { self.prices.of(&model) };
+        let inherited = (self.price_in_per_million, self.price_cached_per_million, self.price_out_per_million);
+        let (sent, cached, received) = listed.map_or(inherited, |listed| (listed.input, listed.cached_input, listed.output));
         Endpoint {
             base_url: own.base_url.clone().unwrap_or_else(|| self.base_url.clone()),
             replicas: match (&own.replicas, &own.base_url) {
@@ -301,13 +355,13 @@ impl Inference {
                 (None, Some(_)) => Vec::new(),
                 (None, None) => self.replicas.clone(),
             },
-            model: own.model.clone().unwrap_or_else(|| self.model.clone()),
+            model,
             api_key_env: own.api_key_env.clone().unwrap_or_else(|| self.api_key_env.clone()),
             timeout_seconds: own.timeout_seconds.unwrap_or(self.timeout_seconds),
             retries: own.retries.unwrap_or(self.retries),
-            price_in_per_million: own.price_in_per_million.unwrap_or(self.price_in_per_million),
-            price_cached_per_million: own.price_cached_per_million.or(self.price_cached_per_million),
-            price_out_per_million: own.price_out_per_million.unwrap_or(self.price_out_per_million),
+            price_in_per_million: own.price_in_per_million.unwrap_or(sent),
+            price_cached_per_million: own.price_cached_per_million.or(cached),
+            price_out_per_million: own.price_out_per_million.unwrap_or(received),
             json_schema: own.json_schema.unwrap_or(self.json_schema),
         }
     }
@@ -322,6 +376,28 @@ impl Inference {
     pub fn has_price(&self) -> bool {
         let mut endpoints = ModelRole::ALL.into_iter().map(|role| self.endpoint_of(role));
         endpoints.any(|endpoint| endpoint.price_in_per_million > 0.0 || endpoint.price_out_per_million > 0.0)
+    }
+
+    /// Whether the configuration itself says what this endpoint costs. The default endpoint's price says nothing about another model.
+    fn names_price(&self, own: &EndpointOverride) -> bool {
+        let is_own = own.price_in_per_million.or(own.price_cached_per_million).or(own.price_out_per_million).is_some();
+        let is_default = self.price_in_per_million > 0.0 || self.price_out_per_million > 0.0;
+        is_own || own.model.is_none() && is_default
+    }
+
+    /// Models that a price list was given for and that have no price: their dollars are not counted.
+    pub fn unpriced_models(&self) -> BTreeSet<String> {
+        if self.price_list.is_none() {
+            return BTreeSet::new();
+        }
+        let none = EndpointOverride::default();
+        let is_unpriced = |role: &ModelRole| {
+            let own = self.roles.get(role.as_str()).unwrap_or(&none);
+            let endpoint = self.endpoint_of(*role);
+            let costs = endpoint.price_in_per_million > 0.0 || endpoint.price_out_per_million > 0.0;
+            !costs && !self.names_price(own) && self.prices.of(&endpoint.model).is_none()
+        };
+        ModelRole::ALL.into_iter().filter(is_unpriced).map(|role| self.endpoint_of(role).model).collect()
     }
 
     /// Whether some role has no endpoint, so that the stand-in model must be started for it.

@@ -70,6 +70,12 @@ fn every_fault_names_its_line_and_its_key() {
         ("[inference.roles.surf]\n\nbase_url = \"localhost:1\"\n", "w.toml:3: `inference.roles.surf.base_url` must be a URL"),
         ("[inference]\nbase_url = \"kserve://h:8001/fara\"\n", "w.toml:2: `inference.base_url` must be kserve://host:port and no more"),
         ("[inference.kserve]\nchat_template = \"\"\n", "w.toml:2: `inference.kserve.chat_template` is empty"),
+        ("[inference.tenants.acme]\nbudget_usd_per_day = -2\n", "w.toml:2: `inference.tenants.acme.budget_usd_per_day` must be US dollars"),
+        (
+            "[inference.tenants.acme]\nbudget_usd = 2\n",
+            "w.toml:2: unknown key `inference.tenants.acme.budget_usd`; did you mean `budget_usd_per_day` or",
+        ),
+        ("[inference]\nbase_url = \"file://models/x\"\n", "w.toml:2: `inference.base_url` names the host \"models\""),
         ("[farm\n", "w.toml:1: this is not TOML"),
         ("[farm]\nmax_sessions = 1\nmax_sessions = 2\n", "w.toml:3: this is not TOML"),
     ] {
@@ -128,4 +134,79 @@ fn the_environment_stands_between_file_and_flags() {
             .unwrap();
         assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
     }
+}
+
+/// A configuration beside its price list.
+fn priced(list: &str, inference: &str) -> Result<Config, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let prices = folder.path().join("prices.toml");
+    std::fs::write(&prices, list).unwrap();
+    let (_folder, path) = file(&format!("[inference]\nprice_list = {:?}\n{inference}", prices.to_str().unwrap()));
+    Config::load(Some(&path), Flags::default())
+}
+
+#[test]
+fn a_price_list_prices_models_that_the_configuration_does_not() {
+    let list = "[models]\n\"org/fara\" = { input = 1.0, cached_input = 0.25, output = 4.0 }\n\"judge-*\" = { input = 2.0, output = 8.0 }\n\
+                \"judge-mini-*\" = { input = 0.5, output = 2.0 }\n";
+    let config = priced(
+        list,
+        "model = \"org/fara\"\n[inference.roles.judge_rubric]\nmodel = \"judge-large\"\n[inference.roles.judge_alignment]\nmodel = \"judge-mini-2\"\n\
+         [inference.roles.surf]\nprice_in_per_million = 0.0\nprice_out_per_million = 9.0\n[inference.roles.explore]\nmodel = \"unknown\"\n",
+    )
+    .unwrap()
+    .inference;
+
+    let prices = |role| {
+        let endpoint = config.endpoint_of(role);
+        (endpoint.price_in_per_million, endpoint.price_cached_per_million, endpoint.price_out_per_million)
+    };
+    assert_eq!(prices(ModelRole::Propose), (1.0, Some(0.25), 4.0));
+    assert_eq!(prices(ModelRole::JudgeRubric), (2.0, None, 8.0));
+    assert_eq!(prices(ModelRole::JudgeAlignment), (0.5, None, 2.0), "the longest beginning counts");
+    assert_eq!(prices(ModelRole::Surf), (0.0, None, 9.0), "what is configured wins, and is not mixed with the list");
+    assert_eq!(prices(ModelRole::Explore), (0.0, None, 0.0));
+    assert!(config.has_price());
+    assert_eq!(config.unpriced_models(), ["unknown".to_owned()].into());
+}
+
+#[test]
+fn a_price_of_the_default_endpoint_stays_with_its_model() {
+    let list = "[models]\n\"big\" = { input = 1.0, output = 1.0 }\n\"other\" = { input = 0.0, output = 0.0 }\n";
+    let config = priced(
+        list,
+        "model = \"big\"\nprice_in_per_million = 3.0\n[inference.roles.surf]\nmodel = \"other\"\n[inference.roles.explore]\nmodel = \"third\"\n",
+    )
+    .unwrap()
+    .inference;
+
+    assert_eq!(config.endpoint_of(ModelRole::Propose).price_in_per_million, 3.0);
+    assert_eq!(config.endpoint_of(ModelRole::Surf).price_in_per_million, 0.0, "the list knows that it costs nothing");
+    assert_eq!(config.endpoint_of(ModelRole::Explore).price_in_per_million, 3.0, "as without a list");
+    assert!(config.unpriced_models().is_empty());
+}
+
+#[test]
+fn what_is_wrong_with_a_price_list_names_its_line() {
+    for (list, said) in [
+        ("[models]\n\nm = { input = 1.0 }\n", "prices.toml:3: missing field `output`"),
+        ("[models]\nm = { inptu = 1.0, output = 1.0 }\n", "prices.toml:2: unknown field `inptu`"),
+        ("[models]\nok = { input = 1.0, output = 1.0 }\nm = { input = -1.0, output = 1.0 }\n", "prices.toml:3: the price `input` of \"m\""),
+        ("[models]\n\"a*b\" = { input = 1.0, output = 1.0 }\n", "prices.toml:2: \"a*b\": a * may stand at the end"),
+        ("[models]\n[models\n", "prices.toml:2: "),
+    ] {
+        let got = priced(list, "").unwrap_err().to_string();
+        assert!(
+            got.split_once("/prices.toml").is_some_and(|(_, rest)| format!("prices.toml{rest}").starts_with(said)),
+            "{list}\n  gave {got}"
+        );
+    }
+    let missing = fault("[inference]\nprice_list = \"nowhere.toml\"\n");
+    assert!(missing.starts_with("nowhere.toml: the price list cannot be read"), "{missing}");
+}
+
+#[test]
+fn the_example_of_a_price_list_can_be_read() {
+    let example = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/examples/prices.toml");
+    assert!(wayfarer_config::PriceList::read(&example).unwrap().of("an-example-judge").is_some());
 }

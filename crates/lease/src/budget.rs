@@ -1,4 +1,4 @@
-//! Budgets: tokens and money, shared by all who spend from them.
+//! Budgets: tokens and money, shared by all who spend from them, once or anew each day.
 
 use crate::{LeaseError, Redis, names};
 use redis::Script;
@@ -7,21 +7,34 @@ use std::time::Duration;
 
 /// How long a budget is remembered after the last spending.
 const MEMORY: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-// KEYS budget; ARGV tokens, micro dollars, ceiling tokens, ceiling micro dollars, must fit (1) or record anyway (0), memory s
-// -> {taken, spent tokens, spent micro dollars}
+// KEYS budget; ARGV tokens, micro dollars, ceiling tokens, ceiling micro dollars, must fit (1) or record anyway (0), memory s, period s
+// (0: what was spent counts for ever). The server's clock says which period it is, so that replicas agree on its end.
+// -> {taken, spent tokens, spent micro dollars, seconds left of the period}
 static SPEND: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
-        "local tokens = tonumber(redis.call('HGET', KEYS[1], 'tokens') or '0')
+        "local period, left = tonumber(ARGV[7]), 0
+         if period > 0 then
+           local now = tonumber(redis.call('TIME')[1])
+           local number = math.floor(now / period)
+           left = (number + 1) * period - now
+           if redis.call('HGET', KEYS[1], 'period') ~= string.format('%.0f', number) then
+             redis.call('DEL', KEYS[1])
+             redis.call('HSET', KEYS[1], 'period', string.format('%.0f', number))
+             redis.call('EXPIRE', KEYS[1], ARGV[6])
+           end
+         end
+         local tokens = tonumber(redis.call('HGET', KEYS[1], 'tokens') or '0')
          local money = tonumber(redis.call('HGET', KEYS[1], 'micro_usd') or '0')
          if ARGV[5] == '1' and (tokens + ARGV[1] > tonumber(ARGV[3]) or money + ARGV[2] > tonumber(ARGV[4])) then
-           return {0, tokens, money}
+           return {0, tokens, money, left}
          end
          redis.call('EXPIRE', KEYS[1], ARGV[6])
          tokens = redis.call('HINCRBY', KEYS[1], 'tokens', ARGV[1])
          money = redis.call('HINCRBY', KEYS[1], 'micro_usd', ARGV[2])
          redis.call('EXPIRE', KEYS[1], ARGV[6])
-         return {1, tokens, money}",
+         return {1, tokens, money, left}",
     )
 });
 
@@ -41,6 +54,8 @@ pub struct Left {
     pub tokens: u64,
     /// Millionths of a US dollar.
     pub micro_usd: u64,
+    /// Until all may be spent again; absent if that never comes.
+    pub renews_in: Option<Duration>,
 }
 
 /// Budgets of one kind: each key (a run, a tenant) may spend up to the same ceilings.
@@ -48,6 +63,8 @@ pub struct Left {
 pub struct Budget {
     redis: Redis,
     ceilings: Ceilings,
+    /// What was spent is forgotten at its end.
+    period: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,7 +76,12 @@ enum Overdraft {
 impl Budget {
     /// Over this connection.
     pub fn new(redis: Redis, ceilings: Ceilings) -> Self {
-        Self { redis, ceilings }
+        Self { redis, ceilings, period: None }
+    }
+
+    /// The same, to be spent anew each day (UTC).
+    pub fn daily(redis: Redis, ceilings: Ceilings) -> Self {
+        Self { redis, ceilings, period: Some(DAY) }
     }
 
     /// Spends, if it fits; otherwise nothing is spent, and the error is [`LeaseError::Spent`].
@@ -81,11 +103,14 @@ impl Budget {
         let must_fit = u8::from(overdraft == Overdraft::Refused);
         let mut script = SPEND.prepare_invoke();
         script.key(names::budget(key)).arg(tokens).arg(micro_usd).arg(self.ceilings.tokens).arg(self.ceilings.micro_usd);
-        script.arg(must_fit).arg(MEMORY.as_secs());
-        let (taken, spent_tokens, spent_money): (bool, u64, u64) = self.redis.run(&script, format!("spending from {key}")).await?;
+        let memory = self.period.map_or(MEMORY, |period| period * 2);
+        script.arg(must_fit).arg(memory.as_secs()).arg(self.period.map_or(0, |period| period.as_secs()));
+        let (taken, spent_tokens, spent_money, left_of_period): (bool, u64, u64, u64) =
+            self.redis.run(&script, format!("spending from {key}")).await?;
         let left = Left {
             tokens: self.ceilings.tokens.saturating_sub(spent_tokens),
             micro_usd: self.ceilings.micro_usd.saturating_sub(spent_money),
+            renews_in: self.period.map(|_| Duration::from_secs(left_of_period)),
         };
         if taken {
             return Ok(left);

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod leases;
 pub mod registry;
 pub mod seen;
+pub mod tally;
 
 mod names;
 
@@ -17,3 +18,4 @@ pub use connection::{LeaseError, Redis};
 pub use leases::{LeaseToken, Leases};
 pub use registry::{Registration, Registry};
 pub use seen::{Claimed, Seen};
+pub use tally::Tally;

@@ -19,3 +19,7 @@ pub(crate) fn budget(key: &str) -> String {
 pub(crate) fn seen(run: &str) -> String {
     format!("wf:seen:{run}")
 }
+
+pub(crate) fn tally(key: &str) -> String {
+    format!("wf:tally:{key}")
+}

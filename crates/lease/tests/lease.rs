@@ -108,10 +108,31 @@ async fn a_budget_is_never_overdrawn_by_those_who_ask_first() {
     let taken = asked.join_all().await.into_iter().filter(Result::is_ok).count();
 
     assert_eq!(taken, 14);
-    assert_eq!(budget.left("run-1").await.unwrap(), Left { tokens: 2, micro_usd: 860 });
+    assert_eq!(budget.left("run-1").await.unwrap(), Left { tokens: 2, micro_usd: 860, renews_in: None });
     assert!(matches!(budget.spend("run-1", 3, 0).await, Err(LeaseError::Spent { left_tokens: 2, .. })));
     assert_eq!(budget.record("run-1", 50, 0).await.unwrap().tokens, 0);
-    assert_eq!(budget.left("run-2").await.unwrap(), Left { tokens: 100, micro_usd: 1_000 });
+    assert_eq!(budget.left("run-2").await.unwrap(), Left { tokens: 100, micro_usd: 1_000, renews_in: None });
+}
+
+#[tokio::test]
+async fn a_daily_budget_is_whole_again_when_the_day_is_another() {
+    let server = a_server().await;
+    let budget = Budget::daily(server.redis.clone(), Ceilings { tokens: 100, micro_usd: 1_000 });
+    let day = Duration::from_secs(24 * 3600);
+
+    let spent = budget.record("tenant:acme", 120, 10).await.unwrap();
+    assert_eq!((spent.tokens, spent.micro_usd), (0, 990));
+    assert!(spent.renews_in.is_some_and(|rest| !rest.is_zero() && rest <= day), "{spent:?}");
+    assert_eq!(budget.left("tenant:other").await.unwrap().tokens, 100);
+
+    // it was spent the day before; what it is kept for has an end
+    let mut raw = redis::Client::open(server.server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let ttl: i64 = redis::cmd("TTL").arg("wf:budget:tenant:acme").query_async(&mut raw).await.unwrap();
+    assert!((1..=2 * day.as_secs() as i64).contains(&ttl), "{ttl}");
+    let period: i64 = redis::cmd("HGET").arg("wf:budget:tenant:acme").arg("period").query_async(&mut raw).await.unwrap();
+    let _: () = redis::cmd("HSET").arg("wf:budget:tenant:acme").arg("period").arg(period - 1).query_async(&mut raw).await.unwrap();
+    assert_eq!(budget.left("tenant:acme").await.unwrap().tokens, 100);
+    assert_eq!(budget.record("tenant:acme", 30, 0).await.unwrap().tokens, 70);
 }
 
 #[tokio::test]

@@ -53,7 +53,14 @@ pub fn model_status(error: &ModelError) -> Status {
             busy.metadata_mut().insert(RETRY_AFTER, (*retry_after_ms).into());
             return busy;
         }
-        ModelError::BudgetSpent { what } => (Code::ResourceExhausted, "budget_spent", Fields { why: cut(what), ..Fields::default() }),
+        ModelError::BudgetSpent { what, retry_after_ms } => {
+            let fields = Fields { why: cut(what), ..Fields::default() };
+            let mut spent = status(Code::ResourceExhausted, &error.to_string(), "budget_spent", &fields);
+            if let Some(ms) = retry_after_ms {
+                spent.metadata_mut().insert(RETRY_AFTER, (*ms).into());
+            }
+            return spent;
+        }
         ModelError::ServiceDown { why } => (Code::Unavailable, "service_down", Fields { why: cut(why), ..Fields::default() }),
     };
     status(code, &error.to_string(), kind, &fields)
@@ -67,7 +74,7 @@ pub fn model_error(status: &Status, waited: Duration) -> ModelError {
         "model_slow" => ModelError::Slow { endpoint: fields.place, seconds: fields.seconds.unwrap_or(waited.as_secs()) },
         "model_busy" => ModelError::Busy { retry_after_ms: retry_after(status) },
         "model_nonsense" => ModelError::Nonsense { endpoint: fields.place, what: fields.why },
-        "budget_spent" => ModelError::BudgetSpent { what: fields.why },
+        "budget_spent" => ModelError::BudgetSpent { what: fields.why, retry_after_ms: asked_pause(status) },
         "service_down" => ModelError::ServiceDown { why: fields.why },
         _ if is_timeout(status) => ModelError::Slow { endpoint: "of the inference service".into(), seconds: waited.as_secs() },
         _ => ModelError::ServiceDown { why: told(status) },
@@ -111,8 +118,11 @@ pub fn browser_error(status: &Status, transport: EnvFailure) -> BrowserError {
 }
 
 fn retry_after(status: &Status) -> u64 {
-    let asked = status.metadata().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    asked.unwrap_or(DEFAULT_RETRY_AFTER_MS)
+    asked_pause(status).unwrap_or(DEFAULT_RETRY_AFTER_MS)
+}
+
+fn asked_pause(status: &Status) -> Option<u64> {
+    status.metadata().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether the status was made by the transport because the other side cannot be reached: then another replica may do.
@@ -166,7 +176,8 @@ mod tests {
             ModelError::Down { endpoint: "http://h/v1".into(), why: "refused".into() },
             ModelError::Slow { endpoint: "http://h/v1".into(), seconds: 7 },
             ModelError::Nonsense { endpoint: "http://h/v1".into(), what: "HTTP 401: ü".into() },
-            ModelError::BudgetSpent { what: "cost of run r".into() },
+            ModelError::BudgetSpent { what: "cost of run r".into(), retry_after_ms: None },
+            ModelError::BudgetSpent { what: "tokens of tenant t".into(), retry_after_ms: Some(7_000) },
             ModelError::ServiceDown { why: "gone".into() },
         ];
         for error in errors {

@@ -28,6 +28,7 @@ pub struct Metrics {
     gen_ai_tokens: Histogram<u64>,
     gen_ai_duration: Histogram<f64>,
     model_waiting: UpDownCounter<i64>,
+    canary_targets: Gauge<u64>,
     sessions_active: Gauge<u64>,
     sessions_capacity: Gauge<u64>,
     sessions_ended: Counter<u64>,
@@ -69,6 +70,10 @@ pub fn metrics() -> &'static Metrics {
                 .with_boundaries(LATENCY_BOUNDS.to_vec())
                 .build(),
             model_waiting: meter.i64_up_down_counter(names::MODEL_WAITING).with_description("requests that wait for a place").build(),
+            canary_targets: meter
+                .u64_gauge(names::CANARY_TARGETS)
+                .with_description("targets that an engine was shown, and clicked")
+                .build(),
             sessions_active: meter.u64_gauge(names::SESSIONS_ACTIVE).with_description("open browser sessions").build(),
             sessions_capacity: meter.u64_gauge(names::SESSIONS_CAPACITY).with_description("browser sessions that can be open").build(),
             sessions_ended: meter.u64_counter(names::SESSIONS_ENDED).with_description("browser sessions that ended").build(),
@@ -108,6 +113,7 @@ impl Metrics {
         self.model_calls.add(usage.calls, &with(names::RESULT, "ok"));
         self.model_tokens.add(usage.prompt_tokens, &with(names::KIND, "prompt"));
         self.model_tokens.add(usage.cached_tokens, &with(names::KIND, "cached"));
+        self.model_tokens.add(usage.image_tokens, &with(names::KIND, "image"));
         self.model_tokens.add(usage.completion_tokens, &with(names::KIND, "completion"));
         let chat = || [KeyValue::new(names::GEN_AI_OPERATION, "chat"), KeyValue::new(names::GEN_AI_MODEL, model.to_owned())];
         for (kind, tokens) in [("input", usage.prompt_tokens), ("output", usage.completion_tokens)] {
@@ -134,6 +140,13 @@ impl Metrics {
     /// A request begins to wait for a place at its endpoint; the guard ends the wait.
     pub fn model_waits(&'static self) -> Counted {
         Counted::one(&self.model_waiting)
+    }
+
+    /// Targets of the coordinate canary that an engine was shown, and how many of them it clicked.
+    pub fn canary(&self, engine: &str, hits: u64, shown: u64) {
+        for (kind, targets) in [("shown", shown), ("hit", hits)] {
+            self.canary_targets.record(targets, &[KeyValue::new(names::ENGINE, engine.to_owned()), KeyValue::new(names::KIND, kind)]);
+        }
     }
 
     /// Open browser sessions, and how many there can be.
@@ -166,6 +179,8 @@ pub struct ModelUsage {
     pub cost_usd: f64,
     /// Of the tokens sent, those that the server still had in memory.
     pub cached_tokens: u64,
+    /// Of the tokens sent, those of pictures, estimated.
+    pub image_tokens: u64,
 }
 
 /// Something that is counted while this lives, however it ends.

@@ -10,7 +10,7 @@ pub const YIELD: &str = "wayfarer_yield_ratio";
 pub const STEP_OVERHEAD: &str = "wayfarer_step_overhead_seconds";
 /// Requests to models; labels `role`, `model` and `result`.
 pub const MODEL_CALLS: &str = "wayfarer_model_calls_total";
-/// Tokens; labels `role`, `model` and `kind` (`prompt`, of which `cached`, or `completion`).
+/// Tokens; labels `role`, `model` and `kind` (`prompt`, of which `cached` and `image`, or `completion`).
 pub const MODEL_TOKENS: &str = "wayfarer_model_tokens_total";
 /// US dollars; labels `role` and `model`.
 pub const MODEL_COST: &str = "wayfarer_model_cost_usd_total";
@@ -30,6 +30,8 @@ pub const GEN_AI_TOKEN_TYPE: &str = "gen_ai.token.type";
 pub const ERROR_TYPE: &str = "error.type";
 /// Model requests that wait for a place at their endpoint.
 pub const MODEL_WAITING: &str = "wayfarer_model_waiting";
+/// Targets of the coordinate canary that an engine was shown last, and how many it clicked; labels `engine` and `kind` (`shown`, `hit`).
+pub const CANARY_TARGETS: &str = "wayfarer_canary_targets";
 /// Browser sessions that are open.
 pub const SESSIONS_ACTIVE: &str = "wayfarer_browser_sessions_active";
 /// Browser sessions that can be open.
@@ -49,6 +51,8 @@ pub const RUN: &str = "run";
 pub const ROLE: &str = "role";
 /// Label: a model's name.
 pub const MODEL: &str = "model";
+/// Label: an engine, by its address without secrets.
+pub const ENGINE: &str = "engine";
 /// Label: which tokens.
 pub const KIND: &str = "kind";
 /// Label: how something ended.

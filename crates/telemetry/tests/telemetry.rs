@@ -52,9 +52,10 @@ async fn metrics_are_served_and_one_trace_survives_every_wire() {
     metrics().yield_ratio("run-1", 0.5);
     metrics().sessions(2, 4);
     metrics().session_ended("released");
-    let usage = ModelUsage { calls: 1, prompt_tokens: 11, completion_tokens: 3, cost_usd: 0.25, cached_tokens: 5 };
+    let usage = ModelUsage { calls: 1, prompt_tokens: 11, completion_tokens: 3, cost_usd: 0.25, cached_tokens: 5, image_tokens: 8 };
     metrics().model_answered("surf", "fara", usage, Duration::from_millis(30));
     metrics().model_failed("surf", "fara", "slow", Duration::from_secs(1));
+    metrics().canary("http://engine/v1", 2, 3);
     let held = metrics().critical_point_held();
     drop(metrics().model_waits());
 
@@ -70,6 +71,8 @@ async fn metrics_are_served_and_one_trace_survives_every_wire() {
     assert_eq!(value(names::STAGE_COMPLETIONS, &["stage=\"verify\"", "result=\"accepted\""]), 1.0);
     assert_eq!(value(names::MODEL_TOKENS, &["role=\"surf\"", "model=\"fara\"", "kind=\"prompt\""]), 11.0);
     assert_eq!(value(names::MODEL_TOKENS, &["kind=\"cached\""]), 5.0);
+    assert_eq!(value(names::MODEL_TOKENS, &["kind=\"image\""]), 8.0);
+    assert_eq!(value(names::CANARY_TARGETS, &["engine=\"http://engine/v1\"", "kind=\"hit\""]), 2.0);
     // under Prometheus' own spelling of the conventions' names
     let chat = ["gen_ai_operation_name=\"chat\"", "gen_ai_request_model=\"fara\""];
     assert_eq!(value("gen_ai_client_token_usage_sum", &[chat[0], chat[1], "gen_ai_token_type=\"input\""]), 11.0);

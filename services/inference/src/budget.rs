@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
+use time::OffsetDateTime;
 use tokio::time::{Duration, Instant};
 use wayfarer_chat::{ModelError, Scope};
-use wayfarer_core::Usage;
+use wayfarer_core::{TenantId, Usage};
 
 /// Accounts that are kept before idle ones are forgotten.
 const MOST_ACCOUNTS: usize = 20_000;
@@ -59,24 +60,79 @@ impl Limits {
     }
 }
 
-/// Budgets of runs and attempts in the memory of one process.
+/// What each tenant has: the same for all, but for those that are named. `None` is no bound.
+#[derive(Debug, Clone)]
+pub struct ByTenant<T> {
+    each: Option<T>,
+    named: HashMap<TenantId, Option<T>>,
+}
+
+impl<T> Default for ByTenant<T> {
+    /// Nobody is bounded.
+    fn default() -> Self {
+        Self { each: None, named: HashMap::new() }
+    }
+}
+
+impl<T> ByTenant<T> {
+    /// `each` for every tenant that is not named.
+    pub fn new(each: Option<T>, named: impl IntoIterator<Item = (TenantId, Option<T>)>) -> Self {
+        Self { each, named: named.into_iter().collect() }
+    }
+
+    /// Whether nobody is bounded.
+    pub fn is_unbounded(&self) -> bool {
+        self.each.is_none() && self.named.values().all(Option::is_none)
+    }
+
+    pub(crate) fn of(&self, tenant: &TenantId) -> Option<&T> {
+        self.named.get(tenant).map_or(self.each.as_ref(), Option::as_ref)
+    }
+}
+
+/// One account that a scope spends from.
+struct Account {
+    name: String,
+    limits: Limits,
+    /// Milliseconds until it may be spent anew.
+    renews_in_ms: Option<u64>,
+}
+
+/// Budgets of tenants (by day, UTC), runs and attempts in the memory of one process.
 #[derive(Debug)]
 pub struct MemoryBudget {
     per_run: Limits,
     per_attempt: Limits,
+    per_tenant_and_day: ByTenant<Limits>,
+    clock: fn() -> OffsetDateTime,
     accounts: Mutex<HashMap<String, (Usage, Instant)>>,
 }
 
 impl MemoryBudget {
     /// Nothing is spent yet.
     pub fn new(per_run: Limits, per_attempt: Limits) -> Self {
-        Self { per_run, per_attempt, accounts: Mutex::default() }
+        let (per_tenant_and_day, clock) = (ByTenant::default(), OffsetDateTime::now_utc as fn() -> OffsetDateTime);
+        Self { per_run, per_attempt, per_tenant_and_day, clock, accounts: Mutex::default() }
     }
 
-    fn accounts_of(&self, scope: &Scope) -> Vec<(String, Limits)> {
-        let run = (format!("run {} of {}", scope.run, scope.tenant), self.per_run);
-        let attempt = scope.attempt.as_ref().map(|attempt| (format!("attempt {attempt} of run {}", scope.run), self.per_attempt));
-        std::iter::once(run).chain(attempt).collect()
+    /// What each tenant may spend a day (UTC), by this clock.
+    #[must_use]
+    pub fn with_tenants(self, per_tenant_and_day: ByTenant<Limits>, clock: fn() -> OffsetDateTime) -> Self {
+        Self { per_tenant_and_day, clock, ..self }
+    }
+
+    fn accounts_of(&self, scope: &Scope) -> Vec<Account> {
+        let Scope { tenant, run, attempt, .. } = scope;
+        let daily = self.per_tenant_and_day.of(tenant).map(|limits| {
+            let now = (self.clock)().to_offset(time::UtcOffset::UTC);
+            let name = format!("tenant {tenant} for {} (UTC)", now.date());
+            let left = time::Duration::DAY - (now.time() - time::Time::MIDNIGHT);
+            Account { name, limits: *limits, renews_in_ms: u64::try_from(left.whole_milliseconds()).ok() }
+        });
+        let lasting = |name: String, limits| Account { name, limits, renews_in_ms: None };
+        let of_run = lasting(format!("run {run} of {tenant}"), self.per_run);
+        let of_attempt = attempt.as_ref().map(|attempt| lasting(format!("attempt {attempt} of run {run}"), self.per_attempt));
+        daily.into_iter().chain([of_run]).chain(of_attempt).collect()
     }
 }
 
@@ -84,10 +140,10 @@ impl MemoryBudget {
 impl SpendingBudget for MemoryBudget {
     async fn admit(&self, scope: &Scope) -> Result<(), ModelError> {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, limits) in self.accounts_of(scope) {
+        for Account { name, limits, renews_in_ms } in self.accounts_of(scope) {
             let usage = accounts.get(&name).map(|(usage, _)| *usage).unwrap_or_default();
             if let Some(what) = limits.spent(&usage) {
-                return Err(ModelError::BudgetSpent { what: format!("{what} of {name}") });
+                return Err(ModelError::BudgetSpent { what: format!("{what} of {name}"), retry_after_ms: renews_in_ms });
             }
         }
         Ok(())
@@ -100,7 +156,7 @@ impl SpendingBudget for MemoryBudget {
         if accounts.len() >= MOST_ACCOUNTS && accounts.len().is_multiple_of(1024) {
             accounts.retain(|_, (_, used)| now.duration_since(*used) < IDLE);
         }
-        for (name, _) in self.accounts_of(scope) {
+        for Account { name, .. } in self.accounts_of(scope) {
             let (spent, used) = accounts.entry(name).or_insert((Usage::default(), now));
             *spent += usage;
             *used = now;

@@ -8,11 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use wayfarer_chat::{HttpModel, HttpModelOptions, Prices, Secret};
-use wayfarer_config::{Endpoint, EngineSettings, Inference};
+use wayfarer_config::{Endpoint, EngineSettings, Inference, checkpoint_folder};
 use wayfarer_engine::{Engine, EngineOptions, LocalModel};
 
-/// Scheme of a checkpoint on this machine, which the in-process engine answers from.
-const CHECKPOINT: &str = "file://";
 const MIB: u64 = 1024 * 1024;
 
 /// The engines of an endpoint; `variable` looks environment variables up. A checkpoint is read before this returns.
@@ -22,8 +20,9 @@ pub(crate) fn engines(
     variable: &impl Fn(&str) -> Option<String>,
 ) -> Result<Vec<EngineSpec>, PoolError> {
     let addresses = std::iter::once(&endpoint.base_url).chain(&endpoint.replicas);
-    let engine = |address: &String| match address.strip_prefix(CHECKPOINT) {
-        Some(folder) => local(address, PathBuf::from(folder), endpoint, &config.engine),
+    let engine = |address: &String| match checkpoint_folder(address) {
+        Some(Ok(folder)) => local(address, folder, endpoint, &config.engine),
+        Some(Err(why)) => Err(PoolError::Checkpoint { address: address.clone(), why }),
         None if address.starts_with(kserve::SCHEME) => triton(address, endpoint, config, variable),
         None => remote(address, endpoint, variable),
     };

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn trouble_is_the_last_failure_and_no_spent_budget() {
         let health = Health::default();
-        health.failed(&ModelError::BudgetSpent { what: "of the run".into() });
+        health.failed(&ModelError::BudgetSpent { what: "of the run".into(), retry_after_ms: None });
         assert_eq!(health.trouble(), None);
         health.failed(&slow());
         assert!(health.trouble().unwrap().contains("gave no answer"));

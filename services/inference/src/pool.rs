@@ -1,5 +1,7 @@
 //! From role to engine: admitted by the budget, given a place at an engine (`fleet/`), answered, counted.
 
+use crate::accounts::Accounts;
+use crate::aim::{self, AimOptions, Misses};
 use crate::budget::{SpendingBudget, Unlimited};
 use crate::engines::engines;
 use crate::fleet::{EngineSpec, Fleet, FleetOptions};
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Scope, Speaker};
+use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Scope, Served, Speaker};
 use wayfarer_config::{Endpoint, Inference};
 use wayfarer_core::TenantId;
 use wayfarer_core::prompt::ModelRole;
@@ -21,6 +23,8 @@ use wayfarer_telemetry::{ModelUsage, metrics};
 const AROUND_A_CALL: Duration = Duration::from_secs(15);
 /// An endpoint that answered within this time is taken to be there.
 const RECENT: Duration = Duration::from_secs(30);
+/// Pixels along each side of what a picture's token stands for.
+const PIXELS_PER_TOKEN: u64 = 28;
 /// Tokens of the one word that a check asks for; some servers refuse fewer.
 const CHECK_TOKENS: u32 = 16;
 
@@ -44,6 +48,14 @@ pub enum PoolError {
     /// The endpoint's address is wrong.
     #[error(transparent)]
     Endpoint(#[from] ModelError),
+    /// The address of a checkpoint is none.
+    #[error("{address} {why}")]
+    Checkpoint {
+        /// The address.
+        address: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
     /// The in-process engine cannot be started.
     #[error("{address}: {why}")]
     Engine {
@@ -127,6 +139,10 @@ impl Model for Watched {
         }
         self.model.reach().await
     }
+
+    async fn identify(&self) -> Result<Served, ModelError> {
+        self.model.identify().await
+    }
 }
 
 /// Models by role.
@@ -134,15 +150,18 @@ impl Model for Watched {
 pub struct Pool {
     routes: BTreeMap<ModelRole, Route>,
     budget: Arc<dyn SpendingBudget>,
+    misses: Misses,
+    accounts: Accounts,
 }
 
 impl Pool {
     /// A pool with these routes and no budget.
     pub fn new(routes: impl IntoIterator<Item = (ModelRole, Route)>) -> Self {
-        Self { routes: routes.into_iter().collect(), budget: Arc::new(Unlimited) }
+        Self { routes: routes.into_iter().collect(), budget: Arc::new(Unlimited), misses: Misses::default(), accounts: Accounts::default() }
     }
 
-    /// The pool that is configured; `variable` looks environment variables up (keys are never in the configuration itself).
+    /// The pool that is configured; `variable` looks environment variables up (keys are never in the configuration itself). Checkpoints of
+    /// engines in this process are read before this returns: not for a thread that others wait for.
     pub fn from_config(config: &Inference, variable: impl Fn(&str) -> Option<String>) -> Result<Self, PoolError> {
         let mut known: HashMap<String, Route> = HashMap::new();
         let mut routes = BTreeMap::new();
@@ -163,13 +182,32 @@ impl Pool {
             };
             routes.insert(role, route);
         }
-        Ok(Self { routes, budget: Arc::new(Unlimited) })
+        Ok(Self::new(routes))
     }
 
     /// The same pool, with a budget.
     #[must_use]
     pub fn with_budget(self, budget: Arc<dyn SpendingBudget>) -> Self {
         Self { budget, ..self }
+    }
+
+    /// The same pool, with accounts that it shares with others.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self { accounts, ..self }
+    }
+
+    /// Who used what.
+    pub fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    /// Shows the engines of the role `native` the canary's pages from now on, in the background, until the pool is gone. What it finds is in
+    /// the log, the metrics and [`Pool::misses`].
+    pub fn watch_aim(&self, options: AimOptions) {
+        if let Some(route) = self.routes.get(&ModelRole::Native) {
+            aim::watch(&route.fleet, options, self.misses.clone());
+        }
     }
 
     /// Asks every endpoint for one word, so that a wrong address, name or key is met before there is work that could suffer from it.
@@ -206,6 +244,11 @@ impl Pool {
     /// What the endpoints failed with last, those whose last call failed; each once.
     pub fn troubles(&self) -> BTreeSet<String> {
         self.routes.values().flat_map(|route| &route.health).filter_map(|health| health.trouble()).collect()
+    }
+
+    /// Engines that do not click where they mean to, by their addresses, and what they do instead ([`Pool::watch_aim`]).
+    pub fn misses(&self) -> BTreeMap<String, String> {
+        self.misses.all()
     }
 
     /// A role that is routed to the model of this name.
@@ -257,6 +300,7 @@ impl Pool {
             return Err(ModelError::ServiceDown { why: format!("no model is routed for the role {role}") });
         };
         let scope = request.scope.clone();
+        let (asked_as, image_tokens) = (request.role, image_tokens(&request.messages));
         let answered = async {
             self.budget.admit(&scope).await?;
             route.fleet.generate(request, words).await
@@ -265,7 +309,9 @@ impl Pool {
             Ok(mut reply) => {
                 self.budget.spend(&scope, reply.usage).await;
                 reply.latency_ms = started.elapsed().as_secs_f64() * 1000.0;
-                metrics().model_answered(role, &route.name, usage(&reply), started.elapsed());
+                let usage = usage(&reply, image_tokens);
+                self.accounts.count(&scope, asked_as, &route.name, usage);
+                metrics().model_answered(role, &route.name, usage, started.elapsed());
                 Ok(reply)
             }
             Err(error) => {
@@ -296,13 +342,29 @@ impl Model for Pool {
     }
 }
 
-fn usage(reply: &ChatReply) -> ModelUsage {
+/// Tokens of the pictures, at one for 28×28 pixels as Qwen2.5-VL and Fara-7B have it: servers do not say it. (1440×900 are 1,664 here; Fara-7B's
+/// own resizing makes it 1,632.)
+fn image_tokens(messages: &[Message]) -> u64 {
+    let parts = messages.iter().flat_map(|message| &message.parts);
+    let pictures = parts.filter_map(|part| match part {
+        Part::Png(png) => Some(png),
+        Part::Text(_) => None,
+    });
+    // width and height stand at one place in every PNG
+    let side =
+        |png: &[u8], at: usize| png.get(at..at + 4).map_or(0, |side| u64::from(u32::from_be_bytes([side[0], side[1], side[2], side[3]])));
+    pictures.map(|png| side(png, 16).div_ceil(PIXELS_PER_TOKEN).saturating_mul(side(png, 20).div_ceil(PIXELS_PER_TOKEN))).sum()
+}
+
+/// No more of the sent tokens can have been of pictures than there were.
+fn usage(reply: &ChatReply, image_tokens: u64) -> ModelUsage {
     ModelUsage {
         calls: reply.usage.model_calls,
         prompt_tokens: reply.usage.prompt_tokens,
         completion_tokens: reply.usage.completion_tokens,
         cost_usd: reply.usage.cost_usd,
         cached_tokens: reply.usage.cached_tokens,
+        image_tokens: image_tokens.min(reply.usage.prompt_tokens),
     }
 }
 

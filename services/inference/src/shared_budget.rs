@@ -1,29 +1,37 @@
 //! Budgets in Redis: one truth for all replicas of the pool.
 
-use crate::budget::SpendingBudget;
+use crate::budget::{ByTenant, SpendingBudget};
 use async_trait::async_trait;
 use wayfarer_chat::{ModelError, Scope};
 use wayfarer_core::Usage;
 use wayfarer_lease::{Budget, LeaseError};
 
-/// Budgets of runs and attempts in Redis. While Redis cannot be asked nobody is admitted: an unknown budget is no budget.
+/// Budgets of tenants, runs and attempts in Redis. While Redis cannot be asked nobody is admitted: an unknown budget is no budget.
 #[derive(Debug, Clone)]
 pub struct SharedBudget {
     per_run: Budget,
     per_attempt: Budget,
+    per_tenant: ByTenant<Budget>,
 }
 
 impl SharedBudget {
     /// Each run spends from `per_run`, each attempt from `per_attempt` too.
     pub fn new(per_run: Budget, per_attempt: Budget) -> Self {
-        Self { per_run, per_attempt }
+        Self { per_run, per_attempt, per_tenant: ByTenant::default() }
+    }
+
+    /// And each tenant from its own.
+    #[must_use]
+    pub fn with_tenants(self, per_tenant: ByTenant<Budget>) -> Self {
+        Self { per_tenant, ..self }
     }
 
     fn accounts_of<'a>(&'a self, scope: &Scope) -> impl Iterator<Item = (String, &'a Budget)> + use<'a> {
+        let tenant = self.per_tenant.of(&scope.tenant).map(|budget| (format!("tenant:{}", scope.tenant), budget));
         let run = (format!("run:{}:{}", scope.tenant, scope.run), &self.per_run);
         let attempt = scope.attempt.as_ref();
         let attempt = attempt.map(|attempt| (format!("attempt:{}:{}:{attempt}", scope.tenant, scope.run), &self.per_attempt));
-        std::iter::once(run).chain(attempt)
+        tenant.into_iter().chain([run]).chain(attempt)
     }
 }
 
@@ -37,7 +45,11 @@ impl SpendingBudget for SharedBudget {
                 (_, 0) => "money",
                 _ => continue,
             };
-            return Err(ModelError::BudgetSpent { what: format!("{spent} of {key}") });
+            let (period, retry_after_ms) = match left.renews_in {
+                Some(renews_in) => (" for today (UTC)", Some(renews_in.as_millis() as u64)),
+                None => ("", None),
+            };
+            return Err(ModelError::BudgetSpent { what: format!("{spent} of {key}{period}"), retry_after_ms });
         }
         Ok(())
     }

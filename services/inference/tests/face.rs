@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use tokio_util::sync::CancellationToken;
 use wayfarer_config::{EndpointOverride, Inference};
 use wayfarer_core::TenantId;
-use wayfarer_inference::{Limits, MemoryBudget, Pool, serve_http};
+use wayfarer_inference::{ByTenant, Limits, MemoryBudget, Pool, serve_http};
 use wayfarer_rpc::Keys;
 
 const KEY: &str = "a long key of tenant acme";
@@ -25,6 +25,10 @@ struct Stage {
 
 impl Stage {
     async fn set(budget: Limits) -> Self {
+        Self::with(MemoryBudget::new(budget, Limits::NONE)).await
+    }
+
+    async fn with(budget: MemoryBudget) -> Self {
         let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
         let keep = Arc::clone(&asked);
         let engine = move |Json(body): Json<Value>| async move {
@@ -49,7 +53,7 @@ impl Stage {
         let fara = EndpointOverride { model: Some("fara".into()), ..EndpointOverride::default() };
         let config =
             Inference { base_url, model: "big".into(), retries: 0, roles: [("native".to_owned(), fara)].into(), ..Inference::default() };
-        let pool = Pool::from_config(&config, |_| None).unwrap().with_budget(Arc::new(MemoryBudget::new(budget, Limits::NONE)));
+        let pool = Pool::from_config(&config, |_| None).unwrap().with_budget(Arc::new(budget));
         let mut keys = Keys::default();
         keys.add(TenantId::new("acme").unwrap(), KEY).unwrap();
         let (address, _) = serve_http(pool, "127.0.0.1:0".parse().unwrap(), keys, CancellationToken::new()).await.unwrap();
@@ -169,4 +173,48 @@ async fn whoever_may_not_or_asks_wrongly_is_told_why() {
         let (got, _, said) = stage.post(json!({"model": "big", "messages": hello})).await;
         assert_eq!(got.as_u16(), status, "{said}");
     }
+}
+
+#[tokio::test]
+async fn a_tenant_that_has_spent_its_day_is_told_when_to_come_back() {
+    let day = ByTenant::new(Some(Limits { tokens: 100, cost_usd: f64::INFINITY }), []);
+    let at_eleven = || time::macros::datetime!(2026-03-01 23:00 UTC);
+    let stage = Stage::with(MemoryBudget::new(Limits::NONE, Limits::NONE).with_tenants(day, at_eleven)).await;
+    let hello = json!({"model": "big", "messages": [{"role": "user", "content": "hello"}]});
+    let (status, _, said) = stage.post(hello.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{said}");
+
+    let (status, headers, said) = stage.post(hello).await;
+
+    assert_eq!(status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(headers.ends_with("3600") && said.contains("insufficient_quota") && said.contains("tenant acme"), "{headers} {said}");
+}
+
+#[tokio::test]
+async fn a_tenant_sees_what_it_used_and_nobody_elses() {
+    let stage = Stage::set(Limits::NONE).await;
+    let picture = json!({"type": "image_url", "image_url": {"url": PNG}});
+    for content in [json!("hello"), json!([picture, {"type": "text", "text": "and now?"}])] {
+        let (status, _, said) = stage.post(json!({"model": "big", "messages": [{"role": "user", "content": content}]})).await;
+        assert_eq!(status, StatusCode::OK, "{said}");
+    }
+    stage.post(json!({"model": "fara", "messages": [{"role": "user", "content": "next?"}]})).await;
+    let ask = async |query: &str, key: &str| {
+        let sent = stage.client.get(format!("{}/usage{query}", stage.base)).bearer_auth(key).send().await.unwrap();
+        (sent.status().as_u16(), serde_json::from_str::<Value>(&sent.text().await.unwrap()).unwrap())
+    };
+
+    let (status, told) = ask("", KEY).await;
+
+    assert_eq!((status, &told["tenant"]), (200, &json!("acme")), "{told}");
+    let line = |model: &str| told["data"].as_array().unwrap().iter().find(|line| line["model"] == model).unwrap().clone();
+    assert_eq!(
+        (&line("big")["calls"], &line("big")["prompt_tokens"], &line("big")["completion_tokens"]),
+        (&json!(2), &json!(180), &json!(20))
+    );
+    assert_eq!((&line("fara")["run"], &line("fara")["role"]), (&json!("http"), &json!("native")));
+    assert_eq!((&told["total"]["calls"], &told["total"]["prompt_tokens"]), (&json!(3), &json!(270)));
+    assert_eq!(ask("?day=2020-01-31", KEY).await.1["data"], json!([]));
+    assert_eq!(ask("?day=yesterday", KEY).await.0, 400);
+    assert_eq!(ask("", "another long key of nobody").await.0, 401);
 }

@@ -14,11 +14,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Priority, Scope, Speaker};
+use tokio_util::sync::CancellationToken;
+use wayfarer_chat::{ChatReply, ChatRequest, Live, Message, Model, ModelError, Part, Priority, Scope, Speaker};
 use wayfarer_config::Inference;
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId};
-use wayfarer_inference::Pool;
+use wayfarer_inference::{Pool, serve};
+use wayfarer_rpc::{Endpoints, GrpcModel};
+use wayfarer_telemetry::Readiness;
 
 /// How long something that must come may take on a busy machine; far less than a call may take (the pool's own bound is two minutes).
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -311,4 +314,33 @@ async fn a_full_engine_is_given_less_and_a_full_pool_says_when_to_come_back() {
     assert_eq!(small.waiting(), 0);
     only.engine.waits.store(false, Ordering::SeqCst);
     assert_eq!(within(ask(&small, "t", "last")).await.unwrap().unwrap().text, "only");
+}
+
+#[tokio::test]
+async fn a_live_call_over_grpc_does_not_wait_for_a_campaign() {
+    let only = Served::start("only").await;
+    only.engine.waits.store(true, Ordering::SeqCst);
+    let pool = pool(&[&only], 1);
+    let (stop, ready) = (CancellationToken::new(), Readiness::new("inference", Vec::new()));
+    let (address, _) = serve(pool.clone(), "127.0.0.1:0".parse().unwrap(), ready, stop).await.unwrap();
+    let campaign: Arc<dyn Model> = Arc::new(GrpcModel::new(Endpoints::fixed([address.to_string()]), PATIENCE));
+    let ask = |model: Arc<dyn Model>, session: String| {
+        let question = question("t", &session);
+        tokio::spawn(async move { model.generate(question).await })
+    };
+    let calls: Vec<_> = (0..10).map(|number| ask(Arc::clone(&campaign), format!("n{number}"))).collect();
+    eventually("the campaign to wait", || pool.waiting() == 9).await;
+
+    let live = ask(Arc::new(Live::new(campaign)), "live".into());
+    eventually("the live call to wait", || pool.waiting() == 10).await;
+    only.engine.waits.store(false, Ordering::SeqCst);
+    only.engine.go.notify_waiters();
+    only.engine.go.notify_one();
+
+    within(live).await.unwrap().unwrap();
+    for call in calls {
+        within(call).await.unwrap().unwrap();
+    }
+    // the one that had the place, and then it
+    assert_eq!(only.engine.order.lock().unwrap().iter().position(|who| who == "t/live"), Some(1));
 }

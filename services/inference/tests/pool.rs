@@ -8,15 +8,17 @@ use axum::{Json, Router, routing::post};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
+use time::OffsetDateTime;
+use time::macros::datetime;
 use tokio_util::sync::CancellationToken;
 use tonic_health::pb::health_check_response::ServingStatus;
 use wayfarer_chat::{ChatRequest, Message, Model, ModelError, Part, ReplySchema, Scope, Speaker};
 use wayfarer_config::{EndpointOverride, Inference};
 use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{AttemptId, RunId, TaskId, TenantId};
-use wayfarer_inference::{Limits, MemoryBudget, Pool, PoolError, serve};
+use wayfarer_inference::{ByTenant, Limits, MemoryBudget, Pool, PoolError, serve};
 use wayfarer_rpc::{Endpoints, GrpcModel};
 use wayfarer_telemetry::{Need, Readiness};
 
@@ -164,11 +166,46 @@ async fn a_spent_budget_ends_the_calls_of_its_attempt_only() {
         served.client.generate(question(ModelRole::Surf, 1)).await.unwrap();
     }
     let spent = served.client.generate(question(ModelRole::Surf, 1)).await.unwrap_err();
-    assert!(matches!(&spent, ModelError::BudgetSpent { what } if what.contains("task-1-a2")), "{spent:?}");
+    assert!(matches!(&spent, ModelError::BudgetSpent { what, retry_after_ms: None } if what.contains("task-1-a2")), "{spent:?}");
 
     let mut other = question(ModelRole::Surf, 1);
     other.scope.attempt = None;
     served.client.generate(other).await.unwrap();
+}
+
+static NOW: AtomicI64 = AtomicI64::new(0);
+
+/// A clock that the test moves.
+fn now() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(NOW.load(Ordering::SeqCst)).unwrap()
+}
+
+#[tokio::test]
+async fn a_tenant_that_has_spent_its_day_is_told_when_the_next_one_begins() {
+    let (base_url, _) = endpoint().await;
+    NOW.store(datetime!(2026-03-01 21:00 UTC).unix_timestamp(), Ordering::SeqCst);
+    let day = ByTenant::new(Some(Limits { tokens: 200, cost_usd: f64::INFINITY }), []);
+    let budget = MemoryBudget::new(Limits::NONE, Limits::NONE).with_tenants(day, now);
+    let served = served(Pool::from_config(&config(base_url), |_| None).unwrap().with_budget(Arc::new(budget))).await;
+    let of = |tenant: &str, run: &str| {
+        let mut request = question(ModelRole::Surf, 1);
+        (request.scope.tenant, request.scope.run) = (TenantId::new(tenant).unwrap(), RunId::new(run).unwrap());
+        request
+    };
+
+    served.client.generate(of("acme", "run-1")).await.unwrap();
+    served.client.generate(of("acme", "run-2")).await.unwrap();
+    // as a run that is out of budget: typed, and no outage that anybody would wait for
+    let spent = served.client.generate(of("acme", "run-3")).await.unwrap_err();
+    assert!(
+        matches!(&spent, ModelError::BudgetSpent { what, retry_after_ms: Some(10_800_000) } if what.contains("tokens of tenant acme for 2026-03-01")),
+        "{spent:?}"
+    );
+    assert!(!spent.is_outage());
+    served.client.generate(of("other", "run-1")).await.unwrap();
+
+    NOW.store(datetime!(2026-03-02 00:00 UTC).unix_timestamp(), Ordering::SeqCst);
+    served.client.generate(of("acme", "run-3")).await.unwrap();
 }
 
 #[tokio::test]

@@ -17,11 +17,13 @@ pub fn uncounted(flags: &BudgetFlags, config: &Config) -> Option<&'static str> {
     let inference = &config.inference;
     let is_set = inference.run_budget_usd > 0.0
         || inference.attempt_budget_usd > 0.0
+        || inference.tenant_budget_usd_per_day > 0.0
+        || inference.tenants.values().any(|tenant| tenant.budget_usd_per_day.unwrap_or_default() > 0.0)
         || flags.max_cost_usd.unwrap_or_default() > 0.0
         || config.budgets.cost_usd > 0.0 && config.budgets.cost_usd != Budgets::default().cost_usd;
     (is_set && !inference.has_price()).then_some(
         "a budget in US dollars is set, but no model has a price, so it bounds nothing; \
-         set inference.price_in_per_million and inference.price_out_per_million where the role inference runs, or bound tokens",
+         set inference.price_list, or inference.price_in_per_million and inference.price_out_per_million, where the role inference runs, or bound tokens",
     )
 }
 

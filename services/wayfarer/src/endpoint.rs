@@ -72,8 +72,8 @@ struct ModelEntry {
 
 /// Asks the endpoint which models it has, so that a wrong address fails at once and not task by task. Returns the name to use.
 async fn check(endpoint: &Endpoint) -> Result<String> {
-    if let Some(folder) = endpoint.base_url.strip_prefix("file://") {
-        let folder = std::path::Path::new(folder);
+    if let Some(folder) = wayfarer_config::checkpoint_folder(&endpoint.base_url) {
+        let folder = folder.map_err(|why| WrongUsage(format!("--model {} {why}", endpoint.base_url)))?;
         let last = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         return match &endpoint.model {
             Some(name) => Ok(name.clone()),

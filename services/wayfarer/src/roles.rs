@@ -9,16 +9,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use wayfarer_actor_native::{Profile, Prompts};
 use wayfarer_actor_verifier::truth::GroundTruth;
 use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy, RemoteBrowser};
 use wayfarer_bus::{Bus, EventLog, NatsEventLog, RunFollower};
 use wayfarer_chat::Model;
 use wayfarer_children::Tools;
-use wayfarer_config::{Config, FarmHttp, FarmRemote, Inference};
+use wayfarer_config::{CanaryMode, Config, FarmHttp, FarmRemote, Inference};
+use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{Calendar, TenantId};
-use wayfarer_inference::{Pool, SharedBudget};
+use wayfarer_inference::{ACCOUNTS_MEMORY, Accounts, AimOptions, ByTenant, OnMiss, Pool, SharedBudget};
 use wayfarer_lease::registry::SERVICE_TTL;
-use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry};
+use wayfarer_lease::{Budget, Ceilings, Redis, Registration, Registry, Tally};
 use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, GrpcModel, Keys, SupplyOptions};
 use wayfarer_store::Stores;
 use wayfarer_telemetry::{Need, Readiness, ReadyRoles};
@@ -132,6 +134,8 @@ pub struct Wiring {
     pub calendar: Calendar,
     /// Knows the truth of tasks on worlds that this process has at hand.
     pub truth: Option<Arc<dyn GroundTruth>>,
+    /// The models, if they were asked before: a checkpoint is read once.
+    pub pool: Option<Pool>,
     /// Name of this process.
     pub worker: String,
     /// Where the roles tell whether they can do their job.
@@ -220,7 +224,15 @@ impl Running {
         let stop = self.stop_workers.clone();
         match role {
             Role::Inference => {
-                let pool = inference_pool(config, Some(&wiring.redis))?;
+                let pool = match &wiring.pool {
+                    Some(pool) => pool.clone(),
+                    None => inference_pool(config).await?,
+                };
+                let accounts = Accounts::shared(Tally::new(wiring.redis.clone(), ACCOUNTS_MEMORY));
+                let pool = with_budgets(pool, config, &wiring.redis).with_accounts(accounts);
+                if let Some(options) = aim(config)? {
+                    pool.watch_aim(options);
+                }
                 self.pool = Some(pool.clone());
                 let models = pool.clone();
                 let ready = self.needs(role, wiring, Some(Need::new("model", move || reach(models.clone()))));
@@ -400,6 +412,11 @@ impl Running {
         self.pool.as_ref().map(Pool::troubles).unwrap_or_default()
     }
 
+    /// Engines of native agents that do not click where they mean to, and what they do instead.
+    pub fn misses(&self) -> BTreeMap<String, String> {
+        self.pool.as_ref().map(Pool::misses).unwrap_or_default()
+    }
+
     /// Returns when a role ends by itself: that is never right.
     pub async fn failed(&mut self) -> anyhow::Error {
         loop {
@@ -430,6 +447,11 @@ impl Running {
         }
         self.stop_foundations.cancel();
         finish(self.foundations).await;
+        if let Some(pool) = self.pool
+            && let Err(error) = pool.accounts().hand_over().await
+        {
+            tracing::warn!(%error, "what models were used last is not in the accounts");
+        }
         if let Some(chromium) = self.chromium {
             chromium.shutdown().await;
         }
@@ -492,22 +514,49 @@ fn served(task: JoinHandle<()>) -> JoinHandle<Result<()>> {
     tokio::spawn(async move { Ok(task.await?) })
 }
 
-/// The pool of every model call, as the configuration routes them; keys come from the environment. What runs and attempts may spend is
-/// counted in Redis, for all replicas together; without it there are no bounds.
-pub fn inference_pool(config: &Config, redis: Option<&Redis>) -> Result<Pool> {
-    let pool = Pool::from_config(&config.inference, |name| std::env::var(name).ok())?;
-    Ok(match redis.and_then(|redis| shared_budget(&config.inference, redis)) {
+/// The pool of every model call, as the configuration routes them; keys come from the environment. Nothing bounds what is spent.
+pub async fn inference_pool(config: &Config) -> Result<Pool> {
+    let inference = config.inference.clone();
+    // a checkpoint takes seconds to minutes to read
+    let made = tokio::task::spawn_blocking(move || Pool::from_config(&inference, |name| std::env::var(name).ok()));
+    let pool = made.await.context("making the pool of models")??;
+    for model in config.inference.unpriced_models() {
+        tracing::warn!(model, "the price list has no price for this model: its dollars are not counted, and bound nothing");
+    }
+    Ok(pool)
+}
+
+/// What tenants, runs and attempts may spend is counted in Redis, for all replicas together.
+fn with_budgets(pool: Pool, config: &Config, redis: &Redis) -> Pool {
+    match shared_budget(&config.inference, redis) {
         Some(budget) => pool.with_budget(Arc::new(budget)),
         None => pool,
-    })
+    }
 }
 
 /// None if nothing is bounded: no call then waits for Redis.
 fn shared_budget(config: &Inference, redis: &Redis) -> Option<SharedBudget> {
     let per_run = ceilings(config.run_budget_tokens, config.run_budget_usd);
     let per_attempt = ceilings(config.attempt_budget_tokens, config.attempt_budget_usd);
-    let is_bounded = per_run != UNBOUNDED || per_attempt != UNBOUNDED;
-    is_bounded.then(|| SharedBudget::new(Budget::new(redis.clone(), per_run), Budget::new(redis.clone(), per_attempt)))
+    let per_tenant = tenant_budgets(config, redis);
+    let is_bounded = per_run != UNBOUNDED || per_attempt != UNBOUNDED || !per_tenant.is_unbounded();
+    let lasting = |ceilings| Budget::new(redis.clone(), ceilings);
+    is_bounded.then(|| SharedBudget::new(lasting(per_run), lasting(per_attempt)).with_tenants(per_tenant))
+}
+
+/// What each tenant may spend a day.
+fn tenant_budgets(config: &Inference, redis: &Redis) -> ByTenant<Budget> {
+    let (each_tokens, each_usd) = (config.tenant_budget_tokens_per_day, config.tenant_budget_usd_per_day);
+    let budget = |tokens, usd| match ceilings(tokens, usd) {
+        UNBOUNDED => None,
+        bounded => Some(Budget::daily(redis.clone(), bounded)),
+    };
+    let named = config.tenants.iter().filter_map(|(name, own)| {
+        let (tokens, usd) = (own.budget_tokens_per_day.unwrap_or(each_tokens), own.budget_usd_per_day.unwrap_or(each_usd));
+        // names were checked when the configuration was read
+        Some((TenantId::new(name.clone()).ok()?, budget(tokens, usd)))
+    });
+    ByTenant::new(budget(each_tokens, each_usd), named)
 }
 
 /// In the configuration 0 is no bound.
@@ -583,6 +632,23 @@ fn native_words(config: &Config) -> Result<NativeWords> {
     Ok(NativeWords { prompts: prompts.map_err(|why| wrong("prompts", why))?, window: window.map_err(|why| wrong("window", why))? })
 }
 
+/// How engines of native agents are shown the canary's pages; `None` if nobody asks, or the model's name tells no profile.
+fn aim(config: &Config) -> Result<Option<AimOptions>> {
+    let inference = &config.inference;
+    let on_miss = match inference.canary {
+        CanaryMode::Off => return Ok(None),
+        CanaryMode::Report => OnMiss::Report,
+        CanaryMode::Refuse => OnMiss::Refuse,
+    };
+    let profile = match &inference.canary_profile {
+        Some(named) => Some(crate::words::profile(named).map_err(|why| WrongUsage(format!("inference.canary_profile: {why}")))?),
+        None => Profile::of_model(&inference.endpoint_of(ModelRole::Native).model),
+    };
+    let Some(profile) = profile else { return Ok(None) };
+    let prompts = native_words(config)?.prompts.unwrap_or_else(|| Prompts::ours(&profile.name));
+    Ok(Some(AimOptions::new(profile, prompts, on_miss)))
+}
+
 fn remote_browser(remote: &FarmRemote) -> Result<RemoteBrowser> {
     if !remote.unfenced {
         let why = "a browser of somebody else does not go through our proxy, so that [egress] is not enforced there: the service's own fence has \
@@ -597,8 +663,23 @@ fn remote_browser(remote: &FarmRemote) -> Result<RemoteBrowser> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use wayfarer_config::EndpointOverride;
+
+    #[test]
+    fn engines_are_shown_the_canary_if_their_model_is_known_to_click() {
+        let shown = |model: &str, canary: CanaryMode, profile: Option<&str>| {
+            let inference = Inference { model: model.into(), canary, canary_profile: profile.map(str::to_owned), ..Inference::default() };
+            aim(&Config { inference, ..Config::default() }).map(|options| options.map(|options| (options.profile.name, options.on_miss)))
+        };
+
+        assert_eq!(shown("microsoft/Fara-7B", CanaryMode::Report, None).unwrap(), Some(("fara-7b".into(), OnMiss::Report)));
+        assert_eq!(shown("ours", CanaryMode::Refuse, Some("fara-1.5")).unwrap(), Some(("fara-1.5".into(), OnMiss::Refuse)));
+        assert_eq!(shown("microsoft/Fara-7B", CanaryMode::Off, None).unwrap(), None);
+        assert_eq!(shown(wayfarer_standin::server::MODEL, CanaryMode::Refuse, None).unwrap(), None, "the stand-in is left alone");
+        assert!(shown("m", CanaryMode::Report, Some("fara-9")).unwrap_err().to_string().starts_with("inference.canary_profile: "));
+    }
 
     #[test]
     fn callers_wait_longer_than_the_slowest_configured_endpoint_may_take() {

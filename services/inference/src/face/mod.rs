@@ -1,10 +1,11 @@
-//! The pool as an OpenAI-compatible server: `GET /v1/models`, `POST /v1/chat/completions`, a key for each tenant.
+//! The pool as an OpenAI-compatible server: `GET /v1/models`, `POST /v1/chat/completions`, `GET /v1/usage`, a key for each tenant.
 //!
 //! A caller goes through the same line as everybody: its tenant's share, its budget, its session's home (`x-session-id`, or `user`). What
 //! the engines know and the pool does not (`top_p`, `tools`, …) is passed on as it came.
 
 mod request;
 mod response;
+mod usage;
 
 use crate::pool::Pool;
 use axum::body::Bytes;
@@ -49,6 +50,7 @@ pub async fn serve_http(
     let router = Router::new()
         .route("/v1/models", get(models))
         .route("/v1/chat/completions", post(completions))
+        .route("/v1/usage", get(usage::usage))
         .fallback(|| async { Refusal::nothing_here() })
         .layer(DefaultBodyLimit::max(MAX_MESSAGE_BYTES))
         .with_state(Arc::new(Face { pool, keys }));

@@ -168,7 +168,11 @@ impl Refusal {
     }
 
     pub(super) fn nothing_here() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "no_such_path", "the pool answers at /v1/models and /v1/chat/completions")
+        Self::new(StatusCode::NOT_FOUND, "no_such_path", "the pool answers at /v1/models, /v1/chat/completions and /v1/usage")
+    }
+
+    pub(super) fn no_accounts() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "accounts cannot be read now; ask again later")
     }
 }
 
@@ -188,8 +192,9 @@ impl From<ModelError> for Refusal {
                     Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limit_exceeded", "the models have too much to do; ask again later");
                 Self { retry_after_ms: Some(retry_after_ms), ..busy }
             }
-            ModelError::BudgetSpent { what } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", format!("budget spent: {what}"))
+            ModelError::BudgetSpent { what, retry_after_ms } => {
+                let spent = Self::new(StatusCode::TOO_MANY_REQUESTS, "insufficient_quota", format!("budget spent: {what}"));
+                Self { retry_after_ms, ..spent }
             }
             ModelError::Slow { .. } => Self::new(StatusCode::GATEWAY_TIMEOUT, "timeout", "no engine answered in time"),
             ModelError::Down { .. } | ModelError::ServiceDown { .. } => {

@@ -42,6 +42,10 @@ pub(crate) struct Engine {
     seconds: Option<f64>,
     faults: u32,
     pub(crate) last_answer: Option<Instant>,
+    /// How often it has come back.
+    pub(crate) returns: u64,
+    /// It does not click where it means to: it gets no calls that click.
+    pub(crate) is_refused_for_aim: bool,
 }
 
 impl Engine {
@@ -57,6 +61,8 @@ impl Engine {
             seconds: None,
             faults: 0,
             last_answer: None,
+            returns: 0,
+            is_refused_for_aim: false,
         }
     }
 
@@ -137,6 +143,7 @@ impl Engine {
     pub(crate) fn returned(&mut self) {
         if self.standing == Standing::Out {
             self.standing = Standing::Probation(PROBATION);
+            self.returns += 1;
             (self.seconds, self.faults) = (None, 0);
         }
     }

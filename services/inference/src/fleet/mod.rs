@@ -17,12 +17,13 @@ use engine::Engine;
 use fair::FairQueue;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wayfarer_chat::{ChatReply, ChatRequest, Message, Model, ModelError, Part, Priority};
+use wayfarer_core::prompt::ModelRole;
 use wayfarer_core::{TenantId, Usage};
 
 /// How long a call waits for its session's home engine while another one is free (spec/inference.md 6: 1 to 2 s).
@@ -73,9 +74,20 @@ pub struct FleetOptions {
 #[derive(Clone)]
 pub struct Fleet(Arc<Inner>);
 
+/// A fleet that may be gone.
+pub(crate) struct WeakFleet(Weak<Inner>);
+
+impl WeakFleet {
+    pub(crate) fn upgrade(&self) -> Option<Fleet> {
+        self.0.upgrade().map(Fleet)
+    }
+}
+
 struct Inner {
     state: Mutex<State>,
     options: FleetOptions,
+    /// An engine was refused for its aim: who waits for one that clicks looks whether there is any.
+    refused: Notify,
     /// Looks after the engines, from the first call on.
     watch: OnceLock<()>,
 }
@@ -94,6 +106,8 @@ struct Ticket {
     since: Instant,
     /// It has failed there.
     avoid: Option<usize>,
+    /// Its answer says where to click.
+    clicks: bool,
     cost: f64,
     assign: oneshot::Sender<Place>,
 }
@@ -143,12 +157,35 @@ impl Fleet {
         let engines = engines.into_iter().map(|spec| Engine::new(spec.model, spec.shown, options.max_in_flight)).collect();
         let queue = FairQueue::new(options.weights.clone());
         let state = State { queue, engines, homes: HashMap::new(), calls: 0, retries: MOST_RETRIES };
-        Self(Arc::new(Inner { state: Mutex::new(state), options, watch: OnceLock::new() }))
+        Self(Arc::new(Inner { state: Mutex::new(state), options, refused: Notify::new(), watch: OnceLock::new() }))
     }
 
     /// Calls that wait for a place.
     pub(crate) fn waiting(&self) -> usize {
         self.state().queue.len()
+    }
+
+    /// How many engines it has.
+    pub(crate) fn size(&self) -> usize {
+        self.state().engines.len()
+    }
+
+    /// An engine's model, its address as it may be shown, and how often it has come back.
+    pub(crate) fn engine(&self, engine: usize) -> (Arc<dyn Model>, String, u64) {
+        let engine = &self.state().engines[engine];
+        (Arc::clone(&engine.model), engine.shown.clone(), engine.returns)
+    }
+
+    /// Whether an engine gets no calls that click.
+    pub(crate) fn set_refused_for_aim(&self, engine: usize, is_refused: bool) {
+        self.state().engines[engine].is_refused_for_aim = is_refused;
+        self.0.refused.notify_waiters();
+        self.assign_places();
+    }
+
+    /// The fleet, without keeping it.
+    pub(crate) fn weak(&self) -> WeakFleet {
+        WeakFleet(Arc::downgrade(&self.0))
     }
 
     /// Whether this is the same fleet.
@@ -238,6 +275,7 @@ impl Fleet {
     /// Waits for a place.
     async fn place(&self, request: &ChatRequest, cost: f64, avoid: Option<usize>, until: Instant) -> Result<Place, ModelError> {
         let (tenant, priority) = (&request.scope.tenant, request.priority);
+        let clicks = request.role == ModelRole::Native;
         let _counted = wayfarer_telemetry::metrics().model_waits();
         let (assign, mut assigned) = oneshot::channel();
         let number = {
@@ -248,7 +286,7 @@ impl Fleet {
                 return Err(ModelError::Busy { retry_after_ms: state.wait_for(waiting, places).as_millis() as u64 });
             }
             let session = request.scope.attempt.as_ref().map(|attempt| format!("{tenant}/{attempt}"));
-            let ticket = Ticket { session, since: Instant::now(), avoid, cost, assign };
+            let ticket = Ticket { session, since: Instant::now(), avoid, clicks, cost, assign };
             state.queue.push(tenant, priority, ticket)
         };
         self.assign_places();
@@ -256,11 +294,16 @@ impl Fleet {
         let mut patience = Some(Instant::now() + AFFINITY_PATIENCE);
         loop {
             let next = patience.map_or(until, |patience| patience.min(until));
+            let refused = self.0.refused.notified();
+            if clicks && self.state().engines.iter().all(|engine| engine.is_refused_for_aim) {
+                return Err(self.nobody_aims());
+            }
             tokio::select! {
                 biased;
                 assigned = &mut assigned => {
                     return assigned.map_err(|_| ModelError::ServiceDown { why: "the pool is closed".into() });
                 }
+                () = refused => {}
                 () = tokio::time::sleep_until(next) => {
                     if Instant::now() >= until {
                         return Err(self.nobody_had_a_place(request));
@@ -273,10 +316,20 @@ impl Fleet {
         }
     }
 
-    fn nobody_had_a_place(&self, request: &ChatRequest) -> ModelError {
+    fn nobody_aims(&self) -> ModelError {
+        let endpoint = self.shown();
+        ModelError::Down { endpoint, why: "it does not click where it means to, and inference.canary refuses it; see the log".into() }
+    }
+
+    fn shown(&self) -> String {
         let state = self.state();
         let shown: Vec<&str> = state.engines.iter().map(|engine| engine.shown.as_str()).collect();
-        let endpoint = shown.join(", ");
+        shown.join(", ")
+    }
+
+    fn nobody_had_a_place(&self, request: &ChatRequest) -> ModelError {
+        let endpoint = self.shown();
+        let state = self.state();
         if state.engines.iter().any(Engine::is_usable) {
             tracing::debug!(tenant = %request.scope.tenant, waiting = state.queue.len(), "no place came free in time");
             return ModelError::Slow { endpoint, seconds: self.0.options.longest_wait.as_secs() };
@@ -347,10 +400,11 @@ async fn ask(
 
 /// Where a call is to go now, if anywhere.
 fn choose(ticket: &Ticket, engines: &[Engine], homes: &HashMap<String, (usize, Instant)>, now: Instant) -> Option<usize> {
-    let other_usable = |engine: usize| engines.iter().enumerate().any(|(other, it)| other != engine && it.is_usable());
+    let suits = |engine: &Engine| engine.is_usable() && !(ticket.clicks && engine.is_refused_for_aim);
+    let other_usable = |engine: usize| engines.iter().enumerate().any(|(other, it)| other != engine && suits(it));
     let is_open = |engine: &usize| Some(*engine) != ticket.avoid || !other_usable(*engine);
     let home = ticket.session.as_ref().and_then(|session| homes.get(session)).map(|(engine, _)| *engine);
-    if let Some(home) = home.filter(|home| engines[*home].is_usable() && is_open(home)) {
+    if let Some(home) = home.filter(|home| suits(&engines[*home]) && is_open(home)) {
         if engines[home].has_place() {
             return Some(home);
         }
@@ -358,7 +412,7 @@ fn choose(ticket: &Ticket, engines: &[Engine], homes: &HashMap<String, (usize, I
             return None;
         }
     }
-    let free = (0..engines.len()).filter(is_open).filter(|engine| engines[*engine].has_place());
+    let free = (0..engines.len()).filter(is_open).filter(|engine| suits(&engines[*engine]) && engines[*engine].has_place());
     let usual = usual_pace(engines).unwrap_or(1.0);
     free.min_by(|one, other| engines[*one].burden(usual).total_cmp(&engines[*other].burden(usual)))
 }

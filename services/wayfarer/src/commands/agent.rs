@@ -18,7 +18,7 @@ use wayfarer_actor_native::{NativeDeps, Profile, Prompts, canary};
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, run_attempt};
 use wayfarer_browser::ChromiumSupply;
 use wayfarer_bus::EventLog;
-use wayfarer_chat::Model;
+use wayfarer_chat::{Live, Model};
 use wayfarer_config::Config;
 use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Solver};
@@ -67,7 +67,7 @@ pub async fn agent(flags: Agent, mut config: Config) -> Result<Exit> {
 
 /// Whether the model clicks where it means to.
 async fn check(flags: &Agent, config: &Config, profile: &Profile, prompts: &Prompts) -> Result<Exit> {
-    let model = roles::inference_pool(config, None)?;
+    let model = roles::inference_pool(config).await?;
     let canary = tokio::select! {
         canary = canary(&model, profile, prompts) => canary?,
         () = stop::requested() => return Ok(Exit::Interrupted),
@@ -124,7 +124,8 @@ async fn in_browser(
 ) -> Result<(AttemptEnd, AttemptId)> {
     let mut farm = config.clone();
     (farm.farm.max_sessions, farm.farm.warm_sessions) = (1, 0);
-    let model: Arc<dyn Model> = Arc::new(roles::inference_pool(config, None)?);
+    // a person waits
+    let model: Arc<dyn Model> = Arc::new(Live::new(Arc::new(roles::inference_pool(config).await?)));
     let supply = Arc::new(ChromiumSupply::launch(roles::chromium_options(&farm)?).await.context("starting Chromium")?);
     let watch = Watch { quiet: flags.quiet };
     let deps = NativeDeps {
@@ -179,14 +180,7 @@ async fn in_browser(
 }
 
 fn profile(flags: &Agent) -> Result<Profile> {
-    let file = Path::new(&flags.profile);
-    let mut profile = match file.extension().is_some_and(|extension| extension == "toml") {
-        true => std::fs::read_to_string(file)
-            .map_err(|error| format!("{} cannot be read: {error}", file.display()))
-            .and_then(|text| Profile::read(&text).map_err(|error| error.to_string())),
-        false => Profile::named(&flags.profile).map_err(|error| error.to_string()),
-    }
-    .map_err(|why| WrongUsage(format!("--profile: {why}")))?;
+    let mut profile = words::profile(&flags.profile).map_err(|why| WrongUsage(format!("--profile: {why}")))?;
     if let Some(window) = flags.window {
         profile.window = window;
     }

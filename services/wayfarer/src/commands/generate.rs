@@ -11,7 +11,7 @@ use crate::roles::{self, Role, Running, Wiring};
 use crate::stop;
 use crate::truth::WorldTruth;
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ use wayfarer_core::event::RunEvent;
 use wayfarer_core::run::{ConsentPolicy, RunSpec, Summary};
 use wayfarer_core::seed::{SeedLine, read_seed_lines};
 use wayfarer_curator::{RunFolder, finish_run};
+use wayfarer_inference::Pool;
 use wayfarer_sandbox::Sandbox;
 use wayfarer_standin::Standin;
 use wayfarer_store::{LOW_DISK_BYTES, SUMMARY_DOCUMENT, Store, Stores};
@@ -204,9 +205,10 @@ impl Cluster {
         config.cluster.advertise = None;
         let standin = standin::choose_model(&flags.model, &mut config).await?;
         // the stand-in has no word for strangers: it answers Wayfarer's own prompts only
-        if config.inference.model != wayfarer_standin::server::MODEL {
-            ask_model(flags, &config, spec).await?;
-        }
+        let pool = match config.inference.model != wayfarer_standin::server::MODEL {
+            true => Some(ask_model(flags, &config, spec).await?),
+            false => None,
+        };
         let servers = machinery.servers(flags.nats_url.as_deref(), flags.redis_url.as_deref(), &config.cluster).await?;
         let checked = async {
             refuse_shared_nats(&servers.bus, spec).await?;
@@ -225,6 +227,7 @@ impl Cluster {
             egress: local::egress(&config, Some(&worlds)),
             calendar: Calendar::RunDay,
             truth: config.judge.oracle.then(|| truth_of(machinery.worlds(), spec)),
+            pool,
             worker: local::worker_name(),
             ready,
             config,
@@ -275,6 +278,7 @@ impl Cluster {
             }
             refuse_full_disk(store)?;
             teller.tell(&self.running.model_troubles(), progress);
+            teller.tell_misses(self.running.misses(), progress);
             let wall_s = clock.wall_s();
             let tally = folder.catch_up(bus, spec).await?;
             let stages = wayfarer_gateway::runs::stages(bus, tally).await?;
@@ -362,14 +366,18 @@ async fn refuse_lost_log(bus: &Bus, store: &Store, spec: &RunSpec) -> Result<()>
 }
 
 /// One word from the endpoint: a wrong key or an address that is no model ends the command here, and not task by task.
-async fn ask_model(flags: &Generate, config: &Config, spec: &RunSpec) -> Result<()> {
+async fn ask_model(flags: &Generate, config: &Config, spec: &RunSpec) -> Result<Pool> {
     if !flags.quiet {
         eprintln!("Asking the model {} at {} …", config.inference.model, config.inference.base_url);
     }
     let scope = Scope { tenant: spec.tenant.clone(), run: spec.run.clone(), task: None, attempt: None, step: 0 };
-    let pool = roles::inference_pool(config, None)?;
+    let asked = async {
+        let pool = roles::inference_pool(config).await?;
+        pool.check(&scope).await?;
+        Ok::<_, anyhow::Error>(pool)
+    };
     tokio::select! {
-        asked = pool.check(&scope) => Ok(asked?),
+        asked = asked => asked,
         () = stop::requested() => bail!("interrupted while the model was asked; nothing was begun"),
     }
 }
@@ -378,9 +386,19 @@ async fn ask_model(flags: &Generate, config: &Config, spec: &RunSpec) -> Result<
 #[derive(Default)]
 struct TroubleTeller {
     told: Option<Instant>,
+    missing: BTreeSet<String>,
 }
 
 impl TroubleTeller {
+    /// Each engine once.
+    fn tell_misses(&mut self, misses: BTreeMap<String, String>, progress: &Progress) {
+        for (engine, trouble) in misses {
+            if self.missing.insert(engine.clone()) {
+                progress.say(&format!("The engine {engine} does not click where it means to: {trouble}"));
+            }
+        }
+    }
+
     fn tell(&mut self, troubles: &BTreeSet<String>, progress: &Progress) {
         if self.told.is_none_or(|at| at.elapsed() >= TELL_AGAIN_AFTER)
             && let Some(trouble) = troubles.first()

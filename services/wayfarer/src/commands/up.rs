@@ -86,6 +86,7 @@ pub async fn up(flags: Up, mut config: Config, ready: ReadyRoles) -> Result<Exit
         egress: local::egress(&config, None),
         calendar: Calendar::Clock,
         truth: None,
+        pool: None,
         worker,
         ready,
         config,

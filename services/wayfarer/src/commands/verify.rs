@@ -51,7 +51,7 @@ pub async fn verify(flags: Verify, mut config: Config) -> Result<Exit> {
     };
     let standin = standin::choose_model(&flags.model, &mut config).await?;
     let deps = VerifierDeps {
-        model: Arc::new(inference_pool(&config, None)?),
+        model: Arc::new(inference_pool(&config).await?),
         store: store.clone(),
         policy: flags.policy.unwrap_or(config.judge.policy),
         votes: config.judge.votes,
