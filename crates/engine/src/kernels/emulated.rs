@@ -96,7 +96,7 @@ fn furthest(ours: &[f32], exact: &[f32]) -> f32 {
 fn attention_of_many_and_few_rows_is_that_of_products() {
     let looks = (prop::collection::vec((1_usize..60, 0_usize..900), 1..4), any::<bool>());
     let shapes = (prop::sample::select(vec![1_usize, 3, 7]), 1_usize..3, prop::sample::select(vec![16_usize, 80, 128]), 1_usize..40);
-    let config = ProptestConfig { cases: 12, max_shrink_iters: 0, failure_persistence: None, ..Default::default() };
+    let config = ProptestConfig { cases: 6, max_shrink_iters: 0, failure_persistence: None, ..Default::default() };
     let run = |(group, kv, dim, processors): (usize, usize, usize, usize), (looks, is_causal): (Vec<(usize, usize)>, bool)| {
         let heads = Heads { query: group * kv, kv, dim };
         let mut row = 0;
@@ -196,7 +196,7 @@ fn gates_and_sums_are_those_of_candle() {
     for (rows, bias) in [(tensor(&data, 2 * inner), Vec::new()), (biased.clone(), bias.clone())] {
         let halves = rows.chunk(2, 1).unwrap();
         let exact = (halves[0].silu().unwrap() * &halves[1]).unwrap();
-        let ours = Given::default().integers([2]).integers(sizes).halves(&data).halves(&bias).run();
+        let ours = Given::default().integers([2]).integers(sizes).halves(&data).halves(&bias).halves(&[]).run();
         assert!(furthest(&ours, &values(&exact)) < 0.05);
     }
     let sizes = [rows as i32, 2 * inner as i32];
