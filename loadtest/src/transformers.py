@@ -24,9 +24,8 @@ template = jinja2.Environment(trim_blocks=True, lstrip_blocks=True).from_string(
 )
 tokenizer = Tokenizer.from_file(f"{folder}/tokenizer.json")
 processor = Qwen2VLImageProcessor.from_pretrained(folder)
-model = Qwen2_5_VLForConditionalGeneration.from_pretrained(
-    folder, dtype=torch.bfloat16 if device == "cuda" else torch.float32, device_map=device
-).eval()
+model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.bfloat16 if device == "cuda" else torch.float32)
+model = model.to(device).eval()
 
 
 class First(LogitsProcessor):
