@@ -94,9 +94,9 @@ fn furthest(ours: &[f32], exact: &[f32]) -> f32 {
 
 #[test]
 fn attention_of_many_and_few_rows_is_that_of_products() {
-    let looks = (prop::collection::vec((1_usize..60, 0_usize..900), 1..4), any::<bool>());
+    let looks = (prop::collection::vec((1_usize..24, 0_usize..560), 1..4), any::<bool>());
     let shapes = (prop::sample::select(vec![1_usize, 3, 7]), 1_usize..3, prop::sample::select(vec![16_usize, 80, 128]), 1_usize..40);
-    let config = ProptestConfig { cases: 6, max_shrink_iters: 0, failure_persistence: None, ..Default::default() };
+    let config = ProptestConfig { cases: 5, max_shrink_iters: 0, failure_persistence: None, ..Default::default() };
     let run = |(group, kv, dim, processors): (usize, usize, usize, usize), (looks, is_causal): (Vec<(usize, usize)>, bool)| {
         let heads = Heads { query: group * kv, kv, dim };
         let mut row = 0;
