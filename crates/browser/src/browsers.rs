@@ -9,13 +9,15 @@
 
 use crate::api::no_browser;
 use crate::driver::Driver;
+use crate::nested;
 use crate::process::{Chromium, Extra};
 use crate::relay;
 use crate::session::{ChromiumSession, Shape};
+use crate::sieve::Sieve;
 use crate::tab::lock;
 use crate::usage::own_mib;
 use crate::wire::Wire;
-use crate::{BrowserError, ChromiumOptions, Resolver};
+use crate::{BrowserError, ChromiumOptions, RemoteBrowser, Resolver};
 use playwright_rs::Browser;
 use playwright_rs::api::ConnectOverCdpOptions;
 use serde_json::json;
@@ -75,9 +77,13 @@ impl Process {
 /// One Chromium process.
 pub(crate) struct RunningBrowser {
     pub(crate) browser: Browser,
+    /// What is heard of its contexts.
+    pub(crate) sieve: Sieve,
     process: Process,
     /// Its traffic does not pass our proxies.
     pub(crate) is_remote: bool,
+    /// It stands behind a Playwright server, where nobody but the server can hold a new window.
+    pub(crate) is_nested: bool,
     /// Cancelled when the process or its driver is gone.
     pub(crate) gone: CancellationToken,
     /// For what sessions need on disk.
@@ -285,7 +291,7 @@ impl Browsers {
             if let Some(dead) = processes.driver.take() {
                 dead.shutdown().await;
             }
-            processes.driver = Some(Arc::new(Driver::launch(&self.options.driver_dir).await?));
+            processes.driver = Some(Arc::new(self.driver().await?));
         }
         processes.browsers.retain(|running| running.is_alive());
         let emptiest = processes.browsers.iter().max_by_key(|running| running.places.available_permits());
@@ -302,7 +308,7 @@ impl Browsers {
                 processes.browsers.clear();
                 processes.driver = None;
                 driver.shutdown().await;
-                let driver = Arc::new(Driver::launch(&self.options.driver_dir).await?);
+                let driver = Arc::new(self.driver().await?);
                 processes.driver = Some(Arc::clone(&driver));
                 self.start(&driver).await?
             }
@@ -313,9 +319,30 @@ impl Browsers {
         Ok(running)
     }
 
-    async fn start(&self, driver: &Driver) -> Result<RunningBrowser, BrowserError> {
+    async fn driver(&self) -> Result<Driver, BrowserError> {
+        match &self.options.remote {
+            Some(remote) if remote.is_playwright() => Driver::join(remote).await,
+            _ => Driver::launch(&self.options.driver_dir).await,
+        }
+    }
+
+    /// A browser, as we and as the driver speak to it.
+    async fn meet(&self, driver: &Driver) -> Result<(Process, Browser), BrowserError> {
+        if let Some(remote) = self.options.remote.as_ref().filter(|remote| remote.is_playwright()) {
+            let met = async {
+                let browser = driver.browser().await?;
+                let wire = nested::open(&browser, driver.sieve()).await?;
+                Ok((Process::Remote(wire), browser))
+            };
+            return tokio::select! {
+                met = tokio::time::timeout(CONNECT_LIMIT, met) => {
+                    met.unwrap_or_else(|_| Err(format!("it says nothing within {} s", CONNECT_LIMIT.as_secs()))).map_err(|why: String| remote.failed(&why))
+                }
+                () = driver.gone().cancelled() => Err(remote.failed("it ended the connection")),
+            };
+        }
         let process = match &self.options.remote {
-            Some(remote) => Process::Remote(remote.connect().await?),
+            Some(remote) => Process::Remote(remote.devtools().await?),
             None => Process::Own(Box::new(Chromium::launch(&self.options, driver.folder(), Extra::default()).await?)),
         };
         let not_taken = |why: String| no_browser(format!("the browser driver could not take a browser in: {why}"));
@@ -329,6 +356,11 @@ impl Browsers {
             }
             () = driver.gone().cancelled() => return Err(not_taken("the driver ended".into())),
         };
+        Ok((process, browser))
+    }
+
+    async fn start(&self, driver: &Driver) -> Result<RunningBrowser, BrowserError> {
+        let (process, browser) = self.meet(driver).await?;
         // with its driver a browser is of no use
         let gone = driver.gone().child_token();
         tokio::spawn({
@@ -344,8 +376,10 @@ impl Browsers {
         let capacity = self.options.sessions_per_browser.max(1);
         Ok(RunningBrowser {
             browser,
+            sieve: driver.sieve().clone(),
             process,
             is_remote: self.options.remote.is_some(),
+            is_nested: self.options.remote.as_ref().is_some_and(RemoteBrowser::is_playwright),
             gone,
             folder: driver.folder().to_owned(),
             resolver: Arc::clone(&self.resolver),

@@ -7,11 +7,15 @@
 
 use crate::BrowserError;
 use crate::api::no_browser;
+use crate::remote::RemoteBrowser;
+use crate::sieve::Sieve;
 use crate::tab::lock;
-use playwright_rs::Playwright;
 use playwright_rs::protocol::BrowserType;
+use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::server::connection::{Connection, ConnectionExt, ConnectionLike};
-use playwright_rs::server::transport::PipeTransport;
+use playwright_rs::server::transport::{PipeTransport, TransportReceiver, TransportSender};
+use playwright_rs::{Browser, Playwright};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -20,7 +24,7 @@ use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 /// Name of our folders for browser profiles, before the process id.
@@ -31,11 +35,13 @@ const EXIT_GRACE: Duration = Duration::from_secs(5);
 const REMOVAL_TRIES: u32 = 100;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(100);
 
-/// A running Node driver.
+/// A running Node driver, or somebody's Playwright server.
 pub(crate) struct Driver {
     playwright: Playwright,
     connection: Arc<Connection>,
-    child: Mutex<Child>,
+    sieve: Sieve,
+    /// None of a Playwright server that somebody else runs.
+    child: Option<Mutex<Child>>,
     gone: CancellationToken,
     /// The last field: it is dropped when the child is killed.
     scratch: Scratch,
@@ -151,7 +157,28 @@ impl Driver {
 
         let (transport, messages) = PipeTransport::new(stdin, stdout);
         let (sender, receiver) = transport.into_parts();
-        let connection = Arc::new(Connection::new(sender, receiver, messages));
+        let ended = || format!("the browser driver {} ended at once; is it a working Node 20?", node.display());
+        Self::greet(sender, receiver, messages, Some(child), scratch).await.map_err(|why| no_browser(why.unwrap_or_else(ended)))
+    }
+
+    /// Connects to a Playwright server that somebody else runs.
+    pub(crate) async fn join(remote: &RemoteBrowser) -> Result<Self, BrowserError> {
+        let scratch = Scratch::make().map_err(|error| no_browser(format!("no folder for files of sessions can be made: {error}")))?;
+        let (sender, receiver, messages) = remote.playwright().await?;
+        let greeted = Self::greet(sender, receiver, messages, None, scratch).await;
+        greeted.map_err(|why| remote.failed(why.as_deref().unwrap_or("it ended the connection; is it a Playwright server of our version?")))
+    }
+
+    /// Why it did not greet, if it said so.
+    async fn greet(
+        sender: impl TransportSender + 'static,
+        receiver: impl TransportReceiver + 'static,
+        messages: mpsc::Receiver<Value>,
+        child: Option<Child>,
+        scratch: Scratch,
+    ) -> Result<Self, Option<String>> {
+        let sieve = Sieve::default();
+        let connection = Arc::new(Connection::new(sender, receiver, sieve.sift(messages)));
         let gone = CancellationToken::new();
         let (running, ended) = (Arc::clone(&connection), gone.clone());
         tokio::spawn(async move {
@@ -163,15 +190,27 @@ impl Driver {
             connection.get_typed::<Playwright>(root.guid()).await
         };
         let playwright = tokio::select! {
-            greeted = greeting => greeted.map_err(|error| no_browser(format!("the browser driver did not greet: {error}")))?,
-            () = gone.cancelled() => return Err(no_browser(format!("the browser driver {} ended at once; is it a working Node 20?", node.display()))),
+            greeted = greeting => greeted.map_err(|error| Some(format!("the browser driver did not greet: {error}")))?,
+            () = gone.cancelled() => return Err(None),
         };
-        Ok(Self { playwright, connection, child: Mutex::new(child), gone, scratch })
+        Ok(Self { playwright, connection, sieve, child: child.map(Mutex::new), gone, scratch })
     }
 
     /// The Chromium launcher.
     pub(crate) fn chromium(&self) -> &BrowserType {
         self.playwright.chromium()
+    }
+
+    /// The browser that a Playwright server has started.
+    pub(crate) async fn browser(&self) -> Result<Browser, String> {
+        let name = self.playwright.initializer()["preLaunchedBrowser"]["guid"].as_str();
+        let name = name.ok_or("it gives no browser: it is to be started as one that launches it (`launch-server`, `run-server`)")?;
+        self.connection.get_typed::<Browser>(name).await.map_err(|error| error.to_string())
+    }
+
+    /// What is taken out of its messages.
+    pub(crate) fn sieve(&self) -> &Sieve {
+        &self.sieve
     }
 
     /// Folder for what its browsers' sessions need on disk; gone with the driver.
@@ -193,7 +232,11 @@ impl Driver {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let mut child = self.child.lock().await;
+        let Some(child) = &self.child else {
+            self.gone.cancel();
+            return;
+        };
+        let mut child = child.lock().await;
         if tokio::time::timeout(EXIT_GRACE, child.wait()).await.is_err() {
             tracing::warn!("the browser driver did not exit in time and is killed");
             if let Err(error) = child.kill().await {

@@ -11,6 +11,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use playwright_rs::server::channel_owner::ChannelOwner;
+use playwright_rs::{BrowserContext, FulfillOptions, Route};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -90,6 +92,37 @@ impl Guard {
             tracing::debug!(error, "a window or a frame could not be watched, and stays held");
         }
         watched.is_ok()
+    }
+
+    /// Judges what the windows of a context send until they are watched, by the driver's own routes: behind a Playwright server nobody
+    /// else can hold a new window. A request is judged once, for permissions are used up.
+    pub(crate) async fn route(
+        self: &Arc<Self>,
+        context: &BrowserContext,
+        is_watched: impl Fn(&str) -> bool + Send + Sync + 'static,
+    ) -> playwright_rs::Result<()> {
+        let guard = Arc::clone(self);
+        let judge = move |route: Route| {
+            let request = route.request();
+            let page = request.frame().and_then(|frame| frame.page());
+            if page.as_ref().is_some_and(|page| is_watched(page.guid())) {
+                return async move { route.continue_(None).await }.boxed();
+            }
+            let page = page.map(|page| page.url()).unwrap_or_default();
+            let body = request.post_data_buffer().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let kind = if request.is_navigation_request() { "Document" } else { "Other" };
+            let sent = json!({"resourceType": kind, "request": {"method": request.method(), "url": request.url(), "postData": body}});
+            let answer = guard.answer(&sent, &page);
+            async move {
+                match answer {
+                    Answer::Go | Answer::Again(_) => route.continue_(None).await,
+                    Answer::Stay => route.fulfill(FulfillOptions::builder().status(204).build()).await,
+                    Answer::Fail => route.abort(Some("blockedbyclient")).await,
+                }
+            }
+            .boxed()
+        };
+        context.route("**/*", judge).await
     }
 
     fn judge(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) {

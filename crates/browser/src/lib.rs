@@ -2,7 +2,7 @@
 //!
 //! Callers know two traits, [`BrowserSupply`] and [`BrowserSession`] (`api.rs`); the farm service gives the same two over the wire.
 //! Here they are real: a few Chromium processes (`process.rs`), each spoken to over one pipe (`wire.rs`) that they share with Playwright's
-//! Node driver (`driver.rs`, `relay.rs`), kept by `browsers.rs`; `chromium.rs` keeps sessions ready. Each browser holds isolated contexts
+//! Node driver (`driver.rs`, `sieve.rs`, `relay.rs`), kept by `browsers.rs`; `chromium.rs` keeps sessions ready. Each browser holds isolated contexts
 //! (`session.rs`). A session settles by events (`settle.rs`) and observes in one evaluation of `page_script.js` (`observe.rs`), and one
 //! more for each document that the first cannot see into (`foreign.rs`), with every secret masked in texts and painted over in the
 //! picture (`mask.rs`). It acts with trusted input (`act.rs`, `pointer.rs`, `files.rs`; docs/actions.md tells what each action does) and
@@ -22,6 +22,7 @@ mod hosted;
 mod keys;
 mod link;
 mod mask;
+mod nested;
 mod observe;
 mod outline;
 mod pointer;
@@ -35,6 +36,7 @@ mod resolve;
 mod screencast;
 mod session;
 mod settle;
+mod sieve;
 mod tab;
 mod usage;
 mod wire;
@@ -47,7 +49,7 @@ pub use chromium::{ChromiumOptions, ChromiumSupply};
 pub use egress::{Denial, EgressProxy, EgressRule, Refusal};
 pub use link::{CdpCalls, CdpLink, CdpMessages};
 pub use outline::accessibility_outline;
-pub use remote::RemoteBrowser;
+pub use remote::{RemoteBrowser, RemoteProtocol};
 pub use resolve::{Resolver, SystemResolver};
 pub use screencast::{Frame, ScreencastOptions};
 pub use usage::Limits;

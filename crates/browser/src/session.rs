@@ -9,6 +9,7 @@ use crate::mask::Secrets;
 use crate::recorder::{self, Recorder};
 use crate::replay::Replay;
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
+use crate::sieve::WatchedContext;
 use crate::tab::{Tab, TabError, lock};
 use crate::wire::{NewPage, WatchedPages};
 use crate::{
@@ -17,7 +18,9 @@ use crate::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
-use playwright_rs::protocol::{AcceptDownloads, ProxySettings};
+use playwright_rs::protocol::{AcceptDownloads, Download, ProxySettings};
+use playwright_rs::server::channel_owner::ChannelOwner;
+use playwright_rs::server::connection::ConnectionExt;
 use playwright_rs::{BrowserContext, BrowserContextOptions, Page};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -50,6 +53,8 @@ const ACT_LIMIT: Duration = Duration::from_secs(75);
 const MAX_TABS: usize = 8;
 /// New pages that wait to be adopted; more are closed at once.
 const MAX_NEW_PAGES: usize = 16;
+/// How long the driver's client may take to know a page that it was told of; its messages are on their way.
+const KNOWN_LIMIT: Duration = Duration::from_secs(1);
 /// Dialogs and downloads of one effect that are told one by one.
 const MAX_NOTES: usize = 20;
 
@@ -159,6 +164,8 @@ pub(crate) struct ChromiumSession {
     /// Judges what pages send, where that is wanted.
     guard: Arc<Guard>,
     recorder: Option<Arc<Recorder>>,
+    /// Pages are taken in until this is dropped.
+    taking_in: Option<WatchedContext>,
     /// Frames are taken for the recorder until this is dropped.
     filming: Option<DropGuard>,
     watched: Option<WatchedPages>,
@@ -222,6 +229,7 @@ impl ChromiumSession {
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             guard: Arc::default(),
             recorder,
+            taking_in: None,
             filming: None,
             watched: None,
             secrets: Secrets::default(),
@@ -233,8 +241,20 @@ impl ChromiumSession {
             .add_init_script(&format!("{NO_CALLS}\n{STORMS}"))
             .await
             .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
-        session.listen(sender).await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
-        let page = context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
+        session.listen().await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
+        session.taking_in = Some(session.take_in(sender));
+        if session.shape.guarded && running.is_nested {
+            let tabs = Arc::clone(&session.tabs);
+            let is_watched = move |page: &str| lock(&tabs).iter().any(|tab| tab.guid() == page);
+            session
+                .guard
+                .route(&context, is_watched)
+                .await
+                .map_err(|error| no_browser(format!("the context cannot be guarded: {error}")))?;
+        }
+        context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
+        // it comes as every later one does
+        let page = session.new_pages.lock().await.recv().await.ok_or_else(|| no_browser("the context's first page was not seen"))?;
         let tab =
             Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big), session.guard(), session.recorder.clone()).await?;
         session.watched = session.watch_windows(&tab).await?;
@@ -253,6 +273,9 @@ impl ChromiumSession {
         }
         let replay = spec.replay.as_ref().map(|Recording(har)| Replay::read(har)).transpose()?;
         let replays = replay.is_some();
+        if replays && self.running.is_nested {
+            return Err(no_browser("a recording cannot be replayed behind a Playwright server"));
+        }
         self.guard.begin(spec.gated, replay);
         if replays {
             // everything is paused now, not only what changes something
@@ -286,7 +309,7 @@ impl ChromiumSession {
 
     /// The first request of a window is judged, too: it waits until somebody looks at it.
     async fn watch_windows(&self, tab: &Tab) -> Result<Option<WatchedPages>, BrowserError> {
-        let Some(guard) = self.guard() else { return Ok(None) };
+        let Some(guard) = self.guard().filter(|_| !self.running.is_nested) else { return Ok(None) };
         let page = tab.page.clone();
         let look: NewPage = Arc::new(move |cdp| {
             let (guard, page) = (Arc::clone(&guard), page.clone());
@@ -329,19 +352,8 @@ impl ChromiumSession {
         !self.running.gone.is_cancelled() && self.current().is_ok()
     }
 
-    /// Dialogs are answered by policy, downloads are named and kept, new pages wait to be adopted.
-    async fn listen(&self, new_pages: mpsc::Sender<Page>) -> playwright_rs::Result<()> {
-        self.context
-            .on_page(move |page| {
-                let refused = new_pages.try_send(page).err().map(mpsc::error::TrySendError::into_inner);
-                async move {
-                    match refused {
-                        Some(page) => page.close().await,
-                        None => Ok(()),
-                    }
-                }
-            })
-            .await?;
+    /// Dialogs are answered by policy.
+    async fn listen(&self) -> playwright_rs::Result<()> {
         let notes = Arc::clone(&self.notes);
         self.context
             .on_dialog(move |dialog| {
@@ -354,18 +366,35 @@ impl ChromiumSession {
                     if leaving { dialog.accept(None).await } else { dialog.dismiss().await }
                 }
             })
-            .await?;
-        let (notes, downloaded, files) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded), Arc::clone(&self.files));
-        self.context
-            .on_download(move |download| {
-                lock(&notes).downloads.take_in(download.suggested_filename().chars().take(200).collect());
-                downloaded.notify_waiters();
-                // bounded in time and size; a task of its own, for other downloads must not wait for it
-                let files = Arc::clone(&files);
-                tokio::spawn(async move { files.keep(download).await });
-                async { Ok(()) }
-            })
             .await
+    }
+
+    /// Pages that open wait to be adopted; what they download is named and kept.
+    fn take_in(&self, new_pages: mpsc::Sender<Page>) -> WatchedContext {
+        let (notes, downloaded, files) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded), Arc::clone(&self.files));
+        let keep = move |download: Download| {
+            lock(&notes).downloads.take_in(download.suggested_filename().chars().take(200).collect());
+            downloaded.notify_waiters();
+            // bounded in time and size; a task of its own, for other downloads must not wait for it
+            let files = Arc::clone(&files);
+            tokio::spawn(async move { files.keep(download).await });
+            async { Ok(()) }
+        };
+        let connection = self.context.connection();
+        let (watched, mut arriving) = self.running.sieve.pages_of(self.context.guid());
+        tokio::spawn(async move {
+            while let Some(name) = arriving.recv().await {
+                // one that closed as fast as it opened is not known any more
+                let Ok(Ok(page)) = tokio::time::timeout(KNOWN_LIMIT, connection.wait_for_typed::<Page>(&name)).await else { continue };
+                if let Err(error) = page.on_download(keep.clone()).await {
+                    tracing::warn!(%error, "downloads of a page are not kept");
+                }
+                if let Err(refused) = new_pages.try_send(page) {
+                    tokio::spawn(async move { refused.into_inner().close().await });
+                }
+            }
+        });
+        watched
     }
 
     /// The newest tab that is open.
@@ -395,7 +424,7 @@ impl ChromiumSession {
                     _ => return Ok(adopted),
                 },
             };
-            if page.is_closed() || lock(&self.tabs).iter().any(|known| known.is(&page)) {
+            if page.is_closed() {
                 continue;
             }
             wanted = wanted.saturating_sub(1);

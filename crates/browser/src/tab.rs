@@ -235,11 +235,6 @@ impl Tab {
         self.page.guid()
     }
 
-    /// Whether this is the same page.
-    pub(crate) fn is(&self, page: &Page) -> bool {
-        self.page.guid() == page.guid()
-    }
-
     /// Whether no document was ever shown in it.
     pub(crate) fn is_blank(&self) -> bool {
         matches!(self.page.url().as_str(), "" | ":" | "about:blank")

@@ -2,9 +2,12 @@
 //! does. Both gates are there, as in a run: the one before the action, and the one at the network.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod playwright;
+
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{Html, IntoResponse, Response};
+use playwright::PlaywrightServer;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -258,12 +261,17 @@ async fn played(session: &dyn BrowserSession, host: &str, steps: &[Step]) -> (bo
     (before, at_network || !effect.held.is_empty())
 }
 
-async fn stage() -> (ChromiumSupply, Arc<Reached>, SocketAddr) {
+async fn site() -> (Arc<Reached>, SocketAddr) {
     let reached = Arc::new(Reached::default());
     let router = Router::new().fallback(answer).with_state(Arc::clone(&reached));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (reached, address)
+}
+
+async fn stage() -> (ChromiumSupply, Arc<Reached>, SocketAddr) {
+    let (reached, address) = site().await;
     (ChromiumSupply::launch(options()).await.unwrap(), reached, address)
 }
 
@@ -276,11 +284,27 @@ async fn session(supply: &ChromiumSupply, host: &str, site: SocketAddr) -> Box<d
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gullible_agent_crosses_nothing_and_does_what_is_ordinary() {
     let (supply, reached, site) = stage().await;
+    plays(&supply, &reached, site).await;
+    supply.shutdown().await;
+}
+
+/// The same behind a server that somebody else runs, whose windows only that server can hold.
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_playwright_server_a_gullible_agent_crosses_nothing_either() {
+    let (reached, site) = site().await;
+    let server = PlaywrightServer::start(&options(), site).await;
+    let supply = ChromiumSupply::launch(server.options(options())).await.unwrap();
+    plays(&supply, &reached, site).await;
+    supply.shutdown().await;
+    assert!(server.end().await, "it is not ours to end");
+}
+
+async fn plays(supply: &ChromiumSupply, reached: &Reached, site: SocketAddr) {
     let (mut before, mut at_network) = (0, 0);
     let mut quiet = Vec::new();
     for (number, (name, _, steps)) in DECEPTIVE.iter().enumerate() {
         let host = format!("bad-{number}.test");
-        let session = session(&supply, &host, site).await;
+        let session = session(supply, &host, site).await;
         let held = played(session.as_ref(), &host, steps).await;
         before += usize::from(held.0);
         at_network += usize::from(held.1);
@@ -292,13 +316,12 @@ async fn a_gullible_agent_crosses_nothing_and_does_what_is_ordinary() {
     let mut wrongly_held = Vec::new();
     for (number, (name, _, steps)) in ORDINARY.iter().enumerate() {
         let host = format!("good-{number}.test");
-        let session = session(&supply, &host, site).await;
+        let session = session(supply, &host, site).await;
         if played(session.as_ref(), &host, steps).await != (false, false) {
             wrongly_held.push(*name);
         }
         session.release().await.unwrap();
     }
-    supply.shutdown().await;
 
     let by_case = reached.by_case.lock().unwrap().clone();
     let crossed: Vec<_> = DECEPTIVE.iter().filter(|(name, ..)| by_case.contains_key(*name)).map(|(name, ..)| name).collect();

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncBufReadExt;
 use tokio::sync::Notify;
 use wayfarer_browser::{
-    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, RemoteBrowser, SessionSpec,
-    StorageState, accessibility_outline,
+    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, RemoteBrowser, RemoteProtocol,
+    SessionSpec, StorageState, accessibility_outline,
 };
 use wayfarer_core::action::{Effect, Target};
 use wayfarer_core::observation::{Settle, SettleReason, Viewport};
@@ -905,7 +905,11 @@ async fn a_browser_that_somebody_else_runs_is_driven_the_same_way_and_left_runni
     eventually("the other browser to listen", || address().is_some()).await;
     let url = address().unwrap();
     let secret = url.rsplit('/').next().unwrap().to_owned();
-    let there = |url: String| ChromiumOptions { remote: Some(RemoteBrowser { url }), executable: PathBuf::new(), ..options() };
+    let there = |url: String| ChromiumOptions {
+        remote: Some(RemoteBrowser { url, protocol: RemoteProtocol::DevTools }),
+        executable: PathBuf::new(),
+        ..options()
+    };
     assert!(!format!("{:?}", there(url.clone())).contains(&secret), "the address is a secret");
 
     let supply = Alone { supply: ChromiumSupply::launch(there(url)).await.unwrap(), _turn: turn };

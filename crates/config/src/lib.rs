@@ -16,6 +16,6 @@ pub use load::{ConfigError, DEFAULT_FILE, ENVIRONMENT_PREFIX};
 pub use place::Place;
 pub use prices::{ModelPrices, PriceList};
 pub use sections::{
-    Budgets, CanaryMode, Cluster, Config, Egress, Endpoint, EndpointOverride, EngineSettings, Farm, FarmHttp, FarmLimits, FarmRemote,
-    Gateway, Inference, JudgeSection, KserveSettings, Slots, Telemetry, TenantSettings,
+    Budgets, CanaryMode, Cluster, Config, Egress, Endpoint, EndpointOverride, EngineSettings, Farm, FarmHttp, FarmLimits, FarmProtocol,
+    FarmRemote, Gateway, Inference, JudgeSection, KserveSettings, Slots, Telemetry, TenantSettings,
 };

@@ -498,11 +498,25 @@ pub struct FarmLimits {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FarmRemote {
-    /// Name of the environment variable that holds its DevTools address (`ws://…`, `wss://…`): it often holds a key.
+    /// Name of the environment variable that holds its address (`ws://…`, `wss://…`): it often holds a key.
     pub url_env: String,
     /// That `[egress]` is not enforced for its sessions is understood; nothing works without.
     #[serde(default)]
     pub unfenced: bool,
+    /// What is spoken there.
+    #[serde(default)]
+    pub protocol: FarmProtocol,
+}
+
+/// What a browser of somebody else speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FarmProtocol {
+    /// `devtools`: the DevTools protocol, at the address of the browser itself.
+    #[default]
+    DevTools,
+    /// `playwright`: a Playwright server with Chromium, of the version of our driver.
+    Playwright,
 }
 
 /// The farm's face over HTTP, for clients that drive a browser themselves.

@@ -2,15 +2,19 @@
 //! done to them and what must come of it, `case.rs` how that is written down, `check.rs` how it is asked, `site.rs` serves the pages.
 //!
 //! Cases run a few at once, each in a session of its own. Every case that fails is told by name at the end.
-//! `WAYFARER_CASES=drag cargo test -p wayfarer-browser --test conformance` runs those whose name holds the word.
+//! `WAYFARER_CASES=drag cargo test -p wayfarer-browser --test conformance` runs those whose name holds the word; `WAYFARER_EVERY=1` makes
+//! it every one behind a Playwright server, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod case;
 mod check;
+#[path = "../playwright/mod.rs"]
+mod playwright;
 mod site;
 
 use case::{Case, Step};
 use futures::StreamExt;
+use playwright::PlaywrightServer;
 use site::Site;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,25 +26,50 @@ use wayfarer_core::observation::Viewport;
 const AT_ONCE: usize = 4;
 /// Longest case on a busy machine.
 const CASE_LIMIT: Duration = Duration::from_secs(60);
+/// Of all cases, one in so many is played behind a Playwright server as well.
+const EVERY: usize = 8;
+/// Those that ask for what is not there: files of ours on another machine.
+const NOT_THERE: [&str; 2] = ["upload", "file"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_holds() {
-    let wanted = std::env::var("WAYFARER_CASES").unwrap_or_default();
-    let cases: Vec<Case> = case::all(&folder().join("cases")).into_iter().filter(|case| case.name.contains(&wanted)).collect();
     let site = Site::serve(folder().join("pages")).await;
     let supply = ChromiumSupply::launch(options()).await.unwrap();
+    play(&site, &supply, wanted(), AT_ONCE).await;
+    supply.shutdown().await;
+}
+
+/// What is in the context's own hands there, the same: one after another, for nothing tells the site whose a request is.
+#[tokio::test(flavor = "multi_thread")]
+async fn cases_hold_behind_a_playwright_server() {
+    let every = std::env::var("WAYFARER_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(EVERY);
+    let mut cases: Vec<Case> = wanted().into_iter().step_by(every).collect();
+    cases.retain(|case| !NOT_THERE.iter().any(|word| case.name.contains(word)));
+    let site = Site::serve(folder().join("pages")).await;
+    let server = PlaywrightServer::start(&options(), site.address).await;
+    let supply = ChromiumSupply::launch(server.options(options())).await.unwrap();
+    play(&site, &supply, cases, 1).await;
+    supply.shutdown().await;
+    assert!(server.end().await, "it is not ours to end");
+}
+
+fn wanted() -> Vec<Case> {
+    let wanted = std::env::var("WAYFARER_CASES").unwrap_or_default();
+    case::all(&folder().join("cases")).into_iter().filter(|case| case.name.contains(&wanted)).collect()
+}
+
+async fn play(site: &Site, supply: &ChromiumSupply, cases: Vec<Case>, at_once: usize) {
     let began = std::time::Instant::now();
 
     let run = |(index, case): (usize, &Case)| {
-        let (site, supply, key, case) = (&site, &supply, format!("case-{index}"), case.clone());
+        let (key, case) = (format!("case-{index}"), case.clone());
         async move {
             let held = tokio::time::timeout(CASE_LIMIT, run(site, supply, &key, &case)).await;
             let failed = held.unwrap_or_else(|_| Err(format!("not done within {} s", CASE_LIMIT.as_secs()))).err();
             failed.map(|why| format!("{}\n      {}", case.name, why.replace('\n', "\n      ")))
         }
     };
-    let results: Vec<Option<String>> = futures::stream::iter(cases.iter().enumerate().map(run)).buffered(AT_ONCE).collect().await;
-    supply.shutdown().await;
+    let results: Vec<Option<String>> = futures::stream::iter(cases.iter().enumerate().map(run)).buffered(at_once).collect().await;
 
     let failed: Vec<String> = results.into_iter().flatten().collect();
     println!("{} of {} cases hold, in {:.0} s", cases.len() - failed.len(), cases.len(), began.elapsed().as_secs_f64());
@@ -49,6 +78,7 @@ async fn every_case_holds() {
 
 async fn run(site: &Site, supply: &ChromiumSupply, key: &str, case: &Case) -> Result<(), String> {
     let broken = |error: wayfarer_browser::BrowserError| error.to_string();
+    site.expect(key);
     let session = supply.acquire(spec(site, key)).await.map_err(broken)?;
     let held = held(site, session.as_ref(), key, case).await;
     session.release().await.map_err(broken)?;

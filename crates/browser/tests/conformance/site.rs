@@ -43,6 +43,8 @@ struct Asked {
     questions: HashMap<String, watch::Sender<String>>,
     waiting: HashMap<u64, oneshot::Sender<Value>>,
     next: u64,
+    /// Whose a request is that does not say it.
+    expected: String,
 }
 
 #[derive(Clone)]
@@ -83,6 +85,11 @@ impl Site {
         Self { address, asked }
     }
 
+    /// Whose a request is that does not say it: sessions whose traffic passes no proxy of ours have no header for it.
+    pub fn expect(&self, case: &str) {
+        case.clone_into(&mut self.asked.lock().unwrap().expected);
+    }
+
     /// What the expression gives in the page of this case that has this address.
     pub async fn ask(&self, case: &str, at: &str, expression: &str) -> Result<Value, String> {
         let (sender, answer) = oneshot::channel();
@@ -100,8 +107,11 @@ impl Site {
 }
 
 async fn questions(State(shared): State<Shared>, headers: HeaderMap) -> Response {
-    let case = headers.get(INSTANCE_HEADER).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-    let questions = shared.asked.lock().unwrap().questions.entry(case).or_insert_with(|| watch::channel(String::new()).0).subscribe();
+    let mut asked = shared.asked.lock().unwrap();
+    let told = headers.get(INSTANCE_HEADER).and_then(|value| value.to_str().ok());
+    let case = told.map_or_else(|| asked.expected.clone(), str::to_owned);
+    let questions = asked.questions.entry(case).or_insert_with(|| watch::channel(String::new()).0).subscribe();
+    drop(asked);
     // a page that comes late is asked what was asked last
     let stream = futures::stream::unfold((questions, true), |(mut questions, first)| async move {
         if !first {
