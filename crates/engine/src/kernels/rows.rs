@@ -3,7 +3,7 @@
 use super::attention::part;
 use super::gemm::{Matrix, multiply};
 use super::lanes;
-use candle_core::{CpuStorage, CustomOp1, CustomOp2, InplaceOp1, Layout, Result, Shape, bail};
+use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, InplaceOp1, Layout, Result, Shape, bail};
 use rayon::prelude::*;
 
 /// Rows that one core takes at a time.
@@ -59,7 +59,7 @@ impl CustomOp1 for Gated {
     }
 }
 
-/// `x Wᵀ + b`; with one row of `b` for each column of the weights, or none.
+/// `x Wᵀ + b`, with one element of `b` for each column of the weights, or none; with a third tensor, added to its rows.
 pub(crate) struct Product<'a> {
     pub(crate) bias: Option<&'a [f32]>,
 }
@@ -85,19 +85,51 @@ impl Product<'_> {
         (0..rows).flat_map(|row| products[row..].iter().step_by(rows).copied()).collect()
     }
 
-    fn many(&self, x: &[f32], weight: &[f32], [rows, columns, size]: [usize; 3]) -> Vec<f32> {
-        let mut out = match self.bias {
-            Some(bias) => bias.repeat(rows),
-            None => vec![0.0; rows * columns],
-        };
+    /// What the products are added to, if anything.
+    fn ground(&self, other: Option<&[f32]>, [rows, columns, _]: [usize; 3]) -> Option<Vec<f32>> {
+        let Some(other) = other else { return self.bias.map(|bias| bias.repeat(rows)) };
+        let mut ground = other.to_vec();
+        if let Some(bias) = self.bias {
+            ground.chunks_exact_mut(columns).for_each(|row| add(row, bias));
+        }
+        Some(ground)
+    }
+
+    fn many(ground: Option<Vec<f32>>, x: &[f32], weight: &[f32], [rows, columns, size]: [usize; 3]) -> Vec<f32> {
+        let adds = ground.is_some();
+        let mut out = ground.unwrap_or_else(|| vec![0.0; rows * columns]);
         let weight = Matrix { data: weight, rows: size, columns, row_stride: 1, column_stride: size };
         let share = rows.div_ceil(rayon::current_num_threads());
         out.par_chunks_mut(share * columns).zip(x.par_chunks(share * size)).for_each(|(out, x)| {
             let x = Matrix { data: x, rows: x.len() / size, columns: size, row_stride: size, column_stride: 1 };
-            multiply(out, columns, self.bias.is_some(), x, weight, 1.0);
+            multiply(out, columns, adds, x, weight, 1.0);
         });
         out
     }
+
+    fn onto(&self, other: Option<&[f32]>, [x, weight]: [(&CpuStorage, &Layout); 2]) -> Result<(CpuStorage, Shape)> {
+        let ((rows, size), (columns, inner)) = (x.1.shape().dims2()?, weight.1.shape().dims2()?);
+        let (bias, others) = (self.bias.map_or(columns, <[f32]>::len), other.map_or(rows * columns, <[f32]>::len));
+        if size != inner || rows * columns * size == 0 || bias != columns || others != rows * columns {
+            bail!("{rows} rows of {size}, weights of {columns} times {inner}, their bias and what they are added to do not fit");
+        }
+        let (x, weight, sides) = (part(x.0, x.1)?, part(weight.0, weight.1)?, [rows, columns, size]);
+        let ground = self.ground(other, sides);
+        let out = if rows > FEW {
+            Self::many(ground, x, weight, sides)
+        } else {
+            let mut out = Self::few(x, weight, sides);
+            if let Some(ground) = ground {
+                add(&mut out, &ground);
+            }
+            out
+        };
+        Ok((CpuStorage::F32(out), Shape::from((rows, columns))))
+    }
+}
+
+fn add(values: &mut [f32], others: &[f32]) {
+    values.iter_mut().zip(others).for_each(|(value, other)| *value += other);
 }
 
 impl CustomOp2 for Product<'_> {
@@ -106,20 +138,24 @@ impl CustomOp2 for Product<'_> {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, x_layout: &Layout, weight: &CpuStorage, weight_layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let ((rows, size), (columns, inner)) = (x_layout.shape().dims2()?, weight_layout.shape().dims2()?);
-        if size != inner || rows * columns * size == 0 || self.bias.is_some_and(|bias| bias.len() != columns) {
-            bail!("{rows} rows of {size}, weights of {columns} times {inner} and their bias do not fit");
-        }
-        let (x, weight, sides) = (part(x, x_layout)?, part(weight, weight_layout)?, [rows, columns, size]);
-        let out = if rows > FEW {
-            self.many(x, weight, sides)
-        } else {
-            let mut out = Self::few(x, weight, sides);
-            if let Some(bias) = self.bias {
-                out.chunks_exact_mut(columns).for_each(|row| row.iter_mut().zip(bias).for_each(|(value, bias)| *value += bias));
-            }
-            out
-        };
-        Ok((CpuStorage::F32(out), Shape::from((rows, columns))))
+        self.onto(None, [(x, x_layout), (weight, weight_layout)])
+    }
+}
+
+impl CustomOp3 for Product<'_> {
+    fn name(&self) -> &'static str {
+        "product"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        x_layout: &Layout,
+        weight: &CpuStorage,
+        weight_layout: &Layout,
+        other: &CpuStorage,
+        other_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        self.onto(Some(part(other, other_layout)?), [(x, x_layout), (weight, weight_layout)])
     }
 }

@@ -64,6 +64,10 @@ impl Linear {
             sum.inplace_op1(&crate::kernels::gpu::Add { bias: self.bias(), other: Some(rows) })?;
             return Ok(sum);
         }
+        if ops::has_kernels(x) {
+            let product = Product { bias: self.values.as_deref() };
+            return x.contiguous()?.apply_op3_no_bwd(&self.weight, &rows.contiguous()?, &product);
+        }
         rows + self.forward(x)?
     }
 
@@ -147,9 +151,15 @@ mod tests {
         for (rows, has_bias) in [(1, true), (2, false), (7, true), (24, true), (25, false), (1025, true)] {
             let (weight, bias, x) = (random(&[131, 70]), has_bias.then(|| random(&[131])), random(&[rows, 70]));
             let exact = Linear::of(wide(&weight), bias.as_ref().map(wide)).unwrap().forward(&wide(&x)).unwrap();
-            let ours = Linear::of(weight, bias).unwrap().forward(&x).unwrap();
-            let away: f64 = (wide(&ours) - exact).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap();
-            assert!(away < 1e-4, "{rows} rows: {away}");
+            let map = Linear::of(weight, bias).unwrap();
+            let ours = map.forward(&x).unwrap();
+            let away = |ours: &Tensor, exact: &Tensor| -> f64 {
+                (wide(ours) - exact).unwrap().abs().unwrap().max_all().unwrap().to_scalar().unwrap()
+            };
+            assert!(away(&ours, &exact) < 1e-4, "{rows} rows: {}", away(&ours, &exact));
+            let onto = random(&[rows, 131]);
+            let (ours, exact) = (map.add_to(&onto, &x).unwrap(), (exact + wide(&onto)).unwrap());
+            assert!(away(&ours, &exact) < 1e-4, "{rows} rows added to others: {}", away(&ours, &exact));
         }
     }
 }
