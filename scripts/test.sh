@@ -19,19 +19,9 @@ if cargo tree --workspace -e normal -i ring 2>/dev/null | grep -q '^ring'; then
 fi
 step "clippy"
 cargo clippy --workspace --all-targets --locked -- -D warnings
-step "docs, while the suite of attempts to get out of a session runs (it mostly waits)"
-cargo test --workspace --locked --no-run
-cargo test -p wayfarer-browser --test egress --locked --no-run
-mkdir -p target/tmp
-cargo test -p wayfarer-browser --test egress --locked > target/tmp/egress.log 2>&1 &
-egress=$!
-trap 'kill "$egress" 2>/dev/null || true' EXIT
+step "docs"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked -q
-wait "$egress" || { cat target/tmp/egress.log; exit 1; }
-trap - EXIT
-tail -n 4 target/tmp/egress.log
-step "tests"
-cargo test --workspace --locked
-step "verdicts against ground truth (the stand-in on every world; fails if worse than recorded)"
+step "tests, and beside them verdicts against ground truth (the stand-in on every world; fails if worse than recorded)"
 rm -rf target/report
-target/debug/wayfarer sandbox report --attempts 100 --fail-rate 0.3 --attack-rate 0.15 --seed 7 --out target/report --baseline docs/report-baseline.json
+# no page of docs has an example that runs: there are no tests of docs
+scripts/run_tests.py --beside "target/debug/wayfarer sandbox report --attempts 100 --fail-rate 0.3 --attack-rate 0.15 --seed 7 --out target/report --baseline docs/report-baseline.json"

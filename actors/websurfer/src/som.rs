@@ -1,14 +1,14 @@
 //! The set-of-marks picture (spec/faragen.md B.5): the page in grey, each mark outlined and numbered in its own colour.
 
 use font8x8::UnicodeFonts;
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::RgbImage;
 use wayfarer_core::Mark;
+use wayfarer_pixels::PixelsError;
 
 /// Why no picture could be drawn.
 #[derive(Debug, thiserror::Error)]
 #[error("the set-of-marks picture could not be drawn: {0}")]
-pub struct SomError(#[from] image::ImageError);
+pub struct SomError(#[from] PixelsError);
 
 const OUTLINE: i64 = 2;
 const FILL_ALPHA: u32 = 48;
@@ -21,12 +21,8 @@ const TOP_MARGIN: f64 = 20.0;
 
 /// Draws the visible marks over a PNG screenshot; bytes to bytes, and the same bytes for the same input.
 pub fn draw(screenshot: &[u8], marks: &[Mark]) -> Result<Vec<u8>, SomError> {
-    let grey = image::load_from_memory_with_format(screenshot, image::ImageFormat::Png)?.to_luma8();
-    let (width, height) = grey.dimensions();
-    let mut picture = RgbImage::from_fn(width, height, |x, y| {
-        let level = grey.get_pixel(x, y).0[0];
-        image::Rgb([level; 3])
-    });
+    let mut picture = wayfarer_pixels::decode_png(screenshot)?;
+    wayfarer_pixels::turn_grey(&mut picture);
     let shown: Vec<&Mark> = marks.iter().filter(|mark| mark.visible).collect();
     for mark in &shown {
         draw_box(&mut picture, mark);
@@ -35,14 +31,7 @@ pub fn draw(screenshot: &[u8], marks: &[Mark]) -> Result<Vec<u8>, SomError> {
     for mark in &shown {
         draw_label(&mut picture, mark);
     }
-    let mut bytes = Vec::with_capacity(256 * 1024);
-    PngEncoder::new_with_quality(&mut bytes, CompressionType::Fast, FilterType::Up).write_image(
-        picture.as_raw(),
-        width,
-        height,
-        ExtendedColorType::Rgb8,
-    )?;
-    Ok(bytes)
+    Ok(wayfarer_pixels::encode_png(&picture)?)
 }
 
 /// A colour that follows from the id alone, dark enough for white digits.

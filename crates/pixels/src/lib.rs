@@ -41,6 +41,14 @@ pub fn decode_png(png: &[u8]) -> Result<RgbImage, PixelsError> {
     Ok(reader.decode().map_err(PixelsError::Unreadable)?.into_rgb8())
 }
 
+/// Takes the colours out: each pixel becomes the luma of its own (BT.709).
+pub fn turn_grey(picture: &mut RgbImage) {
+    for pixel in picture.chunks_exact_mut(3) {
+        let [red, green, blue] = [pixel[0], pixel[1], pixel[2]].map(u32::from);
+        pixel.fill(((2126 * red + 7152 * green + 722 * blue) / 10_000) as u8);
+    }
+}
+
 /// RGB as PNG, quickly: it is sent once and thrown away.
 pub fn encode_png(picture: &RgbImage) -> Result<Vec<u8>, PixelsError> {
     let (width, height) = picture.dimensions();

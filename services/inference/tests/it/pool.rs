@@ -1,5 +1,4 @@
 //! The pool over real gRPC, in front of an OpenAI-compatible server that follows a script.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,9 +1,6 @@
 //! Connecting, and orders over the connection.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod common;
-
-use common::{LONG, TRACEPARENT, nats};
+use crate::common::{LONG, TRACEPARENT, nats};
 use futures::StreamExt;
 use std::io::{BufRead, BufReader, Write};
 use std::time::Duration;

@@ -1,9 +1,6 @@
 //! What all tasks share may be away for a while, and processes may be restarted: no task pays for that.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod common;
-
-use common::{DownFor, Steps, setting};
+use crate::common::{DownFor, Steps, setting};
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use wayfarer_bus::Queue;

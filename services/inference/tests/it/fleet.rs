@@ -1,5 +1,4 @@
 //! Several engines behind one pool, as real HTTP servers that hang, die, refuse and come back.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use axum::extract::State;
 use axum::http::StatusCode;

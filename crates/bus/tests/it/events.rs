@@ -1,9 +1,6 @@
 //! The event log, and who may write to it.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod common;
-
-use common::{LONG, nats};
+use crate::common::{LONG, nats};
 use futures::StreamExt;
 use wayfarer_bus::{Bus, EventLog, LogError, NatsEventLog};
 use wayfarer_core::event::{About, RunEvent};
@@ -149,7 +146,7 @@ async fn an_append_whose_acknowledgement_was_lost_is_written_once_and_not_fenced
     signal("-STOP");
     let (event, run) = (started("task-1", 1, "a"), a_run());
     let append = log.append(&run, &event, 0);
-    let item = common::an_item("a");
+    let item = crate::common::an_item("a");
     let publish = nats.bus.publish_work(wayfarer_bus::Queue::Curate, "a", &item);
     let (appended, published, ()) = tokio::join!(append, publish, async {
         tokio::time::sleep(std::time::Duration::from_millis(3_500)).await;

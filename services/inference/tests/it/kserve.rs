@@ -1,8 +1,6 @@
 //! Models behind KServe v2 over gRPC, at the wire: a server that speaks it as Triton does, with models as Triton's backends define them.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod triton;
-
+use crate::triton::{Does, ENSEMBLE, LLM_API, MODEL, Server, Triton, VLLM};
 use axum::routing::post;
 use axum::{Json, Router};
 use bytes::Bytes;
@@ -11,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tonic::Code;
-use triton::{Does, ENSEMBLE, LLM_API, MODEL, Server, Triton, VLLM};
 use wayfarer_chat::{ChatRequest, Message, Model, ModelError, Part, Priority, ReplySchema, Scope, Speaker};
 use wayfarer_config::{Inference, KserveSettings};
 use wayfarer_core::prompt::{ModelRole, SchemaMode};
@@ -254,9 +251,10 @@ async fn a_model_that_is_being_loaded_is_not_there_yet() {
 
 #[tokio::test]
 async fn what_a_model_has_no_input_for_is_said_and_not_sent() {
-    const BLIND: (triton::Tensors, triton::Tensors) =
+    const BLIND: (crate::triton::Tensors, crate::triton::Tensors) =
         (&[("text_input", "BYTES", &[1]), ("sampling_parameters", "BYTES", &[1])], &[("text_output", "BYTES", &[-1])]);
-    const STRANGE: (triton::Tensors, triton::Tensors) = (&[("input_ids", "INT64", &[-1, -1])], &[("logits", "FP32", &[-1, -1])]);
+    const STRANGE: (crate::triton::Tensors, crate::triton::Tensors) =
+        (&[("input_ids", "INT64", &[-1, -1])], &[("logits", "FP32", &[-1, -1])]);
     let said = |result| match result {
         Err(ModelError::Nonsense { what, .. }) => what,
         other => panic!("{other:?}"),
@@ -299,7 +297,7 @@ async fn whoever_goes_away_or_waits_too_long_leaves_the_server() {
 
 #[tokio::test]
 async fn a_key_a_template_and_a_schema_go_where_they_are_configured() {
-    const GUIDED: (triton::Tensors, triton::Tensors) = (
+    const GUIDED: (crate::triton::Tensors, crate::triton::Tensors) = (
         &[
             ("text_input", "BYTES", &[-1, 1]),
             ("max_tokens", "INT32", &[-1, 1]),

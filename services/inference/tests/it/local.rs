@@ -1,5 +1,4 @@
 //! Engines in this process behind the pool: a small checkpoint with random weights, whose words are known.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use std::path::PathBuf;
 use tokio::sync::mpsc;

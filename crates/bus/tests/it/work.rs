@@ -1,9 +1,6 @@
 //! Work that must not be lost.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod common;
-
-use common::{LONG, SHORT, TRACEPARENT, an_item, name_of, nats, queue_items};
+use crate::common::{LONG, SHORT, TRACEPARENT, an_item, name_of, nats, queue_items};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;

@@ -1,5 +1,4 @@
 //! The coordinate canary of the pool: real HTTP engines that click where they mean to, or do not.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use axum::extract::State;
 use axum::http::StatusCode;

@@ -1,5 +1,4 @@
 //! A surfer that dies in the middle of a step is noticed long before the step would have to be done.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use async_trait::async_trait;
 use futures::StreamExt;

@@ -1,9 +1,6 @@
 //! A run that is cancelled stops spending at once, wherever its tasks are.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
-mod common;
-
-use common::{DownFor, Setting, Steps, setting};
+use crate::common::{DownFor, Setting, Steps, setting};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use wayfarer_bus::{EventLog, Queue, document};

@@ -1,5 +1,4 @@
 //! Accounts of two replicas in one real Redis.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use async_trait::async_trait;
 use std::sync::Arc;

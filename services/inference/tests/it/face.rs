@@ -1,5 +1,4 @@
 //! The pool as an OpenAI-compatible server: real HTTP before it and behind it.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;

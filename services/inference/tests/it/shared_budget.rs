@@ -1,5 +1,4 @@
 //! Budgets of two replicas in one real Redis.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 use wayfarer_chat::{ModelError, Scope};
 use wayfarer_children::{RedisOptions, RedisServer, Tools};
