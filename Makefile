@@ -2,7 +2,8 @@
 .PHONY: demo test bootstrap build bench clean-demo
 
 # From nothing to verified trajectories: bootstrap, release build, the main job on the bundled input.
-demo: bootstrap build
+demo: bootstrap
+	cargo build --release --locked -p wayfarer
 	./target/release/wayfarer generate --seeds seeds.jsonl --out out/demo
 
 test:
