@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds every test of the workspace, then runs the programs, one more at once than there are cores.
+"""Builds every test of the workspace, then runs the programs, as many at once as there are cores.
 
 `cargo test` runs one after another, and most of them wait for a browser, a server or a lease for half of their time.
 
@@ -81,8 +81,8 @@ def main():
         print(f"{'ok    ' if code == 0 else 'FAILED'} {name}: {passed} passed, {time.monotonic() - started:.0f} s", flush=True)
         return None if code == 0 else (name, code, said)
 
-    # they wait often
-    pool = concurrent.futures.ThreadPoolExecutor((os.cpu_count() or 1) + 1)
+    # not one more: browsers that wait for a processor look hung to some tests
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1)
     try:
         failed = [failure for failure in pool.map(run, tests) if failure]
     except KeyboardInterrupt:
