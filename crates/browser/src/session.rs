@@ -53,8 +53,8 @@ const ACT_LIMIT: Duration = Duration::from_secs(75);
 const MAX_TABS: usize = 8;
 /// New pages that wait to be adopted; more are closed at once.
 const MAX_NEW_PAGES: usize = 16;
-/// How long the driver's client may take to know a page that it was told of; its messages are on their way.
-const KNOWN_LIMIT: Duration = Duration::from_secs(1);
+/// How long the driver's client may take to know a window that it was told of: its messages are on their way, and the machine may be busy.
+const KNOWN_LIMIT: Duration = Duration::from_secs(5);
 /// Dialogs and downloads of one effect that are told one by one.
 const MAX_NOTES: usize = 20;
 
@@ -383,9 +383,13 @@ impl ChromiumSession {
         let connection = self.context.connection();
         let (watched, mut arriving) = self.running.sieve.pages_of(self.context.guid());
         tokio::spawn(async move {
+            // the first page is the session's own, which cannot do without
+            let mut limit = OPEN_LIMIT;
             while let Some(name) = arriving.recv().await {
+                let known = tokio::time::timeout(limit, connection.wait_for_typed::<Page>(&name)).await;
+                limit = KNOWN_LIMIT;
                 // one that closed as fast as it opened is not known any more
-                let Ok(Ok(page)) = tokio::time::timeout(KNOWN_LIMIT, connection.wait_for_typed::<Page>(&name)).await else { continue };
+                let Ok(Ok(page)) = known else { continue };
                 if let Err(error) = page.on_download(keep.clone()).await {
                     tracing::warn!(%error, "downloads of a page are not kept");
                 }
