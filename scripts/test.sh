@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 # nothing is built twice here: what rustc would keep for that takes room and time
 export CARGO_INCREMENTAL=0
-step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+step() { printf '\n\033[1m== %s\033[0m (at %d s)\n' "$*" "$SECONDS"; }
 
 step "bootstrap"
 scripts/bootstrap.sh
