@@ -3,6 +3,7 @@
 //! What the page or the agent did wrong comes back as words for the agent (`Ok(Some(words))`); only a broken environment is an error.
 
 use crate::address;
+use crate::clipboard::Copied;
 use crate::files::{self, Taker};
 use crate::foreign;
 use crate::keys::{self, Key};
@@ -216,7 +217,32 @@ impl ChromiumSession {
                 return Ok(fault);
             }
         }
-        press(tab, keys).await.map(|()| None)
+        match keys::paste(keys) {
+            true => self.paste(tab, keys).await,
+            false => press(tab, keys).await.map(|()| None),
+        }
+    }
+
+    /// Pastes what the session copied: the keys, the page's own event, and the text where that lets it.
+    async fn paste(&self, tab: &Tab, keys: &[Key]) -> Result<Fault, TabError> {
+        let (realm, _) = tab.focused_realm();
+        let gone = |error| match error {
+            TabError::Navigated | TabError::Closed => Ok(Some("the page went elsewhere; nothing was pasted".to_owned())),
+            error => Err(error),
+        };
+        if let Err(error) = tab.script_in::<Value>(&realm, "__wayfarer.expectPaste()").await {
+            return gone(error);
+        }
+        press(tab, &keys::without_command(keys)).await?;
+        let Copied { text, html } = self.clipboard.copied();
+        let text: String = match tab.script_in(&realm, &format!("__wayfarer.paste({}, {})", json!(text), json!(html))).await {
+            Ok(text) => text,
+            Err(error) => return gone(error),
+        };
+        if !text.is_empty() {
+            tab.insert_text(&text).await?;
+        }
+        Ok(None)
     }
 
     async fn type_text(&self, tab: &Tab, target: Option<&Target>, typed: Typed<'_>, focus_is_known: bool) -> Result<Fault, TabError> {

@@ -170,7 +170,7 @@ impl Tab {
         }
         // frames that share the process of the document around them are no targets of their own
         let cdp = self.running.wire().attach(id).await.ok()?;
-        self.guard(&cdp).await.ok()?;
+        self.attend(&cdp).await.ok()?;
         let realm = Realm { cdp, frame: id.to_owned() };
         lock(&self.foreign.sessions).insert(id.to_owned(), realm.clone());
         Some(realm)

@@ -1,41 +1,73 @@
-//! The critical-point gate at the network: requests that change something wait until they are judged, and what no permission covers does
-//! not leave.
+//! The critical-point gate at the network: requests that change something, and messages over sockets, wait until they are judged, and what
+//! no permission covers does not leave.
 //!
 //! The gate before the action sees what a page says of itself (crates/core, `gate`); a page can lie there. Here it is seen what the page
 //! does: whatever made it send (a click, Enter, a field that loses the focus, a timer), the request is paused in the browser, before TLS.
+//! The browser pauses no message over a socket: a script of ours in each document and worker does (`sockets.js`).
 
 use crate::replay::Replay;
-use crate::tab::lock;
-use crate::wire::{CdpSession, NewPage, WeakSession};
+use crate::tab::{fresh_key, lock};
+use crate::wire::{CdpSession, Kind, NewPage, Newcomer, WeakSession};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::{BrowserContext, FulfillOptions, Route};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use wayfarer_core::critical_point::{CriticalPoint, GateDecision, Grant};
-use wayfarer_core::gate::{PageRequest, check_request};
+use wayfarer_core::gate::{PageMessage, PageRequest, check_message, check_request};
 
 /// How long the browser may take to take an answer.
 const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// Requests that are told of one action.
 const MOST_TOLD: usize = 20;
+/// Pauses what is sent over sockets.
+const SOCKETS: &str = include_str!("sockets.js");
+/// Letters of a message that are judged, and bytes.
+const MOST_JUDGED: usize = 64 * 1024;
 
 /// Tells the address of the page around what sends.
 pub(crate) type PageAddress = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What a session may send, and what was met.
-#[derive(Default)]
 pub(crate) struct Guard {
+    /// What our script and we call each other by.
+    names: Names,
     /// Off for a session that only replays.
     judges: OnceLock<bool>,
     grants: Mutex<Vec<Grant>>,
     met: Mutex<Met>,
     /// Answers in the network's place.
     replay: OnceLock<Replay>,
+}
+
+/// Names that no page can guess.
+struct Names {
+    /// The function that asks.
+    asker: String,
+    /// The function that takes the answer.
+    answer: String,
+    /// By which the answer is known as ours.
+    secret: String,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        let names = Names { asker: format!("_{}", fresh_key()), answer: format!("_{}", fresh_key()), secret: fresh_key() };
+        Self { names, judges: OnceLock::new(), grants: Mutex::default(), met: Mutex::default(), replay: OnceLock::new() }
+    }
+}
+
+/// A message that waits, as `sockets.js` tells it.
+#[derive(Deserialize)]
+struct Asked {
+    number: u64,
+    url: String,
+    text: String,
 }
 
 /// What requests met since they were last asked about.
@@ -67,31 +99,58 @@ impl Guard {
     }
 
     /// Watches what the documents of a session send; `page` tells the address of the page around them.
-    pub(crate) fn watch<'a>(self: &'a Arc<Self>, cdp: &'a CdpSession, page: PageAddress) -> BoxFuture<'a, Result<(), String>> {
+    pub(crate) async fn watch(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) -> Result<(), String> {
+        self.watch_one(cdp, page, Kind::Document).await
+    }
+
+    fn watch_one<'a>(self: &'a Arc<Self>, cdp: &'a CdpSession, page: PageAddress, kind: Kind) -> BoxFuture<'a, Result<(), String>> {
         async move {
             if !cdp.is_first_watch() {
                 return Ok(());
             }
             self.judge(cdp, Arc::clone(&page));
-            self.pause(cdp).await?;
-            // frames of other sites send by themselves, and frames in them
+            // frames of other sites send by themselves, and workers, and what is in them
             let guard = Arc::clone(self);
-            let look: NewPage = Arc::new(move |frame| {
+            let look: NewPage = Arc::new(move |newcomer| {
                 let (guard, page) = (Arc::clone(&guard), Arc::clone(&page));
-                async move { guard.lets_begin(&frame, page).await }.boxed()
+                async move { guard.lets_begin(newcomer, page).await }.boxed()
             });
-            cdp.on_new_frames(look).await
+            let paused = async {
+                // what a worker of a page asks for goes the page's way
+                if kind == Kind::Worker { Ok(()) } else { self.pause(cdp).await }
+            };
+            tokio::try_join!(paused, self.pause_messages(cdp, kind != Kind::Document), cdp.on_new_frames(look)).map(drop)
         }
         .boxed()
     }
 
-    /// Watches a window or a frame that the browser holds; whether it may begin. What cannot be watched may not.
-    pub(crate) async fn lets_begin(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) -> bool {
-        let watched = self.watch(cdp, page).await;
+    /// Watches what the browser holds; whether it may begin. What cannot be watched may not.
+    pub(crate) async fn lets_begin(self: &Arc<Self>, newcomer: Newcomer, page: PageAddress) -> bool {
+        if newcomer.kind == Kind::SharedWorker {
+            // the browser pauses nothing of theirs; pages of a guarded session find none (`NO_SHARED_WORKERS`)
+            return false;
+        }
+        let watched = self.watch_one(&newcomer.cdp, page, newcomer.kind).await;
         if let Err(error) = &watched {
-            tracing::debug!(error, "a window or a frame could not be watched, and stays held");
+            tracing::warn!(error, url = newcomer.url, "a window, a frame or a worker could not be watched, and stays held");
         }
         watched.is_ok()
+    }
+
+    /// Lets our script ask about what is sent over sockets.
+    async fn pause_messages(&self, cdp: &CdpSession, is_worker: bool) -> Result<(), String> {
+        let Names { asker, answer, secret } = &self.names;
+        let script = format!("{}(\"{asker}\", \"{answer}\", \"{secret}\", {MOST_JUDGED});", SOCKETS.trim_end());
+        cdp.tell("Runtime.enable", &json!({}))?;
+        // first: where there is nobody to ask, nothing is ever sent
+        cdp.tell("Runtime.addBinding", &json!({"name": asker}))?;
+        if is_worker {
+            let run = cdp.send("Runtime.evaluate", &json!({"expression": script})).await;
+            return run.map(drop);
+        }
+        // a window that is held may have no process yet that could answer; what it is told it does before anything else
+        cdp.tell("Page.enable", &json!({}))?;
+        cdp.tell("Page.addScriptToEvaluateOnNewDocument", &json!({"source": script, "runImmediately": true}))
     }
 
     /// Judges what the windows of a context send until they are watched, by the driver's own routes: behind a Playwright server nobody
@@ -126,6 +185,24 @@ impl Guard {
     }
 
     fn judge(self: &Arc<Self>, cdp: &CdpSession, page: PageAddress) {
+        let (guard, weak, around) = (Arc::clone(self), cdp.downgrade(), Arc::clone(&page));
+        cdp.on("Runtime.bindingCalled", move |event| {
+            if event["name"] != guard.names.asker.as_str() {
+                return;
+            }
+            let Ok(asked) = serde_json::from_str::<Asked>(event["payload"].as_str().unwrap_or_default()) else { return };
+            let passes = guard.passes(&asked, &around());
+            let Names { answer, secret, .. } = &guard.names;
+            let expression = format!("globalThis.{answer}(\"{secret}\", {}, {passes})", asked.number);
+            let (weak, told) = (weak.clone(), json!({"contextId": event["executionContextId"], "expression": expression}));
+            // beside the reading of the pipe, which must go on
+            tokio::spawn(async move {
+                let Some(cdp) = weak.upgrade() else { return };
+                if let Ok(Err(error)) = tokio::time::timeout(CALL_LIMIT, cdp.send("Runtime.evaluate", &told)).await {
+                    tracing::debug!(error, "a document went away before its message was answered");
+                }
+            });
+        });
         let (guard, weak) = (Arc::clone(self), cdp.downgrade());
         cdp.on("Fetch.requestPaused", move |event| {
             let answer = guard.answer(event, &page());
@@ -140,9 +217,10 @@ impl Guard {
         let patterns: Vec<Value> = match self.replay.get() {
             Some(_) => vec![json!({"urlPattern": "*"})],
             // pictures, scripts and styles change nothing
-            None => {
-                ["Document", "XHR", "Fetch", "Ping", "Other"].iter().map(|kind| json!({"urlPattern": "*", "resourceType": kind})).collect()
-            }
+            None => ["Document", "XHR", "Fetch", "Ping", "CSPViolationReport", "Other"]
+                .iter()
+                .map(|kind| json!({"urlPattern": "*", "resourceType": kind}))
+                .collect(),
         };
         cdp.send("Fetch.enable", &json!({"patterns": patterns})).await.map(drop)
     }
@@ -162,21 +240,39 @@ impl Guard {
             let mut grants = lock(&self.grants);
             check_request(PageRequest { method: text("method"), url: text("url"), body: &body, page }, &mut grants)
         };
+        match self.take_in(decision) {
+            true => go(),
+            false if event["resourceType"] == "Document" => Answer::Stay,
+            false => Answer::Fail,
+        }
+    }
+
+    /// Whether a message may be sent.
+    fn passes(&self, asked: &Asked, page: &str) -> bool {
+        if !self.judges.get().copied().unwrap_or(true) {
+            return true;
+        }
+        let decision = check_message(PageMessage { url: &asked.url, text: &asked.text, page }, &mut lock(&self.grants));
+        self.take_in(decision)
+    }
+
+    /// Remembers what was met; whether it may leave.
+    fn take_in(&self, decision: GateDecision) -> bool {
         let told = |list: &mut Vec<CriticalPoint>, point: CriticalPoint| {
             if list.len() < MOST_TOLD {
                 list.push(point);
             }
         };
         match decision {
-            GateDecision::Pass => go(),
+            GateDecision::Pass => true,
             GateDecision::Permitted { critical_point } => {
                 told(&mut lock(&self.met).permitted, critical_point);
-                go()
+                true
             }
             GateDecision::Held { critical_point } => {
-                tracing::info!(what = critical_point.what, "a request was held by the critical-point gate");
+                tracing::info!(what = critical_point.what, "what a page sends was held by the critical-point gate");
                 told(&mut lock(&self.met).held, critical_point);
-                if event["resourceType"] == "Document" { Answer::Stay } else { Answer::Fail }
+                false
             }
         }
     }

@@ -143,6 +143,26 @@ pub(crate) fn key(name: &str) -> Option<Key> {
     })
 }
 
+/// Whether these keys paste: Ctrl+V, Ctrl+Shift+V, Shift+Insert.
+pub(crate) fn paste(keys: &[Key]) -> bool {
+    let Some((last, held)) = keys.split_last() else { return false };
+    let held = held.iter().fold(0, |held, key| held | if key.modifier == 0 { u8::MAX } else { key.modifier });
+    match last.code.as_str() {
+        "KeyV" => held == CONTROL || held == CONTROL | SHIFT,
+        "Insert" => held == SHIFT,
+        _ => false,
+    }
+}
+
+/// The same keys without the command that the browser would do at the last one: to the page they are as they are, but for `keyCode`.
+pub(crate) fn without_command(keys: &[Key]) -> Vec<Key> {
+    let mut keys = keys.to_vec();
+    if let Some(last) = keys.last_mut() {
+        last.key_code = 0;
+    }
+    keys
+}
+
 /// The key as it is with Shift held: `a` is `A`, `1` is `!`.
 pub(crate) fn shifted(key: &Key) -> Key {
     let mut characters = key.key.chars();
@@ -196,6 +216,14 @@ mod tests {
         assert_eq!(names(&["ctrl++"]), ["Control", "+"]);
         assert_eq!(of_character('!').code, "Digit1");
         assert_eq!(["a", "1", "/", "Tab", " "].map(|name| shifted(&key(name).unwrap()).key), ["A", "!", "?", "Tab", " "]);
+    }
+
+    #[test]
+    fn the_keys_that_paste_are_known() {
+        let pastes = |chord: &str| paste(&parse(&[chord.to_owned()]).unwrap());
+        assert!(["Ctrl+V", "ctrl+v", "Control+Shift+V", "shift+insert"].into_iter().all(pastes));
+        assert!(!["v", "Ctrl+C", "Alt+V", "Ctrl+Alt+V", "Insert", "Ctrl+Insert", "Ctrl+V+Enter"].into_iter().any(pastes));
+        assert!(!paste(&[]));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod address;
 mod api;
 mod browsers;
 mod chromium;
+mod clipboard;
 mod driver;
 mod egress;
 mod files;

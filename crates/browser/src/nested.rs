@@ -23,8 +23,8 @@ use tokio::sync::mpsc;
 
 /// What the wire calls the session with the browser itself.
 const ROOT: &str = "root";
-/// Numbers of the calls that only carry others begin here; the wire's do not come so far.
-const CARRIERS: i64 = 1 << 40;
+/// Numbers of the calls that only carry others begin here; the wire's do not come so far. The browser takes no number beyond 32 bits.
+const CARRIERS: i64 = 1 << 30;
 /// Bytes on their way in each direction.
 const BUFFER: usize = 1 << 20;
 
@@ -146,7 +146,7 @@ impl Nest {
             let params = json!({"sessionId": session, "message": message.to_string()});
             match self.parents.get(&session) {
                 Some(parent) if parent != ROOT => {
-                    self.carriers += 1;
+                    self.carriers = (self.carriers + 1) % CARRIERS;
                     let number = CARRIERS + self.carriers;
                     message = json!({"id": number, "method": "Target.sendMessageToTarget", "params": params});
                     session = parent.clone();
@@ -175,7 +175,7 @@ impl Nest {
                 }
                 _ => {}
             }
-            if message["id"].as_i64().is_some_and(|number| number > CARRIERS) {
+            if message["id"].as_i64().is_some_and(|number| number >= CARRIERS) {
                 return None;
             }
             message["sessionId"] = session.into();

@@ -726,6 +726,32 @@
     if (id !== null && !clear && full && !field.isContentEditable) { try { field.setSelectionRange(field.value.length, field.value.length); } catch { /* fields without a selection */ } }
     return { kind: 'text', secret, clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
   };
+  // ---- pasting, in the place of the browser: its clipboard is shared with other sessions
+  let pasteTaken = false, stopExpecting = () => {};
+  // a page that takes the key for itself pastes nothing
+  const expectPaste = () => {
+    stopExpecting();
+    pasteTaken = false;
+    const view = (activeElement() || document.documentElement).ownerDocument.defaultView;
+    const look = (event) => { if (event.ctrlKey || event.shiftKey) pasteTaken = event.defaultPrevented; };
+    view.addEventListener('keydown', look);
+    stopExpecting = () => view.removeEventListener('keydown', look);
+  };
+  // what is left to be inserted at the caret once the page had its say
+  const paste = (text, html) => {
+    stopExpecting();
+    if (pasteTaken) return '';
+    const target = activeElement() || document.body || document.documentElement;
+    const view = target.ownerDocument.defaultView;
+    const clipboardData = new view.DataTransfer();
+    if (text) clipboardData.setData('text/plain', text);
+    if (html) clipboardData.setData('text/html', html);
+    const goesOn = target.dispatchEvent(new view.ClipboardEvent('paste', { clipboardData, bubbles: true, cancelable: true, composed: true }));
+    const field = activeElement();
+    if (!goesOn || !editable(field) || field.readOnly || isDisabled(field)) return '';
+    if (isSecret(field)) learn(text);
+    return tagOf(field) === 'input' ? text.replace(/[\r\n]+/g, ' ').trim() : text;
+  };
   const select = (id, x, y, wanted, token) => {
     let element = id === null ? deepest(x, y) : byId(id);
     if (!element) return { error: id === null ? 'nothing is there' : `mark ${id} is gone` };
@@ -851,5 +877,5 @@
     return field && tagOf(field) === 'input' && field.type === 'file' ? field : null;
   };
 
-  globalThis.__wayfarer = { byId, suspects, adopt, frameSpot, onTop, read, watchDrags, dragBegan, fileField, snapshot, guard, covers, rest, locate, at, prepare, select, focusMoved, leftField };
+  globalThis.__wayfarer = { byId, suspects, adopt, frameSpot, onTop, read, watchDrags, dragBegan, fileField, snapshot, guard, covers, rest, locate, at, prepare, expectPaste, paste, select, focusMoved, leftField };
 })();

@@ -2,6 +2,7 @@
 
 use crate::api::no_browser;
 use crate::browsers::{Place, RunningBrowser};
+use crate::clipboard::Clipboard;
 use crate::egress::{EgressProxy, Refusal};
 use crate::files::Files;
 use crate::guard::Guard;
@@ -10,7 +11,7 @@ use crate::recorder::{self, Recorder};
 use crate::replay::Replay;
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
 use crate::sieve::WatchedContext;
-use crate::tab::{Tab, TabError, lock};
+use crate::tab::{Listeners, Tab, TabError, lock};
 use crate::wire::{NewPage, WatchedPages};
 use crate::{
     BrowserError, BrowserSession, EgressPolicy, INSTANCE_HEADER, Observed, Recording, SessionSpec, StorageState, address, observe,
@@ -57,6 +58,10 @@ const MAX_NEW_PAGES: usize = 16;
 const KNOWN_LIMIT: Duration = Duration::from_secs(5);
 /// Dialogs and downloads of one effect that are told one by one.
 const MAX_NOTES: usize = 20;
+
+/// What workers that several pages share send, the browser never pauses: no fetch of theirs came to the gate (`tests/gate.rs`). Pages of a
+/// guarded session find a browser that has none, as some do.
+const NO_SHARED_WORKERS: &str = "delete globalThis.SharedWorker;";
 
 /// Calls between browsers leave past every proxy: in a context of its own Chromium was seen to gather candidates over UDP and multicast DNS
 /// in spite of its flags (`tests/egress`). Pages find a browser that has no such thing.
@@ -163,6 +168,8 @@ pub(crate) struct ChromiumSession {
     pub(crate) files: Arc<Files>,
     /// Judges what pages send, where that is wanted.
     guard: Arc<Guard>,
+    /// What its pages copied.
+    pub(crate) clipboard: Arc<Clipboard>,
     recorder: Option<Arc<Recorder>>,
     /// Pages are taken in until this is dropped.
     taking_in: Option<WatchedContext>,
@@ -228,6 +235,7 @@ impl ChromiumSession {
             downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
             guard: Arc::default(),
+            clipboard: Arc::default(),
             recorder,
             taking_in: None,
             filming: None,
@@ -238,7 +246,7 @@ impl ChromiumSession {
         };
         // before the first page, so that no document goes without it
         context
-            .add_init_script(&format!("{NO_CALLS}\n{STORMS}"))
+            .add_init_script(&format!("{NO_CALLS}\n{}\n{STORMS}", if session.shape.guarded { NO_SHARED_WORKERS } else { "" }))
             .await
             .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen().await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
@@ -255,8 +263,7 @@ impl ChromiumSession {
         context.new_page().await.map_err(|error| no_browser(format!("the context gave no page: {error}")))?;
         // it comes as every later one does
         let page = session.new_pages.lock().await.recv().await.ok_or_else(|| no_browser("the context's first page was not seen"))?;
-        let tab =
-            Tab::attach(&context, &running, page, Arc::clone(&session.files.too_big), session.guard(), session.recorder.clone()).await?;
+        let tab = Tab::attach(&context, &running, page, session.listeners()).await?;
         session.watched = session.watch_windows(&tab).await?;
         lock(&session.tabs).push(Arc::new(tab));
         Ok(session)
@@ -311,12 +318,21 @@ impl ChromiumSession {
     async fn watch_windows(&self, tab: &Tab) -> Result<Option<WatchedPages>, BrowserError> {
         let Some(guard) = self.guard().filter(|_| !self.running.is_nested) else { return Ok(None) };
         let page = tab.page.clone();
-        let look: NewPage = Arc::new(move |cdp| {
+        let look: NewPage = Arc::new(move |newcomer| {
             let (guard, page) = (Arc::clone(&guard), page.clone());
-            async move { guard.lets_begin(&cdp, Arc::new(move || page.url())).await }.boxed()
+            async move { guard.lets_begin(newcomer, Arc::new(move || page.url())).await }.boxed()
         });
         let watched = self.running.wire().watch_new_pages(tab.browser_context.clone(), look).await;
         watched.map(Some).map_err(|why| no_browser(format!("new windows could not be watched: {why}")))
+    }
+
+    fn listeners(&self) -> Listeners {
+        Listeners {
+            too_big: Arc::clone(&self.files.too_big),
+            guard: self.guard(),
+            clipboard: Arc::clone(&self.clipboard),
+            recorder: self.recorder.clone(),
+        }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
@@ -432,9 +448,7 @@ impl ChromiumSession {
                 continue;
             }
             wanted = wanted.saturating_sub(1);
-            match Tab::attach(&self.context, &self.running, page, Arc::clone(&self.files.too_big), self.guard(), self.recorder.clone())
-                .await
-            {
+            match Tab::attach(&self.context, &self.running, page, self.listeners()).await {
                 Ok(tab) => {
                     adopted = true;
                     let surplus = {

@@ -2,6 +2,7 @@
 
 use crate::BrowserError;
 use crate::browsers::RunningBrowser;
+use crate::clipboard::Clipboard;
 use crate::foreign::Foreigners;
 use crate::guard::Guard;
 use crate::keys::Key;
@@ -113,6 +114,18 @@ pub(crate) struct Realm {
     pub(crate) frame: String,
 }
 
+/// What of a session hears of its pages.
+#[derive(Clone)]
+pub(crate) struct Listeners {
+    /// Told of downloads that outgrow what is kept.
+    pub(crate) too_big: Arc<Notify>,
+    /// Judges what documents send.
+    pub(crate) guard: Option<Arc<Guard>>,
+    /// Hears what documents copy.
+    pub(crate) clipboard: Arc<Clipboard>,
+    pub(crate) recorder: Option<Arc<Recorder>>,
+}
+
 /// A page with its own DevTools session.
 pub(crate) struct Tab {
     pub(crate) page: Page,
@@ -122,8 +135,7 @@ pub(crate) struct Tab {
     pub(crate) target: String,
     /// The browser's name of the context around it.
     pub(crate) browser_context: String,
-    /// Judges what its documents send.
-    guard: Option<Arc<Guard>>,
+    listeners: Listeners,
     /// Its browser.
     pub(crate) running: Arc<RunningBrowser>,
     /// Documents of other sites in its frames.
@@ -153,17 +165,15 @@ struct Rest {
 }
 
 impl Tab {
-    /// Attaches to a page. `too_big` is told of downloads that outgrow what is kept.
+    /// Attaches to a page.
     pub(crate) async fn attach(
         context: &BrowserContext,
         running: &Arc<RunningBrowser>,
         page: Page,
-        too_big: Arc<Notify>,
-        guard: Option<Arc<Guard>>,
-        recorder: Option<Arc<Recorder>>,
+        listeners: Listeners,
     ) -> Result<Self, BrowserError> {
         // bodies are asked for later only where they are kept
-        let buffers = if recorder.is_some() { BUFFERS } else { (1, 1) };
+        let buffers = if listeners.recorder.is_some() { BUFFERS } else { (1, 1) };
         let (target, browser_context) = target_of(context, &page).await.map_err(attach_failed)?;
         let cdp = running
             .wire()
@@ -193,7 +203,7 @@ impl Tab {
             page,
             target,
             browser_context,
-            guard,
+            listeners,
             main,
             running: Arc::clone(running),
             foreign: Foreigners::default(),
@@ -204,7 +214,7 @@ impl Tab {
         };
         let tree = tab.call("Page.getFrameTree", json!({})).await?;
         tab.main.frame = tree["frameTree"]["frame"]["id"].as_str().unwrap_or_default().to_owned();
-        tab.subscribe(too_big);
+        tab.subscribe();
         let (page_events, network_events, inspector, choosers) = tokio::join!(
             tab.call("Page.enable", json!({})),
             tab.call("Network.enable", json!({"maxTotalBufferSize": buffers.0, "maxResourceBufferSize": buffers.1})),
@@ -212,8 +222,8 @@ impl Tab {
             // the system's chooser is on no picture: it is never shown, and used only by an upload
             tab.call("Page.setInterceptFileChooserDialog", json!({"enabled": true}))
         );
-        tab.guard(&tab.main.cdp).await?;
-        if let Some(recorder) = &recorder {
+        tab.attend(&tab.main.cdp).await?;
+        if let Some(recorder) = &tab.listeners.recorder {
             recorder.listen(&tab.main.cdp).await.map_err(|text| tab.explain(&text))?;
         }
         page_events?;
@@ -223,11 +233,15 @@ impl Tab {
         Ok(tab)
     }
 
-    /// Judges what the documents of a session send.
-    pub(crate) async fn guard(&self, cdp: &CdpSession) -> Result<(), TabError> {
-        let Some(guard) = &self.guard else { return Ok(()) };
-        let page = self.page.clone();
-        guard.watch(cdp, Arc::new(move || page.url())).await.map_err(|text| self.explain(&text))
+    /// Judges what the documents of a process send, and hears what they copy.
+    pub(crate) async fn attend(&self, cdp: &CdpSession) -> Result<(), TabError> {
+        let guarded = async {
+            let Some(guard) = &self.listeners.guard else { return Ok(()) };
+            let page = self.page.clone();
+            guard.watch(cdp, Arc::new(move || page.url())).await
+        };
+        let done = tokio::try_join!(guarded, self.listeners.clipboard.listen(cdp));
+        done.map(drop).map_err(|text| self.explain(&text))
     }
 
     /// The driver's name of the page.
@@ -245,7 +259,8 @@ impl Tab {
         self.closed.is_cancelled()
     }
 
-    fn subscribe(&self, too_big: Arc<Notify>) {
+    fn subscribe(&self) {
+        let too_big = Arc::clone(&self.listeners.too_big);
         let frame = self.main.frame.clone();
         self.on("Network.requestWillBeSent", move |watch, event| {
             if matches!(event["type"].as_str(), Some("WebSocket" | "EventSource" | "Ping" | "Media" | "Prefetch")) {

@@ -266,6 +266,29 @@ async fn a_session_speaks_its_language_and_begins_with_what_another_one_kept() {
     assert_eq!(kind_of(supply.acquire(wrong).await.map(drop)), EnvFailure::NoBrowser);
 }
 
+/// Two sessions of one Chromium, which has one clipboard.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_session_copies_no_other_one_pastes() {
+    let (world, supply) = (world().await, supply().await);
+    let ((one, mut seen), (other, elsewhere)) = (opened(&supply, &world, "/").await, opened(&supply, &world, "/").await);
+    let key = |chord: &str| Action::Key { keys: vec![chord.to_owned()] };
+    for action in [typed(named(&seen, "Note"), "for nobody else", false, true), key("ctrl+a"), key("ctrl+c")] {
+        seen = does(one.as_ref(), action).await.1;
+    }
+
+    does(other.as_ref(), click(named(&elsewhere, "Note"))).await;
+    let there = does(other.as_ref(), key("ctrl+v")).await.1;
+    let again = does(other.as_ref(), key("shift+Insert")).await.1;
+    does(one.as_ref(), click(named(&seen, "Full name"))).await;
+    let here = does(one.as_ref(), key("ctrl+v")).await.1;
+
+    let value = |seen: &Observed, name: &str| named(seen, name).value.clone();
+    assert_eq!([value(&there, "Note"), value(&again, "Note"), value(&here, "Full name")], ["", "", "for nobody else"]);
+    for session in [one, other] {
+        session.release().await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_session_tells_no_secret_and_is_played_again_without_the_network() {
     const PASSWORD: &str = "correct horse battery";

@@ -16,7 +16,7 @@ mod pages;
 mod session;
 
 pub(crate) use client::WireClient;
-pub(crate) use pages::{NewPage, WatchedPages};
+pub(crate) use pages::{Kind, NewPage, Newcomer, WatchedPages};
 pub(crate) use session::{CdpSession, WeakSession};
 
 use crate::tab::lock;

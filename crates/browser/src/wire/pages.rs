@@ -1,4 +1,4 @@
-//! New pages and frames, held by the browser until somebody has looked at them.
+//! New pages, frames and workers, held by the browser until somebody has looked at them.
 
 use super::{CdpSession, Wire};
 use crate::tab::lock;
@@ -9,10 +9,31 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// What is done with a new page before it may do anything; whether it may begin then. One that may not stays held.
-pub(crate) type NewPage = Arc<dyn Fn(CdpSession) -> BoxFuture<'static, bool> + Send + Sync>;
+/// What is done with a newcomer before it may do anything; whether it may begin then. One that may not stays held.
+pub(crate) type NewPage = Arc<dyn Fn(Newcomer) -> BoxFuture<'static, bool> + Send + Sync>;
 
-/// A new page.
+/// A page, a frame of another site or a worker that begins.
+pub(crate) struct Newcomer {
+    pub(crate) cdp: CdpSession,
+    pub(crate) kind: Kind,
+    /// What it was begun with.
+    pub(crate) url: String,
+}
+
+/// What begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A page, or a frame.
+    Document,
+    /// Of one page.
+    Worker,
+    /// Of a site.
+    ServiceWorker,
+    /// Of several pages.
+    SharedWorker,
+}
+
+/// What the protocol tells of one.
 #[derive(Deserialize)]
 pub(super) struct NewTarget<'a> {
     #[serde(borrow, rename = "sessionId")]
@@ -29,9 +50,28 @@ pub(super) struct NewTargetInfo<'a> {
     pub(super) target: Cow<'a, str>,
     #[serde(borrow, default, rename = "browserContextId")]
     pub(super) context: Cow<'a, str>,
+    #[serde(borrow, default, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default)]
+    url: Cow<'a, str>,
 }
 
-/// Somebody looks at the new pages of a browser context, until it is dropped.
+impl NewTargetInfo<'_> {
+    fn kind(&self) -> Kind {
+        match &*self.kind {
+            "worker" => Kind::Worker,
+            "service_worker" => Kind::ServiceWorker,
+            "shared_worker" => Kind::SharedWorker,
+            _ => Kind::Document,
+        }
+    }
+
+    fn newcomer(&self, cdp: CdpSession) -> Newcomer {
+        Newcomer { cdp, kind: self.kind(), url: self.url.clone().into_owned() }
+    }
+}
+
+/// Somebody looks at the new pages and shared workers of a browser context, until it is dropped.
 pub(crate) struct WatchedPages {
     wire: Wire,
     context: String,
@@ -44,12 +84,13 @@ impl Drop for WatchedPages {
 }
 
 impl Wire {
-    /// Lets somebody look at the new pages of a browser context (its windows) before they do anything, until the result is dropped.
+    /// Lets somebody look at what begins in a browser context and belongs to no page of it before it does anything, until the result is
+    /// dropped: windows, service workers, shared workers.
     pub(crate) async fn watch_new_pages(&self, context: String, look: NewPage) -> Result<WatchedPages, String> {
         lock(&self.0.state).new_pages.insert(context.clone(), look);
         let watched = WatchedPages { wire: self.clone(), context };
         if !self.0.holds_new_pages.swap(true, Ordering::AcqRel) {
-            let pages = json!([{"type": "page"}, {"exclude": true}]);
+            let pages = json!([{"type": "page"}, {"type": "service_worker"}, {"type": "shared_worker"}, {"exclude": true}]);
             let hold = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": pages});
             if let Err(error) = self.browser("Target.setAutoAttach", &hold).await {
                 self.0.holds_new_pages.store(false, Ordering::Release);
@@ -59,20 +100,22 @@ impl Wire {
         Ok(watched)
     }
 
-    /// A new page waits for us.
+    /// A newcomer waits for us.
     pub(super) fn new_page(&self, attached: NewTarget) {
-        let session = self.own(attached.session.into_owned(), "");
-        let look = {
-            let mut state = lock(&self.0.state);
-            let look = state.new_pages.get(&*attached.target_info.context).cloned();
-            if look.is_some() {
-                state.early.insert(attached.target_info.target.into_owned(), session.clone());
-            }
-            look
-        };
+        let look = lock(&self.0.state).new_pages.get(&*attached.target_info.context).cloned();
+        self.welcome(attached, "", look);
+    }
+
+    fn welcome(&self, attached: NewTarget, parent: &str, look: Option<NewPage>) {
+        let session = self.own(attached.session.into_owned(), parent);
+        let newcomer = attached.target_info.newcomer(session.clone());
+        if look.is_some() {
+            // whoever attaches to it is given this session; without one it lasts as long as the newcomer
+            lock(&self.0.state).early.insert(attached.target_info.target.into_owned(), session.clone());
+        }
         tokio::spawn(async move {
             let begins = match look {
-                Some(look) => look(session.clone()).await,
+                Some(look) => look(newcomer).await,
                 None => true,
             };
             if begins {
@@ -84,22 +127,14 @@ impl Wire {
 }
 
 impl CdpSession {
-    /// Hears of frames of other sites in this page before they do anything; whoever is given one lets it go on.
+    /// Hears of frames of other sites and of workers in this page before they do anything; whoever is given one lets it go on.
     pub(crate) async fn on_new_frames(&self, look: NewPage) -> Result<(), String> {
         let weak = self.downgrade();
         self.on("Target.attachedToTarget", move |event| {
-            let (Some(cdp), Some(session)) = (weak.upgrade(), event["sessionId"].as_str()) else { return };
-            let wire = cdp.0.wire.clone();
-            let frame = wire.own(session.to_owned(), &cdp.0.id);
-            if let Some(target) = event["targetInfo"]["targetId"].as_str() {
-                lock(&wire.0.state).early.insert(target.to_owned(), frame.clone());
+            let Some(cdp) = weak.upgrade() else { return };
+            if let Ok(attached) = NewTarget::deserialize(event) {
+                cdp.0.wire.welcome(attached, &cdp.0.id, Some(Arc::clone(&look)));
             }
-            let look = Arc::clone(&look);
-            tokio::spawn(async move {
-                if look(frame.clone()).await {
-                    let _ = frame.send("Runtime.runIfWaitingForDebugger", &json!({})).await;
-                }
-            });
         });
         let weak = self.downgrade();
         self.on("Target.detachedFromTarget", move |event| {
@@ -107,7 +142,7 @@ impl CdpSession {
                 cdp.0.wire.gone_session(session);
             }
         });
-        let frames = json!([{"type": "iframe"}, {"exclude": true}]);
+        let frames = json!([{"type": "iframe"}, {"type": "worker"}, {"exclude": true}]);
         let hold = json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": frames});
         self.send("Target.setAutoAttach", &hold).await.map(drop)
     }

@@ -39,6 +39,12 @@ impl CdpSession {
         self.0.wire.call(&self.0.id, method, params).await
     }
 
+    /// Puts a call on its way whose answer nobody waits for; before every call that is made later.
+    pub(crate) fn tell(&self, method: &str, params: &Value) -> Result<(), String> {
+        let number = self.0.wire.0.numbers.fetch_add(1, Ordering::Relaxed);
+        self.0.wire.say(number, &self.0.id, method, params)
+    }
+
     /// Hears of an event from now on, in the order in which the browser tells; what hears must be quick.
     pub(crate) fn on(&self, method: &str, handler: impl Fn(&Value) + Send + Sync + 'static) {
         lock(&self.0.handlers).entry(method.to_owned()).or_default().push(Arc::new(handler));

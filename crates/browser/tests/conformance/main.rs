@@ -46,7 +46,7 @@ async fn cases_hold_behind_a_playwright_server() {
     let mut cases: Vec<Case> = wanted().into_iter().step_by(every).collect();
     cases.retain(|case| !NOT_THERE.iter().any(|word| case.name.contains(word)));
     let site = Site::serve(folder().join("pages")).await;
-    let server = PlaywrightServer::start(&options(), site.address).await;
+    let server = PlaywrightServer::start(&options(), &[], site.address).await;
     let supply = ChromiumSupply::launch(server.options(options())).await.unwrap();
     play(&site, &supply, cases, 1).await;
     supply.shutdown().await;

@@ -14,12 +14,13 @@ pub struct PlaywrightServer {
 }
 
 impl PlaywrightServer {
-    /// Starts one with the tools of our own supply. Its browser finds every name at `site`.
-    pub async fn start(ours: &ChromiumOptions, site: SocketAddr) -> Self {
+    /// Starts one with the tools of our own supply. Its browser finds these names where it is told, and every other at `site`.
+    pub async fn start(ours: &ChromiumOptions, names: &[(&str, SocketAddr)], site: SocketAddr) -> Self {
+        let rules: String = names.iter().map(|(name, address)| format!("MAP {name} {address},")).collect();
         let folder = tempfile::tempdir().unwrap();
         let config = serde_json::json!({
             "executablePath": ours.executable,
-            "args": ["--no-sandbox", format!("--host-resolver-rules=MAP * {site}")],
+            "args": ["--no-sandbox", format!("--host-resolver-rules={rules}MAP * {site}")],
         });
         let file = folder.path().join("config.json");
         std::fs::write(&file, config.to_string()).unwrap();

@@ -22,7 +22,7 @@ mod words;
 
 pub use blocked::looks_blocked;
 pub use fields::{Meaning, field_meaning, mark_meaning};
-pub use requests::{PageRequest, check_request};
+pub use requests::{PageMessage, PageRequest, check_message, check_request};
 pub use rules::{RuleInfo, irreversible_phrases, rules};
 
 use crate::action::Action;

@@ -1,5 +1,6 @@
-//! The gate, seen from the network: a request that changes something is judged by where it goes and what it carries, whatever the page
-//! said of the button that sent it. The same rules as for forms; what a page hides from the eye it cannot hide here.
+//! The gate, seen from the network: a request that changes something, and a message over a socket, is judged by where it goes and what it
+//! carries, whatever the page said of the button that sent it. The same rules as for forms; what a page hides from the eye it cannot hide
+//! here.
 
 use super::deeds::{Deed, DeedKind, FormFacts};
 use super::fields::{Asks, Meaning, field_meaning};
@@ -12,6 +13,14 @@ use url::Url;
 const MOST_NAMES: usize = 200;
 /// How deep names are looked for in JSON.
 const DEEPEST: usize = 5;
+/// Names of the fields that messages tell by what they are for: of the protocols that are spoken over sockets (JSON-RPC, GraphQL, SignalR,
+/// action cable) and of what pages make up.
+const TELLING: &[&str] =
+    &["action", "type", "event", "op", "operation", "operationname", "method", "cmd", "command", "target", "destination", "route"];
+/// Single words that tell something else over sockets: edits of a text, answers of a protocol.
+const TOO_COMMON: &[&str] = &["delete", "destroy", "cancel", "confirm", "send"];
+/// What a message is for is said in fewer letters.
+const LONGEST_TELLING: usize = 64;
 
 /// A request that a page is about to make.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +35,32 @@ pub struct PageRequest<'a> {
     pub page: &'a str,
 }
 
+/// A message that a page is about to send over a socket.
+#[derive(Debug, Clone, Copy)]
+pub struct PageMessage<'a> {
+    /// Address of the socket, absolute.
+    pub url: &'a str,
+    /// What is sent, as text.
+    pub text: &'a str,
+    /// Address of the page that sends it.
+    pub page: &'a str,
+}
+
 /// What the gate says about a request, given the permissions so far; one that it lets through uses its permission up.
 ///
 /// Giving personal data away is not judged here: it is known where fields are filled, and beacons of ordinary pages carry names like
 /// `name` and `email` of their own.
 pub fn check_request(request: PageRequest<'_>, grants: &mut Vec<Grant>) -> GateDecision {
-    let met = judge_request(request);
+    decide(judge_request(request), grants)
+}
+
+/// The same of a message. What it is for is told by its fields (`{"action": "place_order"}`) or by the words that it begins with
+/// (`42["checkout/pay", …]`).
+pub fn check_message(message: PageMessage<'_>, grants: &mut Vec<Grant>) -> GateDecision {
+    decide(judge_message(message), grants)
+}
+
+fn decide(met: Vec<CriticalPoint>, grants: &mut Vec<Grant>) -> GateDecision {
     if let Some(critical_point) = met.iter().find(|point| !grants.iter().any(|grant| covers(grant, point))) {
         return GateDecision::Held { critical_point: critical_point.clone() };
     }
@@ -50,14 +79,80 @@ fn judge_request(request: PageRequest<'_>) -> Vec<CriticalPoint> {
     if !changes {
         return Vec::new();
     }
-    let names = names_of(request.body);
+    let body = serde_json::from_str::<serde_json::Value>(request.body).ok();
+    let operation = body.as_ref().and_then(|body| body["operationName"].as_str()).map(str::to_owned);
+    judge(request.method, request.url, names_of(request.body), operation.into_iter(), request.page)
+}
+
+fn judge_message(message: PageMessage<'_>) -> Vec<CriticalPoint> {
+    let (names, told) = read_message(message.text);
+    // "cart:place_order", "checkout/pay"
+    let last = |told: &String| told.rsplit(['/', ':', '.']).next().map(str::to_owned);
+    let operations = told
+        .iter()
+        .filter_map(last)
+        .chain(told.iter().cloned())
+        .filter(|told| !TOO_COMMON.iter().any(|common| told.eq_ignore_ascii_case(common)));
+    judge("the message", message.url, names, operations, message.page)
+}
+
+/// Names of a message's fields, and what it says that it is for.
+fn read_message(text: &str) -> (Vec<String>, Vec<String>) {
+    let (mut names, mut told) = (Vec::new(), Vec::new());
+    let start = text.find(['{', '[']).unwrap_or(text.len());
+    let (head, rest) = text.split_at(start);
+    let value = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>().next();
+    if let Some(Ok(value)) = value {
+        collect(&value, DEEPEST, &mut names);
+        tell(&value, DEEPEST, &mut told);
+        // an event and what belongs to it
+        for item in value.as_array().into_iter().flatten().filter_map(|item| item.as_str()) {
+            told.push(item.to_owned());
+        }
+    }
+    // STOMP names a destination; whoever makes up a protocol of words begins with the one that counts
+    let destination = head.lines().find_map(|line| line.strip_prefix("destination:"));
+    told.extend(destination.or_else(|| head.split([' ', '\n', ',', '|', '=']).next()).map(str::to_owned));
+    told.retain(|told| !told.is_empty() && told.len() <= LONGEST_TELLING);
+    told.truncate(MOST_NAMES);
+    (names, told)
+}
+
+fn tell(value: &serde_json::Value, deepest: usize, told: &mut Vec<String>) {
+    if deepest == 0 || told.len() >= MOST_NAMES {
+        return;
+    }
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, inner) in fields {
+                match inner.as_str() {
+                    Some(text) if TELLING.contains(&name.to_ascii_lowercase().as_str()) => told.push(text.to_owned()),
+                    _ => tell(inner, deepest - 1, told),
+                }
+            }
+        }
+        serde_json::Value::Array(items) => items.iter().take(20).for_each(|item| tell(item, deepest - 1, told)),
+        _ => {}
+    }
+}
+
+/// Critical points of what carries such names to an address and is for these operations.
+fn judge(how: &str, url: &str, names: Vec<String>, operations: impl Iterator<Item = String>, page: &str) -> Vec<CriticalPoint> {
     let meanings: Vec<Meaning> = names.iter().filter_map(|name| field_meaning(&identifier_words(name))).collect();
-    let form =
-        FormFacts { asks: Asks::of(meanings), is_get: false, action: address(&request), words: normal(&names.join(" ")), is_loose: false };
-    let path = Url::parse(request.url).map(|url| url.path().to_owned()).unwrap_or_default();
-    let on = format!("{} {path}", request.method);
+    let (mut action, mut path) = (url.to_owned(), String::new());
+    if let Ok(mut parsed) = Url::parse(url) {
+        path = parsed.path().to_owned();
+        // as if the address named them
+        let operations: Vec<String> = operations.collect();
+        if !operations.is_empty() {
+            parsed.query_pairs_mut().extend_pairs(operations.iter().map(|operation| ("action", operation)));
+            action = parsed.into();
+        }
+    }
+    let form = FormFacts { asks: Asks::of(meanings), is_get: false, action, words: normal(&names.join(" ")), is_loose: false };
+    let on = format!("{how} {path}");
     let deed = Deed { kind: DeedKind::SubmitByEnter { form }, on: on.clone(), page: String::new() };
-    let host = host_of(request.page);
+    let host = host_of(page);
     let mut found: Vec<CriticalPoint> = Vec::new();
     for (rule, _) in rules::fired(&[deed]) {
         if rule.kind != CriticalPointKind::PersonalData && found.iter().all(|earlier| earlier.kind != rule.kind) {
@@ -66,19 +161,6 @@ fn judge_request(request: PageRequest<'_>) -> Vec<CriticalPoint> {
         }
     }
     found
-}
-
-/// The address, with the name of a GraphQL operation as its last word.
-fn address(request: &PageRequest<'_>) -> String {
-    let operation = serde_json::from_str::<serde_json::Value>(request.body).ok();
-    let operation = operation.as_ref().and_then(|body| body["operationName"].as_str());
-    match (operation, Url::parse(request.url)) {
-        (Some(operation), Ok(mut url)) => {
-            url.query_pairs_mut().append_pair("action", operation);
-            url.into()
-        }
-        _ => request.url.to_owned(),
-    }
 }
 
 /// Names of the fields that a body carries: of a form, of JSON, of a form with files.
@@ -156,6 +238,48 @@ mod tests {
         ];
         for (method, url, body) in ordinary {
             assert_eq!(judged(method, url, body), None, "{method} {url} {body}");
+        }
+    }
+
+    fn judged_message(text: &str) -> Option<CriticalPointKind> {
+        let message = PageMessage { url: "wss://live.shop.example/socket", text, page: "https://shop.example/basket" };
+        judge_message(message).first().map(|point| point.kind)
+    }
+
+    #[test]
+    fn a_message_is_known_by_what_it_says_it_is_for() {
+        use CriticalPointKind::*;
+        let critical = [
+            (r#"{"action":"place_order","total":99}"#, Payment),
+            (r#"{"type":"rpc","data":{"method":"checkout.pay","params":[]}}"#, Payment),
+            (r#"42["checkout/pay",{"total":99}]"#, Payment),
+            (r#"["4","9","room:lobby","place_order",{}]"#, Payment),
+            ("{\"type\":1,\"target\":\"ConfirmBooking\",\"arguments\":[7]}\u{1e}", Booking),
+            ("SEND\ndestination:/app/pay\n\n{\"n\":1}\0", Payment),
+            (r#"{"id":"1","type":"subscribe","payload":{"operationName":"CompletePurchase","query":"mutation"}}"#, Payment),
+            ("pay 99", Payment),
+            (r#"{"x":{"card_number":"4111111111111111","cvc":"1"}}"#, Payment),
+            (r#"{"op":"delete_account"}"#, AccountChange),
+        ];
+        for (text, kind) in critical {
+            assert_eq!(judged_message(text), Some(kind), "{text}");
+        }
+        let ordinary = [
+            r#"{"type":"subscribe","channel":"order book"}"#,
+            r#"{"type":"ping"}"#,
+            "2probe",
+            "3",
+            r#"42["typing",{"room":4}]"#,
+            r#"{"op":"delete","from":4,"to":9}"#,
+            r#"{"event":"phx_join","topic":"room:lobby","payload":{},"ref":"1"}"#,
+            "SEND\ndestination:/app/prices\n\n{}\0",
+            "{\"type\":6}\u{1e}",
+            "{ not JSON",
+            "[",
+            "",
+        ];
+        for text in ordinary {
+            assert_eq!(judged_message(text), None, "{text}");
         }
     }
 
