@@ -68,6 +68,9 @@ enum Command {
         /// Kills of a renderer, a browser or the driver for a hundred sessions.
         #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
         kills: u32,
+        /// Whom to kill; absent means that one is drawn each time, seldom the driver.
+        #[arg(long)]
+        victim: Option<soak::Victim>,
         /// Draws whom to kill, and when.
         #[arg(long, default_value_t = 7)]
         seed: u64,
@@ -160,8 +163,8 @@ fn main() -> std::process::ExitCode {
                 let sessions = sessions.into_iter().map(|number| number as usize).collect();
                 farm::measure(farm::Wanted { sessions, seconds, lives, json }).await
             }
-            Command::Soak { sessions, parallel, kills, seed, json } => {
-                soak::measure(soak::Wanted { sessions, parallel, kills, seed, json }).await
+            Command::Soak { sessions, parallel, kills, victim, seed, json } => {
+                soak::measure(soak::Wanted { sessions, parallel, kills, victim, seed, json }).await
             }
             Command::Reference { steps, venv, json } => reference::measure(steps, venv, json).await,
             Command::Pool { checkpoint, seconds, json } => pool::measure(&checkpoint, seconds, json).await,

@@ -31,8 +31,18 @@ pub(crate) struct Wanted {
     pub(crate) parallel: u32,
     /// Kills for a hundred sessions.
     pub(crate) kills: u32,
+    /// Whom; absent, one is drawn each time.
+    pub(crate) victim: Option<Victim>,
     pub(crate) seed: u64,
     pub(crate) json: bool,
+}
+
+/// Who can be killed.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Victim {
+    Renderer,
+    Browser,
+    Driver,
 }
 
 /// What happened so far.
@@ -73,7 +83,7 @@ pub(crate) async fn measure(wanted: Wanted) -> Result<()> {
     let workers: Vec<_> = (0..wanted.parallel)
         .map(|_| {
             let (stage, tally, next, random) = (Arc::clone(&stage), Arc::clone(&tally), Arc::clone(&next), Arc::clone(&random));
-            let (sessions, kills) = (wanted.sessions, wanted.kills);
+            let (sessions, kills, victim) = (wanted.sessions, wanted.kills, wanted.victim);
             tokio::spawn(async move {
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
@@ -81,7 +91,7 @@ pub(crate) async fn measure(wanted: Wanted) -> Result<()> {
                         return;
                     }
                     if random.lock().await.random_range(0..100) < kills {
-                        kill_one(&tally, &random).await;
+                        kill_one(&tally, &random, victim).await;
                     }
                     match live(&stage, number).await {
                         Ok(()) => drop(tally.whole.fetch_add(1, Ordering::Relaxed)),
@@ -137,14 +147,19 @@ async fn act(session: &dyn BrowserSession) -> std::result::Result<(), BrowserErr
     Ok(())
 }
 
-/// Kills a renderer, a browser or, seldom, the driver.
-async fn kill_one(tally: &Tally, random: &Mutex<StdRng>) {
+/// Kills who is wanted; absent, a renderer, a browser or, seldom, the driver.
+async fn kill_one(tally: &Tally, random: &Mutex<StdRng>, victim: Option<Victim>) {
     let below = processes::below();
     let mut random = random.lock().await;
-    let (what, is_one): (_, fn(&Process) -> bool) = match random.random_range(0..10) {
-        0 => ("driver", Process::is_driver),
-        1..=3 => ("browser", Process::is_browser),
-        _ => ("renderer", Process::is_renderer),
+    let drawn = match random.random_range(0..10) {
+        0 => Victim::Driver,
+        1..=3 => Victim::Browser,
+        _ => Victim::Renderer,
+    };
+    let (what, is_one): (_, fn(&Process) -> bool) = match victim.unwrap_or(drawn) {
+        Victim::Driver => ("driver", Process::is_driver),
+        Victim::Browser => ("browser", Process::is_browser),
+        Victim::Renderer => ("renderer", Process::is_renderer),
     };
     let all: Vec<&Process> = below.iter().filter(|process| is_one(process)).collect();
     if let Some(victim) = all.choose(&mut *random)

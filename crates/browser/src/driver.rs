@@ -11,7 +11,7 @@ use crate::remote::RemoteBrowser;
 use crate::sieve::Sieve;
 use crate::tab::lock;
 use playwright_rs::protocol::BrowserType;
-use playwright_rs::server::channel_owner::ChannelOwner;
+use playwright_rs::server::channel_owner::{ChannelOwner, DisposeReason};
 use playwright_rs::server::connection::{Connection, ConnectionExt, ConnectionLike};
 use playwright_rs::server::transport::{PipeTransport, TransportReceiver, TransportSender};
 use playwright_rs::{Browser, Playwright};
@@ -184,6 +184,7 @@ impl Driver {
         tokio::spawn(async move {
             running.run().await;
             ended.cancel();
+            take_apart(&running).await;
         });
         let greeting = async {
             let root = connection.initialize_playwright().await?;
@@ -205,7 +206,11 @@ impl Driver {
     pub(crate) async fn browser(&self) -> Result<Browser, String> {
         let name = self.playwright.initializer()["preLaunchedBrowser"]["guid"].as_str();
         let name = name.ok_or("it gives no browser: it is to be started as one that launches it (`launch-server`, `run-server`)")?;
-        self.connection.get_typed::<Browser>(name).await.map_err(|error| error.to_string())
+        let browser = self.connection.get_typed::<Browser>(name).await.map_err(|error| error.to_string())?;
+        match browser.name() {
+            "chromium" => Ok(browser),
+            other => Err(format!("its browser is {other}, and only Chromium is spoken to: start it with `--browser chromium`")),
+        }
     }
 
     /// What is taken out of its messages.
@@ -244,5 +249,13 @@ impl Driver {
             }
         }
         self.gone.cancel();
+    }
+}
+
+/// Lets go of what the client knows of a driver that is gone: its objects hold the connection, and with it the pipe, and the connection holds
+/// them (`playwright-rs` 0.20.1).
+async fn take_apart(connection: &Connection) {
+    for object in connection.get_all_objects().await {
+        object.dispose(DisposeReason::Closed);
     }
 }

@@ -2,9 +2,15 @@
 
 use crate::BrowserError;
 use crate::api::{AllowedFile, MAX_FILES_BYTES};
+use crate::sieve::Sieve;
 use crate::tab::{Chooser, Realm, Tab, TabError, lock};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use playwright_rs::FilePayload;
 use playwright_rs::protocol::Download;
+use playwright_rs::server::channel_owner::ChannelOwner;
+use playwright_rs::server::connection::ConnectionLike;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -26,9 +32,44 @@ const CHOOSER_LIMIT: Duration = Duration::from_secs(2);
 /// Longest file name.
 const NAME_LENGTH: usize = 120;
 
+/// Bytes that are asked for at once of a file on another machine.
+const PART: usize = 1 << 20;
+
+/// A Playwright server that keeps downloads on its own machine.
+pub(crate) struct FarFiles {
+    pub(crate) connection: Arc<dyn ConnectionLike>,
+    pub(crate) sieve: Sieve,
+}
+
+impl FarFiles {
+    /// A download once it is whole; `None` if it failed, or outgrew what is kept.
+    async fn fetch(&self, download: &Download) -> Option<Vec<u8>> {
+        let name = self.sieve.download_of(download.page().guid(), download.url())?;
+        let stream = self.connection.send_message(&name, "saveAsStream", json!({})).await.ok()?;
+        let stream = stream["stream"]["guid"].as_str()?;
+        let mut content = Vec::new();
+        loop {
+            let part = self.connection.send_message(stream, "read", json!({"size": PART})).await.ok()?;
+            let part = BASE64_STANDARD.decode(part["binary"].as_str()?).ok()?;
+            if part.is_empty() {
+                break;
+            }
+            content.extend(part);
+            if content.len() as u64 > MAX_KEPT_BYTES {
+                return None;
+            }
+        }
+        // what is not closed goes with its context
+        let _ = self.connection.send_message(stream, "close", json!({})).await;
+        Some(content)
+    }
+}
+
 /// What a session has on disk.
 pub(crate) struct Files {
     folder: PathBuf,
+    /// Where downloads are, if not here.
+    far: Option<FarFiles>,
     /// Given with the session, once.
     allowed: OnceLock<Vec<AllowedFile>>,
     kept: Mutex<Kept>,
@@ -48,8 +89,8 @@ struct Kept {
 
 impl Files {
     /// Nothing is written before the first upload.
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder, allowed: OnceLock::new(), kept: Mutex::default(), ended: Notify::new(), too_big: Arc::default() }
+    pub(crate) fn new(folder: PathBuf, far: Option<FarFiles>) -> Self {
+        Self { folder, far, allowed: OnceLock::new(), kept: Mutex::default(), ended: Notify::new(), too_big: Arc::default() }
     }
 
     /// What may be uploaded. Fails when it is more than a session may carry.
@@ -103,7 +144,7 @@ impl Files {
     pub(crate) async fn keep(&self, download: Download) {
         let name = plain_name(download.suggested_filename());
         let path = tokio::select! {
-            path = download.path() => path.ok().flatten(),
+            path = self.arrived(&download) => path,
             () = tokio::time::sleep(KEEP_LIMIT) => None,
             () = self.too_big.notified() => None,
         };
@@ -122,6 +163,16 @@ impl Files {
         }
         drop(kept);
         self.ended.notify_waiters();
+    }
+
+    /// Where a download is once it is whole.
+    async fn arrived(&self, download: &Download) -> Option<PathBuf> {
+        let Some(far) = &self.far else { return download.path().await.ok().flatten() };
+        let content = far.fetch(download).await?;
+        let path = self.folder.join("kept").join(BlobHash::of(&content).as_str());
+        tokio::fs::create_dir_all(path.parent()?).await.ok()?;
+        tokio::fs::write(&path, content).await.ok()?;
+        Some(path)
     }
 
     async fn take_in(&self, name: String, path: &Path) -> Option<KeptFile> {
@@ -182,7 +233,7 @@ pub(crate) async fn upload(tab: &Tab, files: &Files, taker: Taker, handles: &[St
             if paths.len() > 1 && !multiple {
                 return Ok(Some("this field takes one file".into()));
             }
-            tab.call_in(&realm, "DOM.setFileInputFiles", json!({"files": paths, "objectId": object})).await?;
+            give(tab, &realm, json!({"objectId": object}), &paths).await?;
         }
         Taker::Opener(x, y) => {
             tab.take_choosers();
@@ -194,10 +245,36 @@ pub(crate) async fn upload(tab: &Tab, files: &Files, taker: Taker, handles: &[St
             if paths.len() > 1 && !multiple {
                 return Ok(Some("the file chooser takes one file; it was closed".into()));
             }
-            tab.call("DOM.setFileInputFiles", json!({"files": paths, "backendNodeId": node})).await?;
+            give(tab, &tab.main, json!({"backendNodeId": node}), &paths).await?;
         }
     }
     Ok(None)
+}
+
+/// Gives files to a field: their paths to a browser of this machine, what is in them to any other.
+async fn give(tab: &Tab, realm: &Realm, mut field: Value, paths: &[PathBuf]) -> Result<(), TabError> {
+    if !tab.running.is_remote {
+        field["files"] = json!(paths);
+        return tab.call_in(realm, "DOM.setFileInputFiles", field).await.map(drop);
+    }
+    if field["objectId"].is_null() {
+        field["executionContextId"] = tab.world(realm).await?;
+        field = tab.call_in(realm, "DOM.resolveNode", field).await?["object"].take();
+    }
+    let mut files = Vec::new();
+    for path in paths {
+        let path = path.clone();
+        // it reads the disk
+        let read = tokio::task::spawn_blocking(move || FilePayload::from_path(path)).await;
+        let file = read.map_err(|error| error.to_string()).and_then(|read| read.map_err(|error| error.to_string()));
+        let file = file.map_err(|why| TabError::Refused(format!("an allowed file could not be read: {why}")))?;
+        files.push(json!({"name": file.name, "type": file.mime_type, "base64": BASE64_STANDARD.encode(file.buffer)}));
+    }
+    let call = json!({
+        "objectId": field["objectId"], "arguments": [{"value": files}],
+        "functionDeclaration": "function (files) { __wayfarer.giveFiles(this, files); }",
+    });
+    tab.call_in(realm, "Runtime.callFunctionOn", call).await.map(drop)
 }
 
 impl Tab {

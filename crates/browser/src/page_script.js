@@ -750,7 +750,8 @@
     const field = activeElement();
     if (!goesOn || !editable(field) || field.readOnly || isDisabled(field)) return '';
     if (isSecret(field)) learn(text);
-    return tagOf(field) === 'input' ? text.replace(/[\r\n]+/g, ' ').trim() : text;
+    // one line takes its breaks as spaces, as Chromium does it
+    return tagOf(field) === 'input' ? text.replace(/[\r\n]+$/, '').replace(/\r\n|\r|\n/g, ' ') : text;
   };
   const select = (id, x, y, wanted, token) => {
     let element = id === null ? deepest(x, y) : byId(id);
@@ -877,5 +878,11 @@
     return field && tagOf(field) === 'input' && field.type === 'file' ? field : null;
   };
 
-  globalThis.__wayfarer = { byId, suspects, adopt, frameSpot, onTop, read, watchDrags, dragBegan, fileField, snapshot, guard, covers, rest, locate, at, prepare, expectPaste, paste, select, focusMoved, leftField };
+  const giveFiles = (field, files) => {
+    const view = field.ownerDocument.defaultView, carried = new view.DataTransfer();
+    for (const { name, type, base64 } of files) carried.items.add(new view.File([Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0))], name, { type }));
+    field.files = carried.files;
+    announce(field);
+  };
+  globalThis.__wayfarer = { byId, suspects, adopt, frameSpot, onTop, read, watchDrags, dragBegan, fileField, giveFiles, snapshot, guard, covers, rest, locate, at, prepare, expectPaste, paste, select, focusMoved, leftField };
 })();

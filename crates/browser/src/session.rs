@@ -4,7 +4,7 @@ use crate::api::no_browser;
 use crate::browsers::{Place, RunningBrowser};
 use crate::clipboard::Clipboard;
 use crate::egress::{EgressProxy, Refusal};
-use crate::files::Files;
+use crate::files::{FarFiles, Files};
 use crate::guard::Guard;
 use crate::mask::Secrets;
 use crate::recorder::{self, Recorder};
@@ -200,7 +200,6 @@ impl ChromiumSession {
                 .map_err(|error| no_browser(format!("the egress proxy could not listen on loopback: {error}")))?,
         );
         let id = fresh_id();
-        let files = Arc::new(Files::new(running.folder.join(id.as_str())));
         let mut options = BrowserContextOptions::builder()
             .viewport(playwright_rs::Viewport { width: shape.viewport.width, height: shape.viewport.height })
             .accept_downloads(AcceptDownloads::Accept);
@@ -219,6 +218,8 @@ impl ChromiumSession {
             .new_context_with_options(options.build())
             .await
             .map_err(|error| no_browser(format!("the browser gave no context: {error}")))?;
+        let far = running.is_nested.then(|| FarFiles { connection: context.connection(), sieve: running.sieve.clone() });
+        let files = Arc::new(Files::new(running.folder.join(id.as_str()), far));
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
         let recorder = shape.recorded.then(|| Arc::new(Recorder::new()));
         let mut session = Self {

@@ -4,10 +4,12 @@
 //! page that hold the page itself, and nothing takes them off: whatever opened once would stay in memory for good.
 //!
 //! **Events of DevTools sessions** that we carry messages by: the client starts a task for each, and their order would be lost.
+//!
+//! And what is written down of them on their way: the driver's names of downloads, which the client keeps to itself.
 
 use crate::tab::lock;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
@@ -17,6 +19,9 @@ const MESSAGES: usize = 1024;
 const PAGES: usize = 256;
 /// Events of one session that wait for whoever reads them; the driver waits when there are more.
 const EVENTS: usize = 1024;
+
+/// Downloads whose names are remembered until somebody asks.
+const DOWNLOADS: usize = 256;
 
 /// What is heard of one driver; cheap to clone.
 #[derive(Clone, Default)]
@@ -28,6 +33,8 @@ struct Watchers {
     pages: Mutex<HashMap<String, mpsc::Sender<String>>>,
     /// By the driver's name of the session.
     events: Mutex<HashMap<String, mpsc::Sender<Value>>>,
+    /// The driver's names of pages, addresses of what they download, the driver's names of that.
+    downloads: Mutex<VecDeque<[String; 3]>>,
 }
 
 /// Somebody hears of the pages of a context, until this is dropped.
@@ -51,7 +58,10 @@ impl Sieve {
             while let Some(mut message) = heard.recv().await {
                 if let Some((context, page)) = arrival(&message) {
                     sieve.arrived(context, page);
-                } else if let Some(reader) = sieve.reader(&message) {
+                    continue;
+                }
+                sieve.note_download(&message);
+                if let Some(reader) = sieve.reader(&message) {
                     // nobody reads what comes after the end
                     let _ = reader.send(message["params"].take()).await;
                 } else if told.send(message).await.is_err() {
@@ -76,6 +86,25 @@ impl Sieve {
         let (sender, events) = mpsc::channel(EVENTS);
         lock(&self.0.events).insert(session.to_owned(), sender);
         events
+    }
+
+    /// The driver's name of what a page downloads from this address; each is told once.
+    pub(crate) fn download_of(&self, page: &str, url: &str) -> Option<String> {
+        let mut downloads = lock(&self.0.downloads);
+        let place = downloads.iter().position(|[of, from, _]| of == page && from == url)?;
+        downloads.remove(place).map(|[_, _, name]| name)
+    }
+
+    fn note_download(&self, message: &Value) {
+        if message["method"] != "download" {
+            return;
+        }
+        let texts = [&message["guid"], &message["params"]["url"], &message["params"]["artifact"]["guid"]].map(Value::as_str);
+        if let [Some(page), Some(url), Some(name)] = texts {
+            let mut downloads = lock(&self.0.downloads);
+            downloads.truncate(DOWNLOADS - 1);
+            downloads.push_front([page, url, name].map(str::to_owned));
+        }
     }
 
     fn arrived(&self, context: &str, page: &str) {
