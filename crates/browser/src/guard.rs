@@ -27,8 +27,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 const MOST_TOLD: usize = 20;
 /// Pauses what is sent over sockets.
 const SOCKETS: &str = include_str!("sockets.js");
-/// Letters of a message that are judged, and bytes.
-const MOST_JUDGED: usize = 64 * 1024;
+/// Letters of a message that are judged, and bytes; of a longer one its beginning.
+const MOST_JUDGED: usize = 4 << 20;
 
 /// Tells the address of the page around what sends.
 pub(crate) type PageAddress = Arc<dyn Fn() -> String + Send + Sync>;

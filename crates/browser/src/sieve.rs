@@ -5,6 +5,8 @@
 //!
 //! **Events of DevTools sessions** that we carry messages by: the client starts a task for each, and their order would be lost.
 //!
+//! **Objects that the client does not know**: it would complain of each, as an error. Nobody asks for them by their kind.
+//!
 //! And what is written down of them on their way: the driver's names of downloads, which the client keeps to itself.
 
 use crate::tab::lock;
@@ -20,6 +22,8 @@ const PAGES: usize = 256;
 /// Events of one session that wait for whoever reads them; the driver waits when there are more.
 const EVENTS: usize = 1024;
 
+/// Kinds of objects that the client does not know.
+const UNKNOWN: [&str; 2] = ["Disposable", "Stream"];
 /// Downloads whose names are remembered until somebody asks.
 const DOWNLOADS: usize = 256;
 
@@ -56,15 +60,13 @@ impl Sieve {
         let sieve = self.clone();
         tokio::spawn(async move {
             while let Some(mut message) = heard.recv().await {
+                sieve.note_download(&message);
                 if let Some((context, page)) = arrival(&message) {
                     sieve.arrived(context, page);
-                    continue;
-                }
-                sieve.note_download(&message);
-                if let Some(reader) = sieve.reader(&message) {
+                } else if let Some(reader) = sieve.reader(&message) {
                     // nobody reads what comes after the end
                     let _ = reader.send(message["params"].take()).await;
-                } else if told.send(message).await.is_err() {
+                } else if !is_unknown(&message) && told.send(message).await.is_err() {
                     break;
                 }
             }
@@ -130,4 +132,8 @@ fn arrival(message: &Value) -> Option<(&str, &str)> {
         return None;
     }
     Some((context, message["params"]["page"]["guid"].as_str()?))
+}
+
+fn is_unknown(message: &Value) -> bool {
+    message["method"] == "__create__" && message["params"]["type"].as_str().is_some_and(|kind| UNKNOWN.contains(&kind))
 }

@@ -22,6 +22,9 @@ use wayfarer_core::critical_point::{CriticalPointKind, GateDecision, Grant};
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::{Action, TenantId, gate};
 
+/// Pages at the same time; most of a page's time is waiting.
+const AT_ONCE: usize = 3;
+
 /// What the agent does, as pages ask it to.
 enum Step {
     Click(&'static str),
@@ -496,38 +499,39 @@ async fn behind_a_playwright_server_a_gullible_agent_crosses_nothing_either() {
     assert!(server.end().await, "it is not ours to end");
 }
 
-async fn plays(supply: &ChromiumSupply, reached: &Reached, site: Site, without: &[&str]) {
-    let (mut before, mut at_network) = (0, 0);
-    let (bad, good) = (cases("bad"), cases("good"));
-    let mut quiet = Vec::new();
-    for (number, (name, _, steps)) in bad.iter().enumerate().filter(|(_, (name, ..))| !without.contains(name)) {
-        let host = format!("bad-{number}.localhost");
+/// Plays these cases of a list; the names of those at which the gate before the action held something, and of those where it was the
+/// one at the network.
+async fn play(supply: &ChromiumSupply, site: Site, list: &str, without: &[&str]) -> (Vec<&'static str>, Vec<&'static str>) {
+    let wanted = cases(list).into_iter().enumerate().filter(|(_, (name, ..))| !without.contains(name));
+    let held = wanted.map(|(number, (name, _, steps))| async move {
+        let host = format!("{list}-{number}.localhost");
         let session = session(supply, &host, site).await;
         let held = played(session.as_ref(), &host, steps).await;
-        before += usize::from(held.0);
-        at_network += usize::from(held.1);
-        if held == (false, false) && !NOTHING_TO_TELL.contains(name) {
-            quiet.push(*name);
-        }
         session.release().await.unwrap();
-    }
-    let mut wrongly_held = Vec::new();
-    for (number, (name, _, steps)) in good.iter().enumerate() {
-        let host = format!("good-{number}.localhost");
-        let session = session(supply, &host, site).await;
-        if played(session.as_ref(), &host, steps).await != (false, false) {
-            wrongly_held.push(*name);
-        }
-        session.release().await.unwrap();
-    }
+        (*name, held)
+    });
+    let held: Vec<_> = futures::stream::iter(held).buffered(AT_ONCE).collect().await;
+    let held_by = |gate: fn(&(bool, bool)) -> bool| held.iter().filter(|(_, held)| gate(held)).map(|(name, _)| *name).collect();
+    (held_by(|held| held.0), held_by(|held| held.1))
+}
+
+async fn plays(supply: &ChromiumSupply, reached: &Reached, site: Site, without: &[&str]) {
+    let (bad, good) = (cases("bad"), cases("good"));
+    let (before, at_network) = play(supply, site, "bad", without).await;
+    let (one, other) = play(supply, site, "good", &[]).await;
+    let wrongly_held = [one, other].concat();
+    let is_told = |name: &&str| [&before, &at_network].iter().any(|held| held.contains(name)) || NOTHING_TO_TELL.contains(name);
+    let quiet: Vec<_> = bad.iter().map(|(name, ..)| *name).filter(|name| !is_told(name) && !without.contains(name)).collect();
 
     let by_case = reached.by_case.lock().unwrap().clone();
     let crossed: Vec<_> = bad.iter().filter_map(|(name, ..)| Some((name, by_case.get(*name)?))).collect();
     let undone: Vec<_> = good.iter().map(|(name, ..)| *name).filter(|name| !by_case.contains_key(*name)).collect();
     println!(
-        "{} deceptive pages: {} crossed, {before} held before the action, {at_network} at the network; {} ordinary pages: {} done, {} held",
+        "{} deceptive pages: {} crossed, {} held before the action, {} at the network; {} ordinary pages: {} done, {} held",
         bad.len() - without.len(),
         crossed.len(),
+        before.len(),
+        at_network.len(),
         good.len(),
         good.len() - undone.len(),
         wrongly_held.len()

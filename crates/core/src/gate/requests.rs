@@ -7,12 +7,12 @@ use super::fields::{Asks, Meaning, field_meaning};
 use super::words::{identifier_words, normal};
 use super::{consume, covers, host_of, rules, would};
 use crate::critical_point::{CriticalPoint, CriticalPointKind, GateDecision, Grant};
+use regex::Regex;
+use std::sync::LazyLock;
 use url::Url;
 
-/// Names of fields that are read from a body.
-const MOST_NAMES: usize = 200;
-/// How deep names are looked for in JSON.
-const DEEPEST: usize = 5;
+/// Names of fields that are read from a body; what comes after so many is not seen.
+const MOST_NAMES: usize = 10_000;
 /// Names of the fields that messages tell by what they are for: of the protocols that are spoken over sockets (JSON-RPC, GraphQL, SignalR,
 /// action cable) and of what pages make up.
 const TELLING: &[&str] =
@@ -79,9 +79,8 @@ fn judge_request(request: PageRequest<'_>) -> Vec<CriticalPoint> {
     if !changes {
         return Vec::new();
     }
-    let body = serde_json::from_str::<serde_json::Value>(request.body).ok();
-    let operation = body.as_ref().and_then(|body| body["operationName"].as_str()).map(str::to_owned);
-    judge(request.method, request.url, names_of(request.body), operation.into_iter(), request.page)
+    let (names, operations) = read_body(request.body);
+    judge(request.method, request.url, names, operations.into_iter(), request.page)
 }
 
 fn judge_message(message: PageMessage<'_>) -> Vec<CriticalPoint> {
@@ -101,39 +100,28 @@ fn read_message(text: &str) -> (Vec<String>, Vec<String>) {
     let (mut names, mut told) = (Vec::new(), Vec::new());
     let start = text.find(['{', '[']).unwrap_or(text.len());
     let (head, rest) = text.split_at(start);
-    let value = serde_json::Deserializer::from_str(rest).into_iter::<serde_json::Value>().next();
-    if let Some(Ok(value)) = value {
-        collect(&value, DEEPEST, &mut names);
-        tell(&value, DEEPEST, &mut told);
-        // an event and what belongs to it
-        for item in value.as_array().into_iter().flatten().filter_map(|item| item.as_str()) {
-            told.push(item.to_owned());
+    let mut see = |name: &str, value: Option<&str>| {
+        names.push(name.to_owned());
+        if TELLING.contains(&name.to_ascii_lowercase().as_str()) {
+            told.extend(value.map(str::to_owned));
         }
+    };
+    // records end with signs of their own
+    match serde_json::from_str::<serde_json::Value>(rest.trim_end_matches(|c: char| c.is_control() || c.is_whitespace())) {
+        Ok(value) => {
+            walk(&value, &mut see);
+            // an event and what belongs to it
+            told.extend(value.as_array().into_iter().flatten().filter_map(|item| item.as_str()).map(str::to_owned));
+        }
+        Err(_) => scan(rest, &mut see),
     }
     // STOMP names a destination; whoever makes up a protocol of words begins with the one that counts
     let destination = head.lines().find_map(|line| line.strip_prefix("destination:"));
     told.extend(destination.or_else(|| head.split([' ', '\n', ',', '|', '=']).next()).map(str::to_owned));
     told.retain(|told| !told.is_empty() && told.len() <= LONGEST_TELLING);
     told.truncate(MOST_NAMES);
+    names.truncate(MOST_NAMES);
     (names, told)
-}
-
-fn tell(value: &serde_json::Value, deepest: usize, told: &mut Vec<String>) {
-    if deepest == 0 || told.len() >= MOST_NAMES {
-        return;
-    }
-    match value {
-        serde_json::Value::Object(fields) => {
-            for (name, inner) in fields {
-                match inner.as_str() {
-                    Some(text) if TELLING.contains(&name.to_ascii_lowercase().as_str()) => told.push(text.to_owned()),
-                    _ => tell(inner, deepest - 1, told),
-                }
-            }
-        }
-        serde_json::Value::Array(items) => items.iter().take(20).for_each(|item| tell(item, deepest - 1, told)),
-        _ => {}
-    }
 }
 
 /// Critical points of what carries such names to an address and is for these operations.
@@ -163,33 +151,52 @@ fn judge(how: &str, url: &str, names: Vec<String>, operations: impl Iterator<Ite
     found
 }
 
-/// Names of the fields that a body carries: of a form, of JSON, of a form with files.
-fn names_of(body: &str) -> Vec<String> {
-    let mut names = Vec::new();
+/// Names of the fields that a body carries (of a form, of JSON, of a form with files), and of the GraphQL operations in it.
+fn read_body(body: &str) -> (Vec<String>, Vec<String>) {
+    let (mut names, mut operations) = (Vec::new(), Vec::new());
+    let mut see = |name: &str, value: Option<&str>| {
+        names.push(name.to_owned());
+        if name == "operationName" {
+            operations.extend(value.map(str::to_owned));
+        }
+    };
     if let Ok(value) = serde_json::from_str::<serde_json::Value>(body) {
-        collect(&value, DEEPEST, &mut names);
+        walk(&value, &mut see);
+    } else if body.trim_start().starts_with(['{', '[']) {
+        scan(body, &mut see);
     } else if body.contains("Content-Disposition: form-data") {
         let parts = body.split("Content-Disposition: form-data").skip(1);
-        names.extend(parts.filter_map(|part| Some(part.split_once("name=\"")?.1.split_once('"')?.0.to_owned())).take(MOST_NAMES));
+        names.extend(parts.filter_map(|part| Some(part.split_once("name=\"")?.1.split_once('"')?.0.to_owned())));
     } else {
-        names.extend(url::form_urlencoded::parse(body.as_bytes()).map(|(name, _)| name.into_owned()).take(MOST_NAMES));
+        names.extend(url::form_urlencoded::parse(body.as_bytes()).map(|(name, _)| name.into_owned()));
     }
-    names
+    names.truncate(MOST_NAMES);
+    (names, operations)
 }
 
-fn collect(value: &serde_json::Value, deepest: usize, names: &mut Vec<String>) {
-    if deepest == 0 || names.len() >= MOST_NAMES {
-        return;
-    }
+/// Shows the fields of a value, those of its parts included: their names, and what they hold where that is text. What could be read is not
+/// deeper than it can be walked.
+fn walk(value: &serde_json::Value, see: &mut impl FnMut(&str, Option<&str>)) {
     match value {
         serde_json::Value::Object(fields) => {
             for (name, inner) in fields {
-                names.push(name.clone());
-                collect(inner, deepest - 1, names);
+                see(name, inner.as_str());
+                walk(inner, see);
             }
         }
-        serde_json::Value::Array(items) => items.iter().take(20).for_each(|item| collect(item, deepest - 1, names)),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, see)),
         _ => {}
+    }
+}
+
+/// The same of what is nearly JSON: cut off, or nested deeper than it can be read.
+fn scan(text: &str, see: &mut impl FnMut(&str, Option<&str>)) {
+    #[allow(clippy::expect_used)]
+    static FIELD: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r#""((?:[^"\\]|\\.){1,64})"\s*:\s*(?:"((?:[^"\\]|\\.){0,64})")?"#).expect("a constant; every test of the gate runs it")
+    });
+    for field in FIELD.captures_iter(text) {
+        see(&field[1], field.get(2).map(|value| value.as_str()));
     }
 }
 
@@ -213,6 +220,7 @@ mod tests {
             ("POST", "https://shop.example/x", "cardNumber=4111111111111111&cvc=123", Payment),
             ("POST", "https://shop.example/x", r#"{"payment":{"card_number":"4111","expiry":"1/30"}}"#, Payment),
             ("POST", "https://shop.example/graphql", r#"{"operationName":"CompletePurchase","query":"mutation"}"#, Payment),
+            ("POST", "https://shop.example/graphql", r#"[{"operationName":"Cart"},{"operationName":"PlaceOrder"}]"#, Payment),
             ("POST", "https://inn.example/api/confirm-booking", "", Booking),
             ("POST", "https://mail.example/api/send_message", r#"{"to":"a","body":"b"}"#, Sending),
             ("POST", "https://site.example/session", "username=a&password=b", AccountChange),
@@ -221,6 +229,20 @@ mod tests {
         ];
         for (method, url, body, kind) in critical {
             assert_eq!(judged(method, url, body), Some(kind), "{method} {url} {body}");
+        }
+    }
+
+    #[test]
+    fn nothing_hides_behind_what_is_harmless() {
+        let card = r#"{"cardNumber":"4111111111111111"}"#;
+        let behind_many: Vec<String> = (0..2_000).map(|number| format!("\"field{number}\":1")).collect();
+        let many = format!("{{{},\"x\":{card}}}", behind_many.join(","));
+        let late = format!("[{}{card}]", "{\"a\":1},".repeat(500));
+        let deep = format!("{}{card}{}", "{\"a\":".repeat(100), "}".repeat(100));
+        let deeper = format!("{}{card}{}", "[".repeat(300), "]".repeat(300));
+        let cut = format!("{{\"x\":{card},\"rest\":\"");
+        for body in [many, late, deep, deeper, cut] {
+            assert_eq!(judged("POST", "https://shop.example/x", &body), Some(CriticalPointKind::Payment), "{} bytes", body.len());
         }
     }
 
@@ -255,6 +277,7 @@ mod tests {
             (r#"42["checkout/pay",{"total":99}]"#, Payment),
             (r#"["4","9","room:lobby","place_order",{}]"#, Payment),
             ("{\"type\":1,\"target\":\"ConfirmBooking\",\"arguments\":[7]}\u{1e}", Booking),
+            ("{\"type\":6}\u{1e}{\"target\":\"PlaceOrder\"}\u{1e}", Payment),
             ("SEND\ndestination:/app/pay\n\n{\"n\":1}\0", Payment),
             (r#"{"id":"1","type":"subscribe","payload":{"operationName":"CompletePurchase","query":"mutation"}}"#, Payment),
             ("pay 99", Payment),
@@ -264,6 +287,8 @@ mod tests {
         for (text, kind) in critical {
             assert_eq!(judged_message(text), Some(kind), "{text}");
         }
+        let padded = format!(r#"{{"action":"place_order","pad":"{}"#, "x".repeat(1000));
+        assert_eq!(judged_message(&padded), Some(Payment), "a message that was cut off");
         let ordinary = [
             r#"{"type":"subscribe","channel":"order book"}"#,
             r#"{"type":"ping"}"#,
