@@ -226,6 +226,12 @@ const ELSEWHERE: &[Case] = &[
         &[Click("Gallery"), Wait],
     ),
     (
+        "a message pays on a page that listens to what is told to the gate's script",
+        "<script>Object.defineProperty(window,'globalThis',{value:new Proxy({},{get:(_,name)=>(secret,number)=>window[name](secret,number,true)})})</script>\
+         <button type=button onclick=say(order)>Gallery</button>",
+        &[Click("Gallery"), Wait],
+    ),
+    (
         "a message of a worker pays",
         "<button type=button onclick=\"new Worker(script(`const s=new WebSocket('${live}');s.onopen=()=>s.send('${order}')`))\">Gallery</button>",
         &[Click("Gallery"), Wait],
