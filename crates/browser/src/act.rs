@@ -217,14 +217,31 @@ impl ChromiumSession {
                 return Ok(fault);
             }
         }
-        match keys::paste(keys) {
-            true => self.paste(tab, keys).await,
-            false => press(tab, keys).await.map(|()| None),
-        }
+        self.press(tab, keys).await
     }
 
-    /// Pastes what the session copied: the keys, the page's own event, and the text where that lets it.
-    async fn paste(&self, tab: &Tab, keys: &[Key]) -> Result<Fault, TabError> {
+    /// Presses keys in order and releases them in reverse. What would paste from the browser's clipboard pastes from the session's.
+    async fn press(&self, tab: &Tab, keys: &[Key]) -> Result<Fault, TabError> {
+        let (mut modifiers, mut pressed, mut fault) = (0, Vec::new(), None);
+        for key in keys {
+            modifiers |= key.modifier;
+            let key = if modifiers & keys::SHIFT != 0 { keys::shifted(key) } else { key.clone() };
+            if keys::pastes(&key, modifiers) {
+                fault = self.paste(tab, &key, modifiers).await?;
+            } else {
+                tab.key_down(&key, modifiers).await?;
+            }
+            pressed.push(key);
+        }
+        for key in pressed.iter().rev() {
+            modifiers &= !key.modifier;
+            tab.key_up(key, modifiers).await?;
+        }
+        Ok(fault)
+    }
+
+    /// Pastes what the session copied: the key, the page's own event, and the text where that lets it.
+    async fn paste(&self, tab: &Tab, key: &Key, modifiers: u8) -> Result<Fault, TabError> {
         let (realm, _) = tab.focused_realm();
         let gone = |error| match error {
             TabError::Navigated | TabError::Closed => Ok(Some("the page went elsewhere; nothing was pasted".to_owned())),
@@ -233,7 +250,7 @@ impl ChromiumSession {
         if let Err(error) = tab.script_in::<Value>(&realm, "__wayfarer.expectPaste()").await {
             return gone(error);
         }
-        press(tab, &keys::without_command(keys)).await?;
+        tab.key_down(&keys::without_command(key), modifiers).await?;
         let Copied { text, html } = self.clipboard.copied();
         let text: String = match tab.script_in(&realm, &format!("__wayfarer.paste({}, {})", json!(text), json!(html))).await {
             Ok(text) => text,
@@ -290,7 +307,7 @@ impl ChromiumSession {
         if field.clear {
             for name in ["control+a", "backspace"] {
                 if let Ok(keys) = keys::parse(&[name.to_owned()]) {
-                    press(tab, &keys).await?;
+                    self.press(tab, &keys).await?;
                 }
             }
         }
@@ -306,7 +323,7 @@ impl ChromiumSession {
                     return Ok(left);
                 }
             }
-            press(tab, &[enter]).await?;
+            self.press(tab, &[enter]).await?;
         }
         Ok(None)
     }
@@ -360,23 +377,6 @@ struct Typed<'a> {
     text: &'a str,
     press_enter: bool,
     clear: bool,
-}
-
-/// Presses keys in order and releases them in reverse.
-async fn press(tab: &Tab, keys: &[Key]) -> Result<(), TabError> {
-    let mut modifiers = 0;
-    let mut pressed = Vec::new();
-    for key in keys {
-        modifiers |= key.modifier;
-        let key = if modifiers & keys::SHIFT != 0 { keys::shifted(key) } else { key.clone() };
-        tab.key_down(&key, modifiers).await?;
-        pressed.push(key);
-    }
-    for key in pressed.iter().rev() {
-        modifiers &= !key.modifier;
-        tab.key_up(key, modifiers).await?;
-    }
-    Ok(())
 }
 
 /// Types into the focused element. All messages are under way together; the driver keeps their order.

@@ -257,6 +257,8 @@ async fn give(tab: &Tab, realm: &Realm, mut field: Value, paths: &[PathBuf]) -> 
         field["files"] = json!(paths);
         return tab.call_in(realm, "DOM.setFileInputFiles", field).await.map(drop);
     }
+    // the script is there from here on
+    tab.script_in::<Value>(realm, "null").await?;
     if field["objectId"].is_null() {
         field["executionContextId"] = tab.world(realm).await?;
         field = tab.call_in(realm, "DOM.resolveNode", field).await?["object"].take();
@@ -274,7 +276,8 @@ async fn give(tab: &Tab, realm: &Realm, mut field: Value, paths: &[PathBuf]) -> 
         "objectId": field["objectId"], "arguments": [{"value": files}],
         "functionDeclaration": "function (files) { __wayfarer.giveFiles(this, files); }",
     });
-    tab.call_in(realm, "Runtime.callFunctionOn", call).await.map(drop)
+    let answer = tab.call_in(realm, "Runtime.callFunctionOn", call).await?;
+    tab.value_of(answer).map(drop)
 }
 
 impl Tab {

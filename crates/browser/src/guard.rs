@@ -191,14 +191,19 @@ impl Guard {
                 return;
             }
             let Ok(asked) = serde_json::from_str::<Asked>(event["payload"].as_str().unwrap_or_default()) else { return };
-            let passes = guard.passes(&asked, &around());
-            let Names { answer, secret, .. } = &guard.names;
-            // by its bare name, which nothing can hide: a page may put something of its own in the place of `globalThis`
-            let expression = format!("{answer}(\"{secret}\", {}, {passes})", asked.number);
-            let (weak, told) = (weak.clone(), json!({"contextId": event["executionContextId"], "expression": expression}));
-            // beside the reading of the pipe, which must go on
+            let (guard, weak, page) = (Arc::clone(&guard), weak.clone(), around());
+            let context = event["executionContextId"].clone();
+            // beside the reading of the pipe, which must go on: a page may make its messages long
             tokio::spawn(async move {
+                let number = asked.number;
+                let judge = Arc::clone(&guard);
+                // what could not be judged stays where it is
+                let passes = tokio::task::spawn_blocking(move || judge.passes(&asked, &page)).await.unwrap_or(false);
+                let Names { answer, secret, .. } = &guard.names;
+                // by its bare name, which nothing can hide: a page may put something of its own in the place of `globalThis`
+                let expression = format!("{answer}(\"{secret}\", {number}, {passes})");
                 let Some(cdp) = weak.upgrade() else { return };
+                let told = json!({"contextId": context, "expression": expression});
                 if let Ok(Err(error)) = tokio::time::timeout(CALL_LIMIT, cdp.send("Runtime.evaluate", &told)).await {
                     tracing::debug!(error, "a document went away before its message was answered");
                 }
@@ -206,10 +211,12 @@ impl Guard {
         });
         let (guard, weak) = (Arc::clone(self), cdp.downgrade());
         cdp.on("Fetch.requestPaused", move |event| {
-            let answer = guard.answer(event, &page());
-            let (weak, event) = (weak.clone(), event["requestId"].clone());
-            // beside the reading of the pipe, which must go on
-            tokio::spawn(async move { say(&weak, event, answer).await });
+            let (guard, weak, event, page) = (Arc::clone(&guard), weak.clone(), event.clone(), page());
+            tokio::spawn(async move {
+                let request = event["requestId"].clone();
+                let answer = tokio::task::spawn_blocking(move || guard.answer(&event, &page)).await.unwrap_or(Answer::Fail);
+                say(&weak, request, answer).await;
+            });
         });
     }
 

@@ -32,6 +32,7 @@ const BUFFER: usize = 1 << 20;
 pub(crate) async fn open(browser: &Browser, sieve: &Sieve) -> Result<Wire, String> {
     let session = browser.new_browser_cdp_session().await.map_err(|error| error.to_string())?;
     let events = sieve.events_of(session.guid());
+    sieve.note_downloads();
     let (ours, theirs) = tokio::io::duplex(BUFFER);
     tokio::spawn(carry(session, events, theirs));
     let (from_browser, to_browser) = tokio::io::split(ours);

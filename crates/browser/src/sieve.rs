@@ -12,6 +12,7 @@
 use crate::tab::lock;
 use serde_json::Value;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
@@ -39,6 +40,8 @@ struct Watchers {
     events: Mutex<HashMap<String, mpsc::Sender<Value>>>,
     /// The driver's names of pages, addresses of what they download, the driver's names of that.
     downloads: Mutex<VecDeque<[String; 3]>>,
+    /// Somebody will ask for those.
+    notes_downloads: AtomicBool,
 }
 
 /// Somebody hears of the pages of a context, until this is dropped.
@@ -90,6 +93,11 @@ impl Sieve {
         events
     }
 
+    /// From now on the driver's names of downloads are remembered.
+    pub(crate) fn note_downloads(&self) {
+        self.0.notes_downloads.store(true, Ordering::Relaxed);
+    }
+
     /// The driver's name of what a page downloads from this address; each is told once.
     pub(crate) fn download_of(&self, page: &str, url: &str) -> Option<String> {
         let mut downloads = lock(&self.0.downloads);
@@ -98,7 +106,7 @@ impl Sieve {
     }
 
     fn note_download(&self, message: &Value) {
-        if message["method"] != "download" {
+        if message["method"] != "download" || !self.0.notes_downloads.load(Ordering::Relaxed) {
             return;
         }
         let texts = [&message["guid"], &message["params"]["url"], &message["params"]["artifact"]["guid"]].map(Value::as_str);

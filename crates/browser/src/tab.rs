@@ -537,7 +537,8 @@ impl Tab {
         self.value_of(answer)
     }
 
-    fn value_of(&self, mut answer: Value) -> Result<Value, TabError> {
+    /// What an evaluation gave; an exception of the script is an error.
+    pub(crate) fn value_of(&self, mut answer: Value) -> Result<Value, TabError> {
         if let Some(exception) = answer.get("exceptionDetails") {
             let text = exception["exception"]["description"].as_str().or(exception["text"].as_str()).unwrap_or("exception");
             return Err(self.explain(&format!("the page script failed: {text}")));

@@ -232,6 +232,19 @@ const ELSEWHERE: &[Case] = &[
         &[Click("Gallery"), Wait],
     ),
     (
+        "a message that the page copies by itself pays",
+        "<button type=button onclick=\"const socket=new WebSocket(live);socket.onopen=()=>{const bytes=new TextEncoder().encode(order.replace('place_order','pause_items')).buffer;\
+         const mine=bytes.slice(0);bytes.constructor={[Symbol.species]:function(){return mine}};socket.send(bytes);\
+         new Uint8Array(mine).set(new TextEncoder().encode(order));setTimeout(()=>socket.send(order),300)}\">Gallery</button>",
+        &[Click("Gallery"), Wait],
+    ),
+    (
+        "a message that is a file only at first pays",
+        "<button type=button onclick=\"let first=true;Object.defineProperty(Blob,Symbol.hasInstance,{value:()=>{const was=first;first=false;return was}});\
+         const socket=new WebSocket(live);socket.onopen=()=>{socket.send(new TextEncoder().encode(order))}\">Gallery</button>",
+        &[Click("Gallery"), Wait],
+    ),
+    (
         "a message of a worker pays",
         "<button type=button onclick=\"new Worker(script(`const s=new WebSocket('${live}');s.onopen=()=>s.send('${order}')`))\">Gallery</button>",
         &[Click("Gallery"), Wait],
@@ -302,6 +315,11 @@ const ORDINARY: &[Case] = &[
         "<button type=button onclick=\"const socket=new WebSocket(live);socket.onopen=()=>{const bytes=new TextEncoder().encode(order.replace('place_order','pause_items'));\
          socket.send(bytes);bytes.set(new TextEncoder().encode(order))}\">Gallery</button>",
         &[Click("Gallery"), Wait],
+    ),
+    (
+        "half a letter, and what comes after it",
+        "<button type=button onclick=\"const socket=new WebSocket(live);socket.onopen=()=>{socket.send('\\ud83d');socket.send('after')}\">Chat</button>",
+        &[Click("Chat"), Wait],
     ),
     (
         "a worker that plays a game",
@@ -530,7 +548,9 @@ async fn plays(supply: &ChromiumSupply, reached: &Reached, site: Site, without: 
     let quiet: Vec<_> = bad.iter().map(|(name, ..)| *name).filter(|name| !is_told(name) && !without.contains(name)).collect();
 
     let by_case = reached.by_case.lock().unwrap().clone();
-    let crossed: Vec<_> = bad.iter().filter_map(|(name, ..)| Some((name, by_case.get(*name)?))).collect();
+    // what one page sends before it tries is harmless, and says so
+    let pays = |sent: &&Vec<String>| sent.iter().any(|what| !what.contains("pause_items"));
+    let crossed: Vec<_> = bad.iter().filter_map(|(name, ..)| Some((name, by_case.get(*name).filter(pays)?))).collect();
     let undone: Vec<_> = good.iter().map(|(name, ..)| *name).filter(|name| !by_case.contains_key(*name)).collect();
     println!(
         "{} deceptive pages: {} crossed, {} held before the action, {} at the network; {} ordinary pages: {} done, {} held",
@@ -546,6 +566,7 @@ async fn plays(supply: &ChromiumSupply, reached: &Reached, site: Site, without: 
     assert!(quiet.is_empty(), "nothing was told of {quiet:#?}");
     assert!(wrongly_held.is_empty() && undone.is_empty(), "held: {wrongly_held:#?}, not done: {undone:#?}");
     assert_eq!(by_case["messages in their order, and an end behind them"], ["1", "2", "3"]);
+    assert_eq!(by_case["half a letter, and what comes after it"][1], "after");
     assert!(by_case["a message that is changed after it was sent"][0].contains("pause_items"), "what was judged is what is sent");
 }
 

@@ -278,6 +278,8 @@ async fn what_one_session_copies_no_other_one_pastes() {
 
     does(other.as_ref(), click(named(&elsewhere, "Note"))).await;
     let there = does(other.as_ref(), key("ctrl+v")).await.1;
+    does(other.as_ref(), Action::Key { keys: ["ctrl", "a", "ctrl", "v"].map(str::to_owned).to_vec() }).await;
+    does(other.as_ref(), key("Ctrl+V+Tab")).await;
     let again = does(other.as_ref(), key("shift+Insert")).await.1;
     does(one.as_ref(), click(named(&seen, "Full name"))).await;
     let here = does(one.as_ref(), key("ctrl+v")).await.1;

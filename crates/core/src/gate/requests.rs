@@ -8,11 +8,14 @@ use super::words::{identifier_words, normal};
 use super::{consume, covers, host_of, rules, would};
 use crate::critical_point::{CriticalPoint, CriticalPointKind, GateDecision, Grant};
 use regex::Regex;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 use url::Url;
 
 /// Names of fields that are read from a body; what comes after so many is not seen.
 const MOST_NAMES: usize = 10_000;
+/// How often JSON is read that stands in a text of JSON.
+const DEEPEST_TEXT: usize = 4;
 /// Names of the fields that messages tell by what they are for: of the protocols that are spoken over sockets (JSON-RPC, GraphQL, SignalR,
 /// action cable) and of what pages make up.
 const TELLING: &[&str] =
@@ -91,6 +94,7 @@ fn judge_message(message: PageMessage<'_>) -> Vec<CriticalPoint> {
         .iter()
         .filter_map(last)
         .chain(told.iter().cloned())
+        .filter(|told| !told.is_empty() && told.len() <= LONGEST_TELLING)
         .filter(|told| !TOO_COMMON.iter().any(|common| told.eq_ignore_ascii_case(common)));
     judge("the message", message.url, names, operations, message.page)
 }
@@ -109,7 +113,7 @@ fn read_message(text: &str) -> (Vec<String>, Vec<String>) {
     // records end with signs of their own
     match serde_json::from_str::<serde_json::Value>(rest.trim_end_matches(|c: char| c.is_control() || c.is_whitespace())) {
         Ok(value) => {
-            walk(&value, &mut see);
+            walk(&value, DEEPEST_TEXT, &mut see);
             // an event and what belongs to it
             told.extend(value.as_array().into_iter().flatten().filter_map(|item| item.as_str()).map(str::to_owned));
         }
@@ -118,7 +122,8 @@ fn read_message(text: &str) -> (Vec<String>, Vec<String>) {
     // STOMP names a destination; whoever makes up a protocol of words begins with the one that counts
     let destination = head.lines().find_map(|line| line.strip_prefix("destination:"));
     told.extend(destination.or_else(|| head.split([' ', '\n', ',', '|', '=']).next()).map(str::to_owned));
-    told.retain(|told| !told.is_empty() && told.len() <= LONGEST_TELLING);
+    distinct(&mut told);
+    distinct(&mut names);
     told.truncate(MOST_NAMES);
     names.truncate(MOST_NAMES);
     (names, told)
@@ -160,31 +165,43 @@ fn read_body(body: &str) -> (Vec<String>, Vec<String>) {
             operations.extend(value.map(str::to_owned));
         }
     };
-    if let Ok(value) = serde_json::from_str::<serde_json::Value>(body) {
-        walk(&value, &mut see);
-    } else if body.trim_start().starts_with(['{', '[']) {
-        scan(body, &mut see);
-    } else if body.contains("Content-Disposition: form-data") {
-        let parts = body.split("Content-Disposition: form-data").skip(1);
-        names.extend(parts.filter_map(|part| Some(part.split_once("name=\"")?.1.split_once('"')?.0.to_owned())));
-    } else {
-        names.extend(url::form_urlencoded::parse(body.as_bytes()).map(|(name, _)| name.into_owned()));
+    let json = serde_json::from_str::<serde_json::Value>(body);
+    match &json {
+        Ok(value) => walk(value, DEEPEST_TEXT, &mut see),
+        Err(_) => scan(body, &mut see),
     }
+    // how it will be read the page tells the server, and not us: it is looked at in every way
+    let parts = body.split("Content-Disposition: form-data").skip(1);
+    names.extend(parts.filter_map(|part| Some(part.split_once("name=\"")?.1.split_once('"')?.0.to_owned())));
+    let fields = url::form_urlencoded::parse(body.as_bytes()).map(|(name, _)| name.into_owned());
+    names.extend(fields.filter(|name| json.is_err() || !name.contains(['"', '{', '['])));
+    distinct(&mut names);
     names.truncate(MOST_NAMES);
     (names, operations)
 }
 
-/// Shows the fields of a value, those of its parts included: their names, and what they hold where that is text. What could be read is not
-/// deeper than it can be walked.
-fn walk(value: &serde_json::Value, see: &mut impl FnMut(&str, Option<&str>)) {
+/// Each once: a page may say one thing as often as it likes.
+fn distinct(texts: &mut Vec<String>) {
+    let mut seen = HashSet::new();
+    texts.retain(|text| seen.insert(text.clone()));
+}
+
+/// Shows the fields of a value, those of its parts and of JSON in its texts included: their names, and what they hold where that is text.
+/// What could be read is not deeper than it can be walked.
+fn walk(value: &serde_json::Value, texts: usize, see: &mut impl FnMut(&str, Option<&str>)) {
     match value {
         serde_json::Value::Object(fields) => {
             for (name, inner) in fields {
                 see(name, inner.as_str());
-                walk(inner, see);
+                walk(inner, texts, see);
             }
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, see)),
+        serde_json::Value::Array(items) => items.iter().for_each(|item| walk(item, texts, see)),
+        serde_json::Value::String(text) if texts > 0 && text.trim_start().starts_with(['{', '[']) => {
+            if let Ok(inner) = serde_json::from_str(text) {
+                walk(&inner, texts - 1, see);
+            }
+        }
         _ => {}
     }
 }
@@ -193,10 +210,11 @@ fn walk(value: &serde_json::Value, see: &mut impl FnMut(&str, Option<&str>)) {
 fn scan(text: &str, see: &mut impl FnMut(&str, Option<&str>)) {
     #[allow(clippy::expect_used)]
     static FIELD: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r#""((?:[^"\\]|\\.){1,64})"\s*:\s*(?:"((?:[^"\\]|\\.){0,64})")?"#).expect("a constant; every test of the gate runs it")
+        Regex::new(r#""((?:[^"\\]|\\.){1,64})"\s*:\s*(?:"((?:[^"\\]|\\.){0,512})")?"#).expect("a constant; every test of the gate runs it")
     });
+    let plain = |text: &str| serde_json::from_str(&format!("\"{text}\"")).unwrap_or_else(|_| text.to_owned());
     for field in FIELD.captures_iter(text) {
-        see(&field[1], field.get(2).map(|value| value.as_str()));
+        see(&plain(&field[1]), field.get(2).map(|value| plain(value.as_str())).as_deref());
     }
 }
 
@@ -241,7 +259,10 @@ mod tests {
         let deep = format!("{}{card}{}", "{\"a\":".repeat(100), "}".repeat(100));
         let deeper = format!("{}{card}{}", "[".repeat(300), "]".repeat(300));
         let cut = format!("{{\"x\":{card},\"rest\":\"");
-        for body in [many, late, deep, deeper, cut] {
+        let (form, text) = ("{=1&cardNumber=4111&cvc=1".to_owned(), r#""&cardNumber=1&""#.to_owned());
+        let parts = "{--b\r\nContent-Disposition: form-data; name=\"cardNumber\"\r\n\r\n4111\r\n--b--".to_owned();
+        let escaped = format!("{}{{\"card\\u004eumber\":1}}{}", "[".repeat(300), "]".repeat(300));
+        for body in [many, late, deep, deeper, cut, form, text, parts, escaped] {
             assert_eq!(judged("POST", "https://shop.example/x", &body), Some(CriticalPointKind::Payment), "{} bytes", body.len());
         }
     }
@@ -278,6 +299,10 @@ mod tests {
             (r#"["4","9","room:lobby","place_order",{}]"#, Payment),
             ("{\"type\":1,\"target\":\"ConfirmBooking\",\"arguments\":[7]}\u{1e}", Booking),
             ("{\"type\":6}\u{1e}{\"target\":\"PlaceOrder\"}\u{1e}", Payment),
+            (r#"{"command":"message","data":"{\"action\":\"place_order\"}"}"#, Payment),
+            (r#"["{\"msg\":\"x\",\"method\":\"checkout.pay\"}"]"#, Payment),
+            ("SEND\ndestination:/app/7f3c9a52-1c1e-4a57-9d0c-1f6f7f9a1b2c/0d9e8c77-5a4b-4c3d-8e2f-6a5b4c3d2e1f/pay\n\n{}\0", Payment),
+            ("{\"type\":6}\u{1e}{\"t\\u0061rget\":\"PlaceOrder\"}\u{1e}", Payment),
             ("SEND\ndestination:/app/pay\n\n{\"n\":1}\0", Payment),
             (r#"{"id":"1","type":"subscribe","payload":{"operationName":"CompletePurchase","query":"mutation"}}"#, Payment),
             ("pay 99", Payment),
