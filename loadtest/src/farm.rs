@@ -3,7 +3,8 @@
 //! A step is a click on a button that changes the page, and the observation after it. The limit asks the browser for exactly what such a
 //! step needs (where the button is, three events of the mouse, two frames that look the same, the look at the page, the picture: seven calls)
 //! over a pipe, with no farm, no leases, no driver, no proxy and no gRPC. A life is a session from asking to giving back with one page loaded;
-//! its limit makes a context, loads the page and disposes of the context.
+//! its limit makes a context, loads the page and disposes of the context. A hosted life is one of a browser of its own, as clients of the
+//! HTTP face get it: from asking until it can be driven, and its end.
 
 use crate::figures::Figures;
 use crate::pages::Pages;
@@ -23,8 +24,10 @@ use wayfarer_core::observation::Viewport;
 
 /// Turns that each side has at each number of sessions.
 const TURNS: u32 = 4;
-/// Lives of each side in one turn.
+/// Lives of each side in one turn, for each that goes on at once.
 const LIVES_IN_A_TURN: u32 = 5;
+/// Browsers of one's own that are started.
+const HOSTED: u32 = 10;
 /// Memory for which the number of sessions is computed, in mebibytes.
 const EIGHT_GIB: f64 = 8.0 * 1024.0;
 
@@ -66,6 +69,19 @@ struct Level {
     idle_mib: f64,
     active_mib: f64,
     base_mib: f64,
+    lives: Lives,
+}
+
+/// Lives of both sides, in milliseconds.
+struct Lives {
+    farm: Figures,
+    raw: Figures,
+}
+
+impl Lives {
+    fn ratio(&self) -> f64 {
+        self.farm.at(0.5) / self.raw.at(0.5)
+    }
 }
 
 impl Level {
@@ -79,18 +95,18 @@ pub(crate) async fn measure(wanted: Wanted) -> Result<()> {
     let mut levels = Vec::new();
     for sessions in &wanted.sessions {
         eprintln!("{sessions} sessions …");
-        levels.push(level(*sessions, Duration::from_secs(wanted.seconds)).await?);
+        levels.push(level(*sessions, Duration::from_secs(wanted.seconds), wanted.lives).await?);
     }
-    eprintln!("{} lives …", wanted.lives);
-    let (farm, raw) = lives(wanted.lives).await?;
-    print_table(&levels, &farm, &raw);
-    if wanted.json {
-        println!("{}", as_json(&levels, &farm, &raw));
+    eprintln!("{HOSTED} browsers of one's own …");
+    let hosted = hosted().await?;
+    match wanted.json {
+        true => println!("{}", as_json(&levels, &hosted)),
+        false => print_table(&levels, &hosted),
     }
     Ok(())
 }
 
-async fn level(sessions: usize, time: Duration) -> Result<Level> {
+async fn level(sessions: usize, time: Duration, count: u32) -> Result<Level> {
     let stage = Stage::set(sessions, sessions).await?;
     let flags = flags_of_the_farms_browser()?;
     let base_mib = processes::pss_mib(stage_pids());
@@ -117,12 +133,16 @@ async fn level(sessions: usize, time: Duration) -> Result<Level> {
         work(&mut farm, turn, &mut working).await?;
         work(&mut limit, turn, &mut pages).await?;
     }
-    raw.close().await;
     for session in working {
         session.release().await?;
     }
+    for page in pages {
+        page.page.dispose().await?;
+    }
+    let lives = lives(&stage, &raw, sessions, count).await?;
+    raw.close().await;
     stage.strike().await;
-    Ok(Level { sessions, farm, raw: limit, idle_mib, active_mib, base_mib })
+    Ok(Level { sessions, farm, raw: limit, idle_mib, active_mib, base_mib, lives })
 }
 
 /// Somebody who takes one step after another.
@@ -225,44 +245,61 @@ impl Steps for Bare {
     }
 }
 
-/// Lives of both sides, in turns.
-async fn lives(count: u32) -> Result<(Figures, Figures)> {
-    let stage = Stage::set(2, 2).await?;
-    let flags = flags_of_the_farms_browser()?;
-    let folder = tempfile::tempdir()?;
-    let raw = Raw::launch(&stage.options.executable, &flags, folder.path()).await?;
-    let (mut farm, mut limit) = (Figures::new()?, Figures::new()?);
+/// Lives of both sides in turns, so many at once and at least so many in all.
+async fn lives(stage: &Stage, raw: &Arc<Raw>, at_once: usize, count: u32) -> Result<Lives> {
+    let mut lives = Lives { farm: Figures::new()?, raw: Figures::new()? };
     let Viewport { width, height } = Viewport::default();
-    let mut left = count;
+    let mut left = count.div_ceil(at_once as u32);
     // the first ones warm both sides up
     let mut warming = true;
     while left > 0 || warming {
         let turn = if warming { 2 } else { left.min(LIVES_IN_A_TURN) };
-        let mut taken = (Vec::new(), Vec::new());
-        for number in 0..turn {
-            let began = Instant::now();
-            let session = stage.acquire(&format!("life-{number}-a1")).await?;
-            session.load(&Pages::named("/list")).await?;
-            session.release().await?;
-            taken.0.push(began.elapsed().as_secs_f64() * 1e3);
-        }
-        for _ in 0..turn {
-            let began = Instant::now();
-            let mut page = raw.open(width, height).await?;
-            page.load(&stage.pages.direct("/list")).await?;
-            page.dispose().await?;
-            taken.1.push(began.elapsed().as_secs_f64() * 1e3);
-        }
+        let farm = try_join_all((0..at_once).map(|who| async move {
+            let mut taken = Vec::new();
+            for number in 0..turn {
+                let began = Instant::now();
+                let session = stage.acquire(&format!("life-{who}-{number}-a1")).await?;
+                session.load(&Pages::named("/list")).await?;
+                session.release().await?;
+                taken.push(began.elapsed().as_secs_f64() * 1e3);
+            }
+            anyhow::Ok(taken)
+        }))
+        .await?;
+        let limit = try_join_all((0..at_once).map(|_| async {
+            let mut taken = Vec::new();
+            for _ in 0..turn {
+                let began = Instant::now();
+                let mut page = raw.open(width, height).await?;
+                page.load(&stage.pages.direct("/list")).await?;
+                page.dispose().await?;
+                taken.push(began.elapsed().as_secs_f64() * 1e3);
+            }
+            anyhow::Ok(taken)
+        }))
+        .await?;
         if std::mem::take(&mut warming) {
             continue;
         }
         left -= turn;
-        taken.0.into_iter().try_for_each(|ms| farm.take(ms))?;
-        taken.1.into_iter().try_for_each(|ms| limit.take(ms))?;
+        farm.into_iter().flatten().try_for_each(|ms| lives.farm.take(ms))?;
+        limit.into_iter().flatten().try_for_each(|ms| lives.raw.take(ms))?;
     }
-    raw.close().await;
+    Ok(lives)
+}
+
+/// Browsers of one's own, one after the other: milliseconds until each can be driven.
+async fn hosted() -> Result<Figures> {
+    let stage = Stage::set(1, 1).await?;
+    let mut figures = Figures::new()?;
+    for number in 0..HOSTED {
+        let began = Instant::now();
+        let session = stage.host(&format!("hosted-{number}-a1")).await?;
+        figures.take(began.elapsed().as_secs_f64() * 1e3)?;
+        session.release().await?;
+    }
     stage.strike().await;
-    Ok((farm, limit))
+    Ok(figures)
 }
 
 /// The very flags that the farm's browser runs with, without those that are its own.
@@ -281,15 +318,14 @@ fn per_session(level: &Level, mib: f64) -> f64 {
     (mib - level.base_mib) / level.sessions as f64
 }
 
-fn print_table(levels: &[Level], farm: &Figures, raw: &Figures) {
+fn print_table(levels: &[Level], hosted: &Figures) {
     println!("act and observe: a click and the observation after it; milliseconds");
     println!("{:<10} {:<5} {:>9} {:>8} {:>8} {:>8} {:>12} {:>7}", "sessions", "", "steps/s", "p50", "p95", "p99", "CPU ms/step", "ratio");
     for level in levels {
         for (name, side) in [("farm", &level.farm), ("raw", &level.raw)] {
             let ratio = if name == "farm" { format!("{:.2}", level.ratio()) } else { String::new() };
-            let (steps, rate, cpu) = (&side.steps, side.rate(), side.cpu_ms());
-            let quantiles = format!("{:>8.1} {:>8.1} {:>8.1}", steps.at(0.5), steps.at(0.95), steps.at(0.99));
-            println!("{:<10} {name:<5} {rate:>9.1} {quantiles} {cpu:>12.1} {ratio:>7}", level.sessions);
+            let (rate, cpu) = (side.rate(), side.cpu_ms());
+            println!("{:<10} {name:<5} {rate:>9.1} {} {cpu:>12.1} {ratio:>7}", level.sessions, quantiles(&side.steps));
         }
     }
     println!("\nmemory of browsers and driver (PSS), MiB");
@@ -301,22 +337,34 @@ fn print_table(levels: &[Level], farm: &Figures, raw: &Figures) {
         println!("{:<10} {:>12.0} {idle:>18.1} {active:>20.1} {fit:>20.0}", level.sessions, level.base_mib);
     }
     println!("\na session's life: acquire, load a page, release; milliseconds");
-    for (name, figures) in [("farm", farm), ("raw", raw)] {
-        println!(
-            "{name:<10} {:>8.1} {:>8.1} {:>8.1}   (p50, p95, p99 of {})",
-            figures.at(0.5),
-            figures.at(0.95),
-            figures.at(0.99),
-            figures.count()
-        );
+    println!("{:<10} {:<5} {:>9} {:>8} {:>8} {:>8} {:>7}", "at once", "", "lives", "p50", "p95", "p99", "ratio");
+    for level in levels {
+        for (name, figures) in [("farm", &level.lives.farm), ("raw", &level.lives.raw)] {
+            let ratio = if name == "farm" { format!("{:.2}", level.lives.ratio()) } else { String::new() };
+            println!("{:<10} {name:<5} {:>9} {} {ratio:>7}", level.sessions, figures.count(), quantiles(figures));
+        }
     }
-    println!("ratio      {:>8.2}", farm.at(0.5) / raw.at(0.5));
+    println!("\na browser of one's own, from asking until it can be driven; milliseconds");
+    println!("{:<10} {:<5} {:>9} {}", "", "", hosted.count(), quantiles(hosted));
 }
 
-/// One object: the level with the lowest ratio, and all levels.
-fn as_json(levels: &[Level], farm: &Figures, raw: &Figures) -> Value {
-    let row = |level: &Level| {
+fn quantiles(figures: &Figures) -> String {
+    format!("{:>8.1} {:>8.1} {:>8.1}", figures.at(0.5), figures.at(0.95), figures.at(0.99))
+}
+
+/// One object: the level with the lowest ratio of steps, the first one's lives, and all levels.
+fn as_json(levels: &[Level], hosted: &Figures) -> Value {
+    let lives = |level: &Level| {
         json!({
+            "session_life_ms_p50": level.lives.farm.at(0.5),
+            "session_life_ms_p95": level.lives.farm.at(0.95),
+            "session_life_ms_p99": level.lives.farm.at(0.99),
+            "raw_session_life_ms_p50": level.lives.raw.at(0.5),
+            "session_life_ratio_to_raw": level.lives.ratio(),
+        })
+    };
+    let row = |level: &Level| {
+        let mut row = json!({
             "sessions": level.sessions,
             "act_observe_ratio_to_raw_cdp": level.ratio(),
             "steps_per_s": level.farm.rate(),
@@ -327,14 +375,20 @@ fn as_json(levels: &[Level], farm: &Figures, raw: &Figures) -> Value {
             "raw_cpu_ms_per_step": level.raw.cpu_ms(),
             "pss_mb_per_session": per_session(level, level.active_mib),
             "pss_mb_per_idle_session": per_session(level, level.idle_mib),
-        })
+        });
+        merge(&mut row, lives(level));
+        row
     };
     let worst = levels.iter().min_by(|one, other| one.ratio().total_cmp(&other.ratio()));
     let mut object = worst.map(row).unwrap_or_default();
-    object["session_life_ms_p50"] = farm.at(0.5).into();
-    object["session_life_ms_p95"] = farm.at(0.95).into();
-    object["raw_session_life_ms_p50"] = raw.at(0.5).into();
-    object["session_life_ratio_to_raw"] = (farm.at(0.5) / raw.at(0.5)).into();
-    object["levels"] = levels.iter().map(row).collect();
+    merge(&mut object, levels.first().map(lives).unwrap_or_default());
+    merge(&mut object, json!({"hosted_start_ms_p50": hosted.at(0.5), "levels": levels.iter().map(row).collect::<Vec<_>>()}));
     object
+}
+
+/// Puts the fields of one object into another.
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
 }

@@ -53,7 +53,7 @@ enum Command {
         /// Lives of each side.
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         lives: u32,
-        /// Print one JSON object on the last line.
+        /// Print one JSON object instead of the table.
         #[arg(long)]
         json: bool,
     },
@@ -74,19 +74,19 @@ enum Command {
         /// Draws whom to kill, and when.
         #[arg(long, default_value_t = 7)]
         seed: u64,
-        /// Print one JSON object on the last line.
+        /// Print one JSON object instead of the table.
         #[arg(long)]
         json: bool,
     },
     /// A step beside the reference harness: Playwright for Python with the waits of its published source, on the same page.
     Reference {
         /// Steps of each side.
-        #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=1000))]
         steps: u32,
         /// Virtual environment with Playwright for Python, made if it is not there; absent means one that goes away.
         #[arg(long, value_name = "DIR")]
         venv: Option<std::path::PathBuf>,
-        /// Print one JSON object on the last line.
+        /// Print one JSON object instead of the table.
         #[arg(long)]
         json: bool,
     },

@@ -6,10 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use wayfarer_browser::{BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, SessionSpec};
+use wayfarer_browser::{BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, Drive, EgressPolicy, SessionSpec};
 use wayfarer_browser_farm::{FarmOptions, Serving};
 use wayfarer_children::Tools;
-use wayfarer_core::TenantId;
+use wayfarer_core::{RunId, TaskId, TaskRef, TenantId};
 use wayfarer_rpc::{Endpoints, GrpcBrowserSupply, SupplyOptions};
 use wayfarer_telemetry::Readiness;
 
@@ -47,7 +47,16 @@ impl Stage {
     /// A session of the farm, over the wire, that may reach the pages.
     pub(crate) async fn acquire(&self, name: &str) -> Result<Box<dyn BrowserSession>> {
         let egress = EgressPolicy { resolve: [(HOST.to_owned(), self.pages.address)].into(), ..EgressPolicy::default() };
-        Ok(self.farm.acquire(SessionSpec { egress, ..SessionSpec::new(TenantId::default(), name) }).await?)
+        // each is somebody's: the farm remembers whose
+        let task = TaskRef { tenant: TenantId::default(), run: RunId::new("load")?, task: TaskId::new(name)? };
+        Ok(self.farm.acquire(SessionSpec { egress, task: Some(task), ..SessionSpec::new(TenantId::default(), name) }).await?)
+    }
+
+    /// A browser of its own, with a client's connection to it: there is no gRPC between, as for the HTTP face.
+    pub(crate) async fn host(&self, name: &str) -> Result<Box<dyn BrowserSession>> {
+        let session = self.supply.acquire(SessionSpec { drive: Drive::Cdp, ..SessionSpec::new(TenantId::default(), name) }).await?;
+        session.connect().await?;
+        Ok(session)
     }
 
     /// Ends all of it.

@@ -42,7 +42,7 @@ pub(crate) fn page(url: &str, state: &str) -> Observation {
         url: url.into(),
         title: "Shop".into(),
         viewport: Viewport::default(),
-        scroll: Scroll { top: 0.0, height: 900.0 },
+        scroll: Scroll { height: 900.0, ..Scroll::default() },
         marks: vec![],
         forms: vec![],
         focused: None,

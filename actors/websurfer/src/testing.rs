@@ -20,7 +20,7 @@ pub(crate) fn page(url: &str, marks: Vec<Mark>) -> Observation {
         url: url.into(),
         title: "A page".into(),
         viewport: Viewport::default(),
-        scroll: Scroll { top: 0.0, height: 900.0 },
+        scroll: Scroll { height: 900.0, ..Scroll::default() },
         marks,
         forms: Vec::new(),
         focused: None,

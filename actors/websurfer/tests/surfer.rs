@@ -81,7 +81,7 @@ fn observed(n: usize) -> Observed {
         url: format!("http://shop.localhost/{n}"),
         title: "Shop".into(),
         viewport: Viewport::default(),
-        scroll: Scroll { top: 0.0, height: 900.0 },
+        scroll: Scroll { height: 900.0, ..Scroll::default() },
         marks: vec![
             mark(10, "Add to cart"),
             mark(11, "Place order"),

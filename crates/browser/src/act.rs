@@ -222,22 +222,30 @@ impl ChromiumSession {
 
     /// Presses keys in order and releases them in reverse. What would paste from the browser's clipboard pastes from the session's.
     async fn press(&self, tab: &Tab, keys: &[Key]) -> Result<Fault, TabError> {
-        let (mut modifiers, mut pressed, mut fault) = (0, Vec::new(), None);
+        let (mut modifiers, mut pressed, mut fault) = (0, Vec::new(), Ok(None));
         for key in keys {
             modifiers |= key.modifier;
             let key = if modifiers & keys::SHIFT != 0 { keys::shifted(key) } else { key.clone() };
-            if keys::pastes(&key, modifiers) {
-                fault = self.paste(tab, &key, modifiers).await?;
-            } else {
-                tab.key_down(&key, modifiers).await?;
-            }
+            let done = match keys::pastes(&key, modifiers) {
+                true => self.paste(tab, &key, modifiers).await,
+                false => tab.key_down(&key, modifiers).await.map(|()| None),
+            };
             pressed.push(key);
+            match done {
+                Ok(None) => {}
+                other => {
+                    fault = other;
+                    break;
+                }
+            }
         }
+        // no key stays down, whatever became of the others
         for key in pressed.iter().rev() {
             modifiers &= !key.modifier;
-            tab.key_up(key, modifiers).await?;
+            let up = tab.key_up(key, modifiers).await;
+            fault = fault.and_then(|fault| up.map(|()| fault));
         }
-        Ok(fault)
+        fault
     }
 
     /// Pastes what the session copied: the key, the page's own event, and the text where that lets it.

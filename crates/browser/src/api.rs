@@ -4,6 +4,8 @@ use crate::link::CdpLink;
 use crate::screencast::{Frame, ScreencastOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -342,6 +344,11 @@ pub trait BrowserSession: Send + Sync {
     /// A client's connection in the DevTools protocol, for sessions that are driven so ([`Drive::Cdp`]).
     async fn connect(&self) -> Result<CdpLink, BrowserError> {
         Err(BrowserError::environment(EnvFailure::NoBrowser, "this session is not driven over CDP: ask for one with `drive` \"cdp\""))
+    }
+
+    /// Done once the session is over because its browser is gone, where no call would tell: of sessions that their clients drive.
+    fn gone(&self) -> BoxFuture<'static, ()> {
+        futures::future::pending().boxed()
     }
 
     /// Frames of the current page for people who watch, until the session ends or nobody takes them.

@@ -1,42 +1,50 @@
 // What a document copies is told by the function named `teller`, for the session keeps a clipboard of its own: the browser's is shared with
 // other sessions. In the page's world, before any script of the page.
 ((teller, most) => {
+  'use strict';
   const told = globalThis[teller];
   delete globalThis[teller];
   if (!told) return;
   const { stringify } = JSON;
-  const { apply } = Reflect;
-  const tell = (text, html) => {
-    if (text || html) told(stringify({ text: `${text}`.slice(0, most), html: html.length > most ? '' : html }));
-  };
+  const { apply, getOwnPropertyDescriptor } = Reflect;
+  const later = setTimeout;
+  const { setData } = DataTransfer.prototype;
+  const { slice } = String.prototype;
+  const tell = (text, html) => told(stringify({ text: apply(slice, `${text}`, [0, most]), html: html.length > most ? '' : html }));
 
   // what is selected, as the browser would take it
   const selected = () => {
     let active = document.activeElement;
     while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
-    if (active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement) {
-      if (active.type === 'password') return ['', ''];
-      return [active.value.slice(active.selectionStart ?? 0, active.selectionEnd ?? 0), ''];
-    }
     const selection = getSelection();
-    if (!selection.rangeCount) return ['', ''];
+    // of fields, too, and also of those that do not tell themselves (e-mail, number)
+    const text = `${selection}`;
+    const isField = active instanceof HTMLInputElement || active instanceof HTMLTextAreaElement;
+    if (isField && active.type === 'password') return ['', ''];
+    if (isField || !selection.rangeCount) return [text, ''];
     const holder = document.createElement('div');
     holder.append(selection.getRangeAt(0).cloneContents());
-    return [selection.toString(), holder.innerHTML];
+    return [text, holder.innerHTML];
   };
+  // what the page puts in the place of a copy is heard where it puts it: it may let nobody else see the event
+  const given = new WeakMap();
+  DataTransfer.prototype.setData = {
+    setData(format, data) {
+      apply(setData, this, arguments);
+      const own = given.get(this);
+      if (own) own[`${format}`.toLowerCase().replace(/^text$/, 'text/plain')] = `${data}`;
+    },
+  }.setData;
   const copies = (event) => {
+    // what a page makes up copies nothing
+    if (!event.isTrusted) return;
     const first = selected();
-    const given = (type) => event.clipboardData.getData(type);
-    let own = null;
-    // the page's own listeners come between this and the last moment
-    const last = () => {
-      if (event.defaultPrevented) own = [given('text/plain'), given('text/html')];
-    };
-    addEventListener(event.type, last, { once: true });
-    setTimeout(() => {
-      removeEventListener(event.type, last);
-      if (own) tell(...own);
-      else if (!event.defaultPrevented) tell(...first);
+    const own = { 'text/plain': '', 'text/html': '' };
+    given.set(event.clipboardData, own);
+    // the page's own listeners come between this and that
+    later(() => {
+      if (event.defaultPrevented) tell(own['text/plain'], own['text/html']);
+      else if (first[0] || first[1]) tell(...first);
     });
   };
   for (const type of ['copy', 'cut']) addEventListener(type, copies, true);
@@ -45,7 +53,9 @@
   const prototype = globalThis.Clipboard?.prototype;
   if (!prototype) return;
   const { writeText, write } = prototype;
-  const wasClicked = () => navigator.userActivation?.isActive;
+  const { userActivation } = navigator;
+  const { get: isActive } = getOwnPropertyDescriptor(UserActivation.prototype, 'isActive');
+  const wasClicked = () => apply(isActive, userActivation, []);
   prototype.writeText = {
     async writeText(text) {
       if (!wasClicked() || arguments.length === 0) return apply(writeText, this, arguments);

@@ -12,13 +12,13 @@ use playwright_rs::protocol::Download;
 use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::server::connection::ConnectionLike;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::Notify;
 use wayfarer_core::BlobHash;
-use wayfarer_core::action::KeptFile;
+use wayfarer_core::action::{Bound, KeptFile};
 use wayfarer_core::outcome::EnvFailure;
 
 /// Bytes of one download that is kept; one message carries it.
@@ -75,22 +75,57 @@ pub(crate) struct Files {
     kept: Mutex<Kept>,
     /// A download ended, well or badly.
     pub(crate) ended: Notify,
-    /// A download outgrew [`MAX_KEPT_BYTES`].
-    pub(crate) too_big: Arc<Notify>,
+    /// Told of downloads that outgrow what is kept.
+    pub(crate) outgrown: Arc<Outgrown>,
+}
+
+/// Downloads that outgrew [`MAX_KEPT_BYTES`].
+#[derive(Default)]
+pub(crate) struct Outgrown {
+    addresses: Mutex<HashSet<String>>,
+    told: Notify,
+}
+
+impl Outgrown {
+    /// The download of this address did.
+    pub(crate) fn tell(&self, address: &str) {
+        // it is told of each piece that comes
+        if lock(&self.addresses).insert(address.to_owned()) {
+            self.told.notify_waiters();
+        }
+    }
+
+    /// Returns when the download of this address did.
+    async fn wait(&self, address: &str) {
+        loop {
+            let told = self.told.notified();
+            tokio::pin!(told);
+            // registered before the look, so that none is missed
+            told.as_mut().enable();
+            if lock(&self.addresses).contains(address) {
+                return;
+            }
+            told.await;
+        }
+    }
 }
 
 #[derive(Default)]
 struct Kept {
     paths: HashMap<BlobHash, PathBuf>,
+    /// Files so far, also those that are alike.
+    count: usize,
     /// Not told yet.
     fresh: Vec<KeptFile>,
+    /// Nor was this.
+    cut: Vec<Bound>,
     ended: usize,
 }
 
 impl Files {
     /// Nothing is written before the first upload.
     pub(crate) fn new(folder: PathBuf, far: Option<FarFiles>) -> Self {
-        Self { folder, far, allowed: OnceLock::new(), kept: Mutex::default(), ended: Notify::new(), too_big: Arc::default() }
+        Self { folder, far, allowed: OnceLock::new(), kept: Mutex::default(), ended: Notify::new(), outgrown: Arc::default() }
     }
 
     /// What may be uploaded. Fails when it is more than a session may carry.
@@ -143,13 +178,19 @@ impl Files {
     /// Keeps a download once it is whole.
     pub(crate) async fn keep(&self, download: Download) {
         let name = plain_name(download.suggested_filename());
-        let path = tokio::select! {
-            path = self.arrived(&download) => path,
-            () = tokio::time::sleep(KEEP_LIMIT) => None,
-            () = self.too_big.notified() => None,
+        let (path, mut cut) = tokio::select! {
+            path = self.arrived(&download) => (path, None),
+            () = tokio::time::sleep(KEEP_LIMIT) => (None, Some(Bound::DownloadTooSlow)),
+            () = self.outgrown.wait(download.url()) => (None, Some(Bound::DownloadTooLarge)),
         };
         let file = match &path {
-            Some(path) => self.take_in(name, path).await,
+            Some(path) => match self.take_in(name, path).await {
+                Ok(file) => file,
+                Err(bound) => {
+                    cut = Some(bound);
+                    None
+                }
+            },
             None => None,
         };
         if path.is_none() {
@@ -157,6 +198,7 @@ impl Files {
         }
         let mut kept = lock(&self.kept);
         kept.ended += 1;
+        kept.cut.extend(cut);
         if let (Some(file), Some(path)) = (file, path) {
             kept.paths.insert(file.blob.clone(), path);
             kept.fresh.push(file);
@@ -175,14 +217,21 @@ impl Files {
         Some(path)
     }
 
-    async fn take_in(&self, name: String, path: &Path) -> Option<KeptFile> {
-        let is_full = lock(&self.kept).paths.len() >= MAX_KEPT;
-        let length = tokio::fs::metadata(path).await.ok()?.len();
-        if is_full || length > MAX_KEPT_BYTES {
-            return None;
+    /// What is kept of a file that is whole; nothing where it is gone already.
+    async fn take_in(&self, name: String, path: &Path) -> Result<Option<KeptFile>, Bound> {
+        {
+            let mut kept = lock(&self.kept);
+            if kept.count >= MAX_KEPT {
+                return Err(Bound::TooManyDownloads);
+            }
+            kept.count += 1;
         }
-        let content = tokio::fs::read(path).await.ok()?;
-        Some(KeptFile { name, bytes: length, blob: BlobHash::of(&content) })
+        let Ok(about) = tokio::fs::metadata(path).await else { return Ok(None) };
+        if about.len() > MAX_KEPT_BYTES {
+            return Err(Bound::DownloadTooLarge);
+        }
+        let Ok(content) = tokio::fs::read(path).await else { return Ok(None) };
+        Ok(Some(KeptFile { name, bytes: about.len(), blob: BlobHash::of(&content) }))
     }
 
     /// Downloads that ended since the session began.
@@ -193,6 +242,11 @@ impl Files {
     /// Files that arrived since the last call.
     pub(crate) fn take_fresh(&self) -> Vec<KeptFile> {
         std::mem::take(&mut lock(&self.kept).fresh)
+    }
+
+    /// Why downloads were cut off since the last call.
+    pub(crate) fn take_cut(&self) -> Vec<Bound> {
+        std::mem::take(&mut lock(&self.kept).cut)
     }
 
     /// Content of a kept file.

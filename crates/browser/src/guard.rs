@@ -5,17 +5,20 @@
 //! does: whatever made it send (a click, Enter, a field that loses the focus, a timer), the request is paused in the browser, before TLS.
 //! The browser pauses no message over a socket: a script of ours in each document and worker does (`sockets.js`).
 
+use crate::recorder::Recorder;
 use crate::replay::Replay;
 use crate::tab::{fresh_key, lock};
 use crate::wire::{CdpSession, Kind, NewPage, Newcomer, WeakSession};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::{BrowserContext, FulfillOptions, Route};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::io::Read;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use wayfarer_core::critical_point::{CriticalPoint, GateDecision, Grant};
@@ -35,6 +38,11 @@ pub(crate) type PageAddress = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// What a session may send, and what was met.
 pub(crate) struct Guard {
+    /// What its pages send is paused; otherwise it is only recorded.
+    pauses: bool,
+    recorder: Option<Arc<Recorder>>,
+    /// Runs in documents before any script of theirs; once.
+    script: String,
     /// What our script and we call each other by.
     names: Names,
     /// Off for a session that only replays.
@@ -55,10 +63,11 @@ struct Names {
     secret: String,
 }
 
-impl Default for Guard {
-    fn default() -> Self {
-        let names = Names { asker: format!("_{}", fresh_key()), answer: format!("_{}", fresh_key()), secret: fresh_key() };
-        Self { names, judges: OnceLock::new(), grants: Mutex::default(), met: Mutex::default(), replay: OnceLock::new() }
+impl Names {
+    /// Runs in every document and worker before any script of theirs.
+    fn script(&self) -> String {
+        let Self { asker, answer, secret } = self;
+        format!("{}(\"{asker}\", \"{answer}\", \"{secret}\", {MOST_JUDGED});", SOCKETS.trim_end())
     }
 }
 
@@ -80,6 +89,21 @@ pub(crate) struct Met {
 }
 
 impl Guard {
+    /// For a session whose documents begin with this script.
+    pub(crate) fn new(pauses: bool, recorder: Option<Arc<Recorder>>, script: &str) -> Self {
+        let names = Names { asker: format!("_{}", fresh_key()), answer: format!("_{}", fresh_key()), secret: fresh_key() };
+        let sockets = if pauses { names.script() } else { String::new() };
+        // it comes from the driver and from us, whoever lets a window begin first
+        let script = format!("if (!('{0}' in this)) {{\n{script}\n{sockets}\nReflect.defineProperty(this, '{0}', {{}});\n}}", names.answer);
+        let (judges, replay) = (OnceLock::new(), OnceLock::new());
+        Self { pauses, recorder, script, names, judges, grants: Mutex::default(), met: Mutex::default(), replay }
+    }
+
+    /// What documents of the session begin with.
+    pub(crate) fn script(&self) -> &str {
+        &self.script
+    }
+
     /// What a session is wanted for; before its first page is opened.
     pub(crate) fn begin(&self, judges: bool, replay: Option<Replay>) {
         let _ = self.judges.set(judges);
@@ -108,7 +132,12 @@ impl Guard {
             if !cdp.is_first_watch() {
                 return Ok(());
             }
-            self.judge(cdp, Arc::clone(&page));
+            if let Some(recorder) = &self.recorder {
+                recorder.listen(cdp)?;
+            }
+            if self.pauses {
+                self.judge(cdp, Arc::clone(&page));
+            }
             // frames of other sites send by themselves, and workers, and what is in them
             let guard = Arc::clone(self);
             let look: NewPage = Arc::new(move |newcomer| {
@@ -117,16 +146,25 @@ impl Guard {
             });
             let paused = async {
                 // what a worker of a page asks for goes the page's way
-                if kind == Kind::Worker { Ok(()) } else { self.pause(cdp).await }
+                if kind == Kind::Worker || !self.pauses { Ok(()) } else { self.pause(cdp).await }
             };
-            tokio::try_join!(paused, self.pause_messages(cdp, kind != Kind::Document), cdp.on_new_frames(look)).map(drop)
+            if kind == Kind::ServiceWorker && self.pauses {
+                self.follow_restarts(cdp);
+            }
+            let messages = async { if self.pauses { self.hear_messages(cdp, kind).await } else { Ok(()) } };
+            if kind == Kind::Document {
+                // a window that is held may have no process yet that could answer; what it is told it does before anything else
+                cdp.tell("Page.enable", &json!({}))?;
+                cdp.tell("Page.addScriptToEvaluateOnNewDocument", &json!({"source": self.script, "runImmediately": true}))?;
+            }
+            tokio::try_join!(paused, messages, cdp.on_new_frames(look)).map(drop)
         }
         .boxed()
     }
 
     /// Watches what the browser holds; whether it may begin. What cannot be watched may not.
     pub(crate) async fn lets_begin(self: &Arc<Self>, newcomer: Newcomer, page: PageAddress) -> bool {
-        if newcomer.kind == Kind::SharedWorker {
+        if newcomer.kind == Kind::SharedWorker && self.pauses {
             // the browser pauses nothing of theirs; pages of a guarded session find none (`NO_SHARED_WORKERS`)
             return false;
         }
@@ -137,20 +175,30 @@ impl Guard {
         watched.is_ok()
     }
 
-    /// Lets our script ask about what is sent over sockets.
-    async fn pause_messages(&self, cdp: &CdpSession, is_worker: bool) -> Result<(), String> {
-        let Names { asker, answer, secret } = &self.names;
-        let script = format!("{}(\"{asker}\", \"{answer}\", \"{secret}\", {MOST_JUDGED});", SOCKETS.trim_end());
+    /// A service worker whose process died begins anew on the same session, and is held again: whoever lets it go gives it the script first.
+    fn follow_restarts(&self, cdp: &CdpSession) {
+        let (script, weak) = (self.names.script(), cdp.downgrade());
+        cdp.on("Inspector.targetReloadedAfterCrash", move |_| {
+            let Some(cdp) = weak.upgrade() else { return };
+            // in this order, which the browser keeps
+            let told = cdp
+                .tell("Runtime.evaluate", &json!({"expression": script}))
+                .and_then(|()| cdp.tell("Runtime.runIfWaitingForDebugger", &json!({})));
+            if let Err(error) = told {
+                tracing::debug!(error, "a service worker went away before it began anew");
+            }
+        });
+        let _ = cdp.tell("Inspector.enable", &json!({}));
+    }
+
+    /// Lets our script ask about what is sent over sockets; workers are given it here.
+    async fn hear_messages(&self, cdp: &CdpSession, kind: Kind) -> Result<(), String> {
         cdp.tell("Runtime.enable", &json!({}))?;
-        // first: where there is nobody to ask, nothing is ever sent
-        cdp.tell("Runtime.addBinding", &json!({"name": asker}))?;
-        if is_worker {
-            let run = cdp.send("Runtime.evaluate", &json!({"expression": script})).await;
-            return run.map(drop);
+        cdp.tell("Runtime.addBinding", &json!({"name": self.names.asker}))?;
+        if kind == Kind::Document {
+            return Ok(());
         }
-        // a window that is held may have no process yet that could answer; what it is told it does before anything else
-        cdp.tell("Page.enable", &json!({}))?;
-        cdp.tell("Page.addScriptToEvaluateOnNewDocument", &json!({"source": script, "runImmediately": true}))
+        cdp.send("Runtime.evaluate", &json!({"expression": self.names.script()})).await.map(drop)
     }
 
     /// Judges what the windows of a context send until they are watched, by the driver's own routes: behind a Playwright server nobody
@@ -168,7 +216,7 @@ impl Guard {
                 return async move { route.continue_(None).await }.boxed();
             }
             let page = page.map(|page| page.url()).unwrap_or_default();
-            let body = request.post_data_buffer().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            let body = request.post_data_buffer().map(|bytes| text_of(&bytes));
             let kind = if request.is_navigation_request() { "Document" } else { "Other" };
             let sent = json!({"resourceType": kind, "request": {"method": request.method(), "url": request.url(), "postData": body}});
             let answer = guard.answer(&sent, &page);
@@ -288,12 +336,24 @@ impl Guard {
 
 /// What a request carries, as far as the browser tells: files are told by their parts' names only.
 fn body_of(request: &Value) -> String {
-    if let Some(body) = request["postData"].as_str() {
-        return body.to_owned();
-    }
     let entries = request["postDataEntries"].as_array().into_iter().flatten();
     let bytes: Vec<u8> = entries.filter_map(|entry| BASE64_STANDARD.decode(entry["bytes"].as_str()?).ok()).flatten().collect();
-    String::from_utf8_lossy(&bytes).into_owned()
+    match request["postData"].as_str() {
+        Some(body) if bytes.is_empty() => body.to_owned(),
+        _ => text_of(&bytes),
+    }
+}
+
+/// Bytes as text; what is packed is unpacked, as servers do it.
+fn text_of(bytes: &[u8]) -> String {
+    let mut unpacked = Vec::new();
+    // as far as it can be unpacked: what comes after that no server reads either
+    let _ = match bytes {
+        [0x1f, 0x8b, ..] => MultiGzDecoder::new(bytes).take(MOST_JUDGED as u64).read_to_end(&mut unpacked),
+        [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => ZlibDecoder::new(bytes).take(MOST_JUDGED as u64).read_to_end(&mut unpacked),
+        _ => Ok(0),
+    };
+    String::from_utf8_lossy(if unpacked.is_empty() { bytes } else { &unpacked }).into_owned()
 }
 
 enum Answer {

@@ -13,6 +13,7 @@ use crate::session::{fresh_id, with_instance};
 use crate::{BrowserError, BrowserSession, ChromiumOptions, Observed, Resolver, SessionSpec, StorageState};
 use async_trait::async_trait;
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +43,10 @@ impl HostedSession {
         spec: SessionSpec,
         place: OwnedSemaphorePermit,
     ) -> Result<Self, BrowserError> {
+        let unfit = [("gated", spec.gated), ("record", spec.record), ("replay", spec.replay.is_some()), ("files", !spec.files.is_empty())];
+        if let Some((option, _)) = unfit.iter().find(|(_, asked)| *asked) {
+            return Err(no_browser(format!("`{option}` is not to be had where the client drives the browser: use `drive` \"actions\"")));
+        }
         let proxy = EgressProxy::closed(resolver)
             .await
             .map_err(|error| no_browser(format!("the egress proxy could not listen on loopback: {error}")))?;
@@ -121,6 +126,10 @@ impl BrowserSession for HostedSession {
         let connected = connected.map_err(|_| "no answer in time".to_owned()).flatten();
         let (client, end) = connected.map_err(|why| BrowserError::environment(EnvFailure::BrowserCrashed, why))?;
         Ok(CdpLink::new(client, end))
+    }
+
+    fn gone(&self) -> BoxFuture<'static, ()> {
+        self.process.wire().gone().clone().cancelled_owned().boxed()
     }
 
     async fn screencast(&self, options: ScreencastOptions) -> Result<mpsc::Receiver<Frame>, BrowserError> {

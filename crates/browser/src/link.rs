@@ -45,13 +45,23 @@ const OPEN_DOMAINS: &[&str] = &[
     "Security",
     "ServiceWorker",
     "Storage",
-    "Target",
     "WebAudio",
     "WebAuthn",
 ];
 
-/// Methods of the browser itself that may pass.
+/// Methods of other domains that may pass. `Target.sendMessageToTarget` is not among them: calls inside of calls would be judged by nobody.
 const OPEN_METHODS: &[&str] = &[
+    "Target.activateTarget",
+    "Target.attachToBrowserTarget",
+    "Target.attachToTarget",
+    "Target.autoAttachRelated",
+    "Target.closeTarget",
+    "Target.createTarget",
+    "Target.detachFromTarget",
+    "Target.getTargetInfo",
+    "Target.getTargets",
+    "Target.setAutoAttach",
+    "Target.setDiscoverTargets",
     "Browser.getVersion",
     "Browser.getWindowForTarget",
     "Browser.getWindowBounds",
@@ -62,13 +72,11 @@ const OPEN_METHODS: &[&str] = &[
     "Browser.setPermission",
 ];
 
-/// Methods of open domains that may not, and why.
+/// Methods that may not, and why.
 const REFUSED: &[(&str, &str)] = &[
     ("Target.createBrowserContext", "a session has one browser context: use the default one (browser.contexts()[0])"),
     ("Target.disposeBrowserContext", "a session has one browser context"),
-    ("Target.openDevTools", "the browser's own tools are not for clients"),
-    ("Target.exposeDevToolsProtocol", "pages do not speak to their browser"),
-    ("Target.setRemoteLocations", "the browser looks for no targets elsewhere"),
+    ("Target.sendMessageToTarget", "attach with `flatten` and send the call itself"),
     ("DOM.setFileInputFiles", "files of the browser's machine are not given to pages; send the content (Playwright does)"),
     ("Page.setDownloadBehavior", "downloads are kept nowhere"),
     ("Page.addCompilationCache", "compiled code is not taken from outside"),
@@ -123,6 +131,20 @@ fn judge(method: &str, params: &RawValue) -> Verdict {
             && !is_open(&url)
         {
             return refuse("only http, https, about, data and blob addresses are open");
+        }
+    }
+    if method == "Input.dispatchDragEvent" {
+        #[derive(Deserialize)]
+        struct Dragged {
+            data: Option<Data>,
+        }
+        #[derive(Deserialize)]
+        struct Data {
+            files: Option<Vec<Value>>,
+        }
+        let Ok(Dragged { data }) = serde_json::from_str(params.get()) else { return refuse("what is dragged cannot be read") };
+        if data.and_then(|data| data.files).is_some_and(|files| !files.is_empty()) {
+            return refuse("files of the browser's machine are not given to pages");
         }
     }
     let domain = method.split_once('.').map_or(method, |(domain, _)| domain);
@@ -231,6 +253,11 @@ mod tests {
             ("Target.createBrowserContext", json!({"proxyServer": "http://elsewhere:1"})),
             ("Target.exposeDevToolsProtocol", json!({"targetId": "x"})),
             ("Target.openDevTools", json!({"targetId": "x"})),
+            ("Target.setRemoteLocations", json!({})),
+            ("Target.sendMessageToTarget", json!({"message": r#"{"method":"Page.navigate","params":{"url":"file:///etc/passwd"}}"#})),
+            ("Target.somethingNew", json!({})),
+            ("Input.dispatchDragEvent", json!({"type": "drop", "data": {"items": [], "files": ["/etc/passwd"]}})),
+            ("Input.dispatchDragEvent", json!({"type": "drop", "data": {"files": "/etc/passwd"}})),
             ("Browser.crash", json!({})),
             ("Browser.getBrowserCommandLine", json!({})),
             ("Browser.executeBrowserCommand", json!({"commandId": "openTabSearch"})),
@@ -263,6 +290,9 @@ mod tests {
             ("Target.createTarget", json!({"url": ""})),
             ("Fetch.continueRequest", json!({"requestId": "1"})),
             ("Target.setAutoAttach", json!({"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true})),
+            ("Target.attachToTarget", json!({"targetId": "x", "flatten": true})),
+            ("Input.dispatchDragEvent", json!({"type": "drop", "data": {"items": [], "dragOperationsMask": 1}})),
+            ("Input.dispatchDragEvent", json!({"type": "dragCancel"})),
             ("Runtime.evaluate", json!({"expression": "1"})),
             ("Browser.getVersion", json!({})),
         ];

@@ -266,6 +266,7 @@
     let budget = MAX_NODES;
     const descend = (root, offset) => {
       if (enter) enter(root, offset);
+      watchChanges(root);
       for (const element of root.querySelectorAll('*')) {
         if (budget-- <= 0) return;
         visit(element, offset);
@@ -404,10 +405,19 @@
   // ---- secrets: masked in texts, covered in pictures
   const learn = (value) => { const secret = whole(value.trim()); if (secret.length >= LEAST_SECRET && secrets.size < MAX_SECRETS) secrets.add(secret); };
   const guard = (marks) => { for (const id of marks) if (elements.has(id)) guarded.add(elements.get(id)); };
-  // a value however it is grouped: numbers with spaces, dashes or their encodings between the digits
+  // a value however it is grouped (numbers with spaces, dashes or their encodings between the digits) and spelled: as text, in an address, in
+  // JSON
+  const encoder = new TextEncoder();
+  const spelled = (letter) => {
+    if (/[A-Za-z0-9_]/.test(letter)) return letter;
+    const escape = (text) => text.replace(/[.*+?^${}()|[\]\\\/]/g, '\\$&');
+    const hex = [...encoder.encode(letter)].map((byte) => '%' + byte.toString(16).padStart(2, '0').replace(/[a-f]/g, (digit) => `[${digit}${digit.toUpperCase()}]`));
+    return `(?:${escape(letter)}|${hex.join('')}|${escape(JSON.stringify(letter).slice(1, -1))})`;
+  };
   const shapeOf = (secret) => {
-    const escape = (text) => text.replace(/[.*+?^${}()|[\]\\\/]/g, '\\$&'), plain = secret.replace(/[\s-]/g, '');
-    return /^\d{6,}$/.test(plain) ? [...plain].join('(?:[\\s.+-]|%20)*') : secret.trim().split(/\s+/).map(escape).join('\\s+');
+    const plain = secret.replace(/[\s-]/g, '');
+    if (/^\d{6,}$/.test(plain)) return [...plain].join('(?:[\\s.+-]|%20)*');
+    return secret.trim().split(/\s+/).map((word) => [...word].map(spelled).join('')).join('(?:\\s|\\+|%20)+');
   };
   const secretPattern = () => (secrets.size ? new RegExp([...secrets].sort((a, b) => b.length - a.length).map(shapeOf).filter(Boolean).join('|'), 'g') : null);
   // boxes of the viewport in which a secret can be read: fields that hold one, and text that shows one again
@@ -533,22 +543,23 @@
     walk((element) => { if (found.length < MAX_SUSPECTS && isSuspect(element)) { asked.add(element); found.push(element); } });
     return found;
   };
-  const adopt = (host, root) => { closedRoots.set(host, root); observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true }); };
+  const adopt = (host, root) => { closedRoots.set(host, root); watchChanges(root); };
 
   // where the page stands: many pages scroll in a part of their own that fills the window, and their document not at all
   const scrollState = () => {
     const whole = document.scrollingElement || document.documentElement;
-    if (!whole) return { top: 0, height: 0 };
+    if (!whole) return { top: 0, height: 0, left: 0, width: 0 };
+    const left = whole.scrollLeft, width = whole.scrollWidth;
     const moves = (element) => element.scrollHeight > element.clientHeight + 1 && ['auto', 'scroll', 'overlay'].includes(getComputedStyle(element).overflowY);
     const isFixed = whole.scrollHeight <= innerHeight + 1 || getComputedStyle(whole).overflowY === 'hidden';
     if (isFixed) {
       for (let element = document.elementFromPoint(innerWidth / 2, innerHeight / 2); element; element = parentOf(element)) {
         if (element !== whole && moves(element) && element.clientWidth * element.clientHeight > innerWidth * innerHeight / 2) {
-          return { top: element.scrollTop, height: element.scrollHeight + innerHeight - element.clientHeight };
+          return { top: element.scrollTop, height: element.scrollHeight + innerHeight - element.clientHeight, left, width };
         }
       }
     }
-    return { top: whole.scrollTop, height: whole.scrollHeight };
+    return { top: whole.scrollTop, height: whole.scrollHeight, left, width };
   };
 
   // one settled moment of the page; `known` are the secrets of earlier documents
@@ -591,7 +602,6 @@
       .concat(hidden.slice(0, MAX_HIDDEN).map(({ element, rect }) => markOf(element, rect, false, forms)));
     const active = activeElement();
     const focused = active && ids.has(active) && elements.has(ids.get(active)) ? ids.get(active) : null;
-    const { top, height } = scrollState();
     judged = {
       token: `${performance.timeOrigin}-${performance.now()}-${Math.random()}`, active, marked: focused !== null,
       boxes: marks.filter((mark) => mark.visible).map((mark) => ({ id: mark.id, ...mark.rect })),
@@ -600,7 +610,7 @@
     const secretMarks = marks.filter((mark) => isSecret(elements.get(mark.id))).map((mark) => mark.id);
     const foreign = kept.filter(({ element }) => isForeign(element)).map(({ element }) => ({ id: idOf(element), ...spotOf(element) }));
     return { token: judged.token, at: location.href, suspected, foreign, secrets: [...secrets], secret_marks: secretMarks, covers: holdsSecret || secrets.size ? covers() : [], ...masked({
-      url: location.href, title: clean(document.title, 300), top, height,
+      url: location.href, title: clean(document.title, 300), scroll: scrollState(),
       marks, forms: readForms(forms), focused, text: visibleText(),
     }) };
   };
@@ -608,7 +618,14 @@
   let mutations = 0;
   // ---- rest: resolves when two frames in a row show the same layout, or when the bound is reached
   const observer = new MutationObserver(() => { mutations++; });
-  if (document.documentElement) observer.observe(document.documentElement, { subtree: true, childList: true, attributes: true, characterData: true });
+  // documents of frames and shadow roots are known from the first look at them on
+  const watched = new WeakSet();
+  const watchChanges = (root) => {
+    if (watched.has(root)) return;
+    watched.add(root);
+    observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+  };
+  watchChanges(document);
   // whether a frame was drawn: a starved renderer draws none for a while, and a hidden page, which has nothing to draw, none at all
   const frame = () => new Promise((done) => {
     const fallback = setTimeout(() => done(document.hidden), 120);
@@ -727,20 +744,20 @@
     return { kind: 'text', secret, clear: clear && full, multiline: tagOf(field) === 'textarea' || field.isContentEditable };
   };
   // ---- pasting, in the place of the browser: its clipboard is shared with other sessions
-  let pasteTaken = false, stopExpecting = () => {};
+  let pasteKey = null, stopExpecting = () => {};
   // a page that takes the key for itself pastes nothing
   const expectPaste = () => {
     stopExpecting();
-    pasteTaken = false;
+    pasteKey = null;
     const view = (activeElement() || document.documentElement).ownerDocument.defaultView;
-    const look = (event) => { if (event.ctrlKey || event.shiftKey) pasteTaken = event.defaultPrevented; };
-    view.addEventListener('keydown', look);
-    stopExpecting = () => view.removeEventListener('keydown', look);
+    const look = (event) => { if (event.ctrlKey || event.shiftKey) pasteKey = event; };
+    view.addEventListener('keydown', look, true);
+    stopExpecting = () => view.removeEventListener('keydown', look, true);
   };
   // what is left to be inserted at the caret once the page had its say
   const paste = (text, html) => {
     stopExpecting();
-    if (pasteTaken) return '';
+    if (pasteKey?.defaultPrevented) return '';
     const target = activeElement() || document.body || document.documentElement;
     const view = target.ownerDocument.defaultView;
     const clipboardData = new view.DataTransfer();

@@ -39,6 +39,8 @@ const FLAGS: &[&str] = &[
     "--disable-breakpad",
     "--disable-component-extensions-with-background-pages",
     "--disable-component-update",
+    // bodies that are sent while they are made are told to nobody: pages find a browser that has none, and send them whole
+    "--disable-blink-features=FetchUploadStreaming",
     "--no-default-browser-check",
     "--disable-default-apps",
     "--disable-dev-shm-usage",
@@ -75,6 +77,28 @@ const FLAGS: &[&str] = &[
     "--js-flags=--max-old-space-size=1024",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
+];
+
+/// What of our environment a browser is given: where programs, fonts and folders are, and how texts are read.
+const ENVIRONMENT: &[&str] = &[
+    "PATH",
+    "HOME",
+    "USER",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "LD_LIBRARY_PATH",
+    "FONTCONFIG_FILE",
+    "FONTCONFIG_PATH",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_DIRS",
+    "XDG_RUNTIME_DIR",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "CHROME_DEVEL_SANDBOX",
 ];
 
 /// What one browser is started with beside what all are.
@@ -123,6 +147,9 @@ impl Chromium {
         if !options.sandboxed() {
             command.arg("--no-sandbox");
         }
+        // keys of tenants and of models are in ours
+        let kept = |(name, _): &(std::ffi::OsString, std::ffi::OsString)| ENVIRONMENT.iter().any(|kept| name == kept);
+        command.env_clear().envs(std::env::vars_os().filter(kept));
         command.args(extra.args).arg(if extra.first_page { "about:blank" } else { "--no-startup-window" });
         if let Some(time_zone) = extra.time_zone {
             command.env("TZ", time_zone);

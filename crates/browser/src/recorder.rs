@@ -55,6 +55,7 @@ struct Kept {
     done: Vec<Entry>,
     console: Vec<Value>,
     actions: Vec<Value>,
+    events: Vec<Value>,
     frames: Vec<(f64, Bytes)>,
     /// Since the last look at the page.
     unseen_frames: Vec<(f64, Bytes)>,
@@ -76,12 +77,14 @@ struct Entry {
     body: String,
     body_is_base64: bool,
     failed: Option<String>,
+    /// Of a socket.
+    messages: Vec<Value>,
 }
 
 impl Kept {
     /// Whether so much more may be kept.
     fn has_room(&mut self, bytes: usize) -> bool {
-        let entries = self.open.len() + self.done.len() + self.console.len() + self.actions.len();
+        let entries = self.open.len() + self.done.len() + self.console.len() + self.actions.len() + self.events.len();
         if self.bytes + bytes > MOST_BYTES || entries >= MOST_ENTRIES {
             self.left_out += 1;
             return false;
@@ -113,7 +116,7 @@ impl Recorder {
     }
 
     /// Hears what a page asks for and says.
-    pub(crate) async fn listen(self: &Arc<Self>, cdp: &CdpSession) -> Result<(), String> {
+    pub(crate) fn listen(self: &Arc<Self>, cdp: &CdpSession) -> Result<(), String> {
         let own = Arc::clone(self);
         cdp.on("Network.requestWillBeSent", move |event| own.asked(event));
         let own = Arc::clone(self);
@@ -154,7 +157,36 @@ impl Recorder {
             let text = details["exception"]["description"].as_str().or(details["text"].as_str()).unwrap_or_default();
             own.line("exception", text);
         });
-        cdp.send("Runtime.enable", &json!({})).await.map(drop)
+        let own = Arc::clone(self);
+        cdp.on("Network.webSocketCreated", move |event| {
+            let request = json!({"method": "GET", "url": event["url"], "headers": {}});
+            own.begun(id_of(event), Entry { request, kind: "WebSocket".into(), ..Entry::default() });
+        });
+        for (event, way) in [("Network.webSocketFrameSent", "send"), ("Network.webSocketFrameReceived", "receive")] {
+            let own = Arc::clone(self);
+            cdp.on(event, move |event| own.message(id_of(event), way, &event["response"]));
+        }
+        let own = Arc::clone(self);
+        cdp.on("Network.webSocketClosed", move |event| {
+            let now = own.now();
+            lock(&own.kept).end(id_of(event), |entry| entry.took_ms = now - entry.at_ms);
+        });
+        // what is held answers only when it may begin; what it is told it does before anything else
+        cdp.tell("Network.enable", &json!({"maxTotalBufferSize": BUFFERS.0, "maxResourceBufferSize": BUFFERS.1}))?;
+        cdp.tell("Runtime.enable", &json!({}))
+    }
+
+    /// A message over a socket, as the HAR files of browsers have it.
+    fn message(&self, id: &str, way: &str, frame: &Value) {
+        let text = frame["payloadData"].as_str().unwrap_or_default();
+        let mut kept = lock(&self.kept);
+        if !kept.open.contains_key(id) || !kept.has_room(text.len() + 100) {
+            return;
+        }
+        let message = json!({"type": way, "at_ms": self.now(), "opcode": frame["opcode"], "data": masked_body(text)});
+        if let Some(entry) = kept.open.get_mut(id) {
+            entry.messages.push(message);
+        }
     }
 
     fn line(&self, kind: &str, text: &str) {
@@ -172,6 +204,15 @@ impl Recorder {
         if kept.has_room(name.len()) {
             let at = self.now();
             kept.actions.push(json!({"at_ms": at, "action": name}));
+        }
+    }
+
+    /// What happened beside the page: a dialog, a download, a window.
+    pub(crate) fn event(&self, kind: &str, text: &str) {
+        let mut kept = lock(&self.kept);
+        if kept.has_room(text.len()) {
+            let at = self.now();
+            kept.events.push(json!({"at_ms": at, "kind": kind, "text": text}));
         }
     }
 
@@ -208,21 +249,25 @@ impl Recorder {
     }
 
     fn asked(&self, event: &Value) {
-        let id = id_of(event).to_owned();
-        let now = self.now();
-        let mut kept = lock(&self.kept);
         // a redirect is told with the request that follows it
         if !event["redirectResponse"].is_null() {
             let response = event["redirectResponse"].clone();
-            kept.end(&id, |entry| {
+            let now = self.now();
+            lock(&self.kept).end(id_of(event), |entry| {
                 entry.took_ms = now - entry.at_ms;
                 entry.response = response;
             });
         }
-        let body = event["request"]["postData"].as_str().map_or(0, str::len);
+        let kind = event["type"].as_str().unwrap_or_default().to_owned();
+        self.begun(id_of(event), Entry { request: event["request"].clone(), kind, ..Entry::default() });
+    }
+
+    fn begun(&self, id: &str, entry: Entry) {
+        let at_ms = self.now();
+        let body = entry.request["postData"].as_str().map_or(0, str::len);
+        let mut kept = lock(&self.kept);
         if kept.has_room(body + 500) {
-            let kind = event["type"].as_str().unwrap_or_default().to_owned();
-            kept.open.insert(id, Entry { at_ms: now, request: event["request"].clone(), kind, ..Entry::default() });
+            kept.open.insert(id.to_owned(), Entry { at_ms, ..entry });
         }
     }
 
@@ -265,6 +310,7 @@ impl Recorder {
             "_began": time_text(self.began_at),
             "_console": hide(&kept.console),
             "_actions": hide(&kept.actions),
+            "_events": hide(&kept.events),
             "_frames": frames,
             "_left_out": kept.left_out,
         }})
@@ -305,6 +351,9 @@ impl Recorder {
             "_at_ms": entry.at_ms,
             "_type": entry.kind,
         });
+        if !entry.messages.is_empty() {
+            told["_webSocketMessages"] = entry.messages.as_slice().into();
+        }
         if let Some(why) = &entry.failed {
             told["_failed"] = why.as_str().into();
         }

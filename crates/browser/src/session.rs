@@ -28,7 +28,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use wayfarer_core::action::Effect;
+use wayfarer_core::action::{Bound, Effect};
 use wayfarer_core::critical_point::Grant;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
@@ -76,6 +76,10 @@ const STORMS: &str = include_str!("storms.js");
 struct Notes {
     dialogs: Noted,
     downloads: Noted,
+    /// Windows that opened.
+    windows: usize,
+    /// A page asked not to be left.
+    is_trap: bool,
 }
 
 /// The first ones, and how many came after them.
@@ -222,6 +226,8 @@ impl ChromiumSession {
         let files = Arc::new(Files::new(running.folder.join(id.as_str()), far));
         let (sender, receiver) = mpsc::channel(MAX_NEW_PAGES);
         let recorder = shape.recorded.then(|| Arc::new(Recorder::new()));
+        let script = format!("{NO_CALLS}\n{STORMS}\n{}", if shape.guarded { NO_SHARED_WORKERS } else { "" });
+        let guard = Arc::new(Guard::new(shape.guarded, recorder.clone(), &script));
         let mut session = Self {
             id,
             files,
@@ -235,7 +241,7 @@ impl ChromiumSession {
             notes: Arc::default(),
             downloaded: Arc::default(),
             last_seen: tokio::sync::Mutex::new(LastSeen { url: "about:blank".into(), ..LastSeen::default() }),
-            guard: Arc::default(),
+            guard,
             clipboard: Arc::default(),
             recorder,
             taking_in: None,
@@ -247,7 +253,7 @@ impl ChromiumSession {
         };
         // before the first page, so that no document goes without it
         context
-            .add_init_script(&format!("{NO_CALLS}\n{}\n{STORMS}", if session.shape.guarded { NO_SHARED_WORKERS } else { "" }))
+            .add_init_script(session.guard.script())
             .await
             .map_err(|error| no_browser(format!("the context took no script: {error}")))?;
         session.listen().await.map_err(|error| no_browser(format!("the context could not be watched: {error}")))?;
@@ -329,15 +335,15 @@ impl ChromiumSession {
 
     fn listeners(&self) -> Listeners {
         Listeners {
-            too_big: Arc::clone(&self.files.too_big),
+            outgrown: Arc::clone(&self.files.outgrown),
             guard: self.guard(),
             clipboard: Arc::clone(&self.clipboard),
-            recorder: self.recorder.clone(),
+            is_recorded: self.recorder.is_some(),
         }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
-        self.shape.guarded.then(|| Arc::clone(&self.guard))
+        (self.shape.guarded || self.shape.recorded).then(|| Arc::clone(&self.guard))
     }
 
     /// The size of the visible part of its pages.
@@ -371,15 +377,23 @@ impl ChromiumSession {
 
     /// Dialogs are answered by policy.
     async fn listen(&self) -> playwright_rs::Result<()> {
-        let notes = Arc::clone(&self.notes);
+        let (notes, recorder) = (Arc::clone(&self.notes), self.recorder.clone());
         self.context
             .on_dialog(move |dialog| {
-                let notes = Arc::clone(&notes);
+                let (notes, recorder) = (Arc::clone(&notes), recorder.clone());
                 async move {
                     let leaving = dialog.type_() == "beforeunload";
                     let answer = if leaving { "accepted" } else { "dismissed" };
                     let message: String = dialog.message().chars().take(200).collect();
-                    lock(&notes).dialogs.take_in(format!("{} {message:?} -> {answer}", dialog.type_()));
+                    let told = format!("{} {message:?} -> {answer}", dialog.type_());
+                    if let Some(recorder) = recorder {
+                        recorder.event("dialog", &told);
+                    }
+                    {
+                        let mut notes = lock(&notes);
+                        notes.dialogs.take_in(told);
+                        notes.is_trap |= leaving;
+                    }
                     if leaving { dialog.accept(None).await } else { dialog.dismiss().await }
                 }
             })
@@ -389,7 +403,11 @@ impl ChromiumSession {
     /// Pages that open wait to be adopted; what they download is named and kept.
     fn take_in(&self, new_pages: mpsc::Sender<Page>) -> WatchedContext {
         let (notes, downloaded, files) = (Arc::clone(&self.notes), Arc::clone(&self.downloaded), Arc::clone(&self.files));
+        let recorder = self.recorder.clone();
         let keep = move |download: Download| {
+            if let Some(recorder) = &recorder {
+                recorder.event("download", download.suggested_filename());
+            }
             lock(&notes).downloads.take_in(download.suggested_filename().chars().take(200).collect());
             downloaded.notify_waiters();
             // bounded in time and size; a task of its own, for other downloads must not wait for it
@@ -397,16 +415,19 @@ impl ChromiumSession {
             tokio::spawn(async move { files.keep(download).await });
             async { Ok(()) }
         };
-        let connection = self.context.connection();
+        let (connection, windows) = (self.context.connection(), Arc::clone(&self.notes));
         let (watched, mut arriving) = self.running.sieve.pages_of(self.context.guid());
         tokio::spawn(async move {
             // the first page is the session's own, which cannot do without
-            let mut limit = OPEN_LIMIT;
+            let (mut limit, mut is_first) = (OPEN_LIMIT, true);
             while let Some(name) = arriving.recv().await {
                 let known = tokio::time::timeout(limit, connection.wait_for_typed::<Page>(&name)).await;
                 limit = KNOWN_LIMIT;
                 // one that closed as fast as it opened is not known any more
                 let Ok(Ok(page)) = known else { continue };
+                // the first is no window that a page opened
+                lock(&windows).windows += usize::from(!is_first);
+                is_first = false;
                 if let Err(error) = page.on_download(keep.clone()).await {
                     tracing::warn!(%error, "downloads of a page are not kept");
                 }
@@ -452,6 +473,9 @@ impl ChromiumSession {
             match Tab::attach(&self.context, &self.running, page, self.listeners()).await {
                 Ok(tab) => {
                     adopted = true;
+                    if let Some(recorder) = &self.recorder {
+                        recorder.event("window", &tab.page.url());
+                    }
                     let surplus = {
                         let mut tabs = lock(&self.tabs);
                         tabs.push(Arc::new(tab));
@@ -642,9 +666,26 @@ impl ChromiumSession {
         for _ in 0..choosers {
             notes.dialogs.take_in("file chooser -> closed".into());
         }
-        effect.dialogs = notes.dialogs.into_lines();
-        effect.downloads = notes.downloads.into_lines();
+        effect.bounds = self.files.take_cut();
+        let met = [
+            (notes.dialogs.count() >= MAX_NOTES, Bound::DialogStorm),
+            (notes.windows >= MAX_TABS, Bound::WindowStorm),
+            (notes.is_trap, Bound::LeaveTrap),
+        ];
+        effect.bounds.extend(met.into_iter().filter_map(|(is_met, bound)| is_met.then_some(bound)));
+        effect.bounds.sort();
+        effect.bounds.dedup();
+        // a page may tell what was typed into it
+        let secrets = self.secrets.values();
+        let told = |noted: Noted| {
+            let hidden = |line: String| secrets.iter().fold(line, |line, secret| recorder::hide(&line, secret));
+            noted.into_lines().into_iter().map(hidden).collect()
+        };
+        (effect.dialogs, effect.downloads) = (told(notes.dialogs), told(notes.downloads));
         effect.files = self.files.take_fresh();
+        for file in &mut effect.files {
+            file.name = secrets.iter().fold(std::mem::take(&mut file.name), |name, secret| recorder::hide(&name, secret));
+        }
     }
 
     /// Fails when the browser goes while `work` is under way, or when it takes far too long.

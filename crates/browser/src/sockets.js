@@ -4,18 +4,19 @@
 ((asker, answer, secret, most) => {
   // what is called in here can be asked for by nobody who looks at the stack
   'use strict';
-  if (answer in globalThis) return;
-  // where nobody can be asked, nothing is sent
-  const ask = globalThis[asker] ?? (() => {});
-  delete globalThis[asker];
-  const { WebSocket, TextDecoder, Blob, Uint8Array, Uint32Array, DataView, Reflect, Object, ArrayBuffer } = globalThis;
+  // a page may put something in the place of `globalThis`, and not of this
+  const scope = this;
+  if (answer in scope) return;
+  const { WebSocket, TextDecoder, TextEncoder, DOMException, Blob, Uint8Array, Uint32Array, DataView, Reflect, Object, ArrayBuffer } = scope;
   if (!WebSocket) return;
   const { apply, defineProperty } = Reflect;
   const { stringify } = JSON;
+  const { round } = Math;
   const { send, close } = WebSocket.prototype;
   const getter = (prototype, of) => Object.getOwnPropertyDescriptor(prototype, of).get;
   const urlOf = getter(WebSocket.prototype, 'url');
   const stateOf = getter(WebSocket.prototype, 'readyState');
+  const bufferedOf = getter(WebSocket.prototype, 'bufferedAmount');
   const typed = Object.getPrototypeOf(Uint8Array.prototype);
   const placeIn = (view) => [getter(view, 'buffer'), getter(view, 'byteOffset'), getter(view, 'byteLength')];
   const [bufferOf, offsetOf, lengthOf] = placeIn(typed);
@@ -29,11 +30,31 @@
   const { then } = Promise.prototype;
   const { decode } = TextDecoder.prototype;
   const decoder = new TextDecoder();
+  const { encode } = TextEncoder.prototype;
+  const encoder = new TextEncoder();
+  const bytesIn = (text) => apply(lengthOf, apply(encode, encoder, [text]), []);
   const { get: find, set: keep } = WeakMap.prototype;
   const queues = new WeakMap();
   const asked = Object.create(null);
   // no answer to a document that was here before fits this one
   let number = crypto.getRandomValues(new Uint32Array(1))[0] * 2 ** 20;
+  // behind a Playwright server a window may begin before there is anybody to ask: until then nothing is sent, and no page gets hold of
+  // the function when it comes
+  let early;
+  let ask = scope[asker];
+  if (ask) {
+    delete scope[asker];
+  } else {
+    ask = (question) => (early = { __proto__: null, question, next: early });
+    let isThere = false;
+    const set = (it) => {
+      if (isThere) return;
+      isThere = true;
+      ask = it;
+      for (; early; early = early.next) ask(early.question);
+    };
+    defineProperty(scope, asker, { __proto__: null, set });
+  }
 
   // what it is, told by what no page can put in its place
   const isBlob = (data) => {
@@ -62,15 +83,33 @@
   // a copy, for the page may change its own after it was sent
   const itemOf = (data) => {
     if (typeof data === 'object' && data !== null) {
-      if (isBlob(data)) return { __proto__: null, blob: data };
+      if (isBlob(data)) return { __proto__: null, blob: data, size: apply(sizeOf, data, []) };
       const bytes = bytesOf(data);
       if (bytes) {
-        const copy = new Uint8Array(apply(lengthOf, bytes, []));
+        const size = apply(lengthOf, bytes, []);
+        const copy = new Uint8Array(size);
         apply(fill, copy, [bytes]);
-        return { __proto__: null, bytes: copy };
+        return { __proto__: null, bytes: copy, size };
       }
     }
-    return { __proto__: null, text: apply(toWellFormed, `${data}`, []) };
+    const text = apply(toWellFormed, `${data}`, []);
+    return { __proto__: null, text, size: bytesIn(text) };
+  };
+  // how a socket is closed, or why not: the browser itself would tell only when it comes to it
+  const endOf = (code, reason) => {
+    let number;
+    if (code !== undefined) {
+      number = +code;
+      number = number > 0 ? (number < 65535 ? round(number) : 65535) : 0;
+      if (number !== 1000 && !(number >= 3000 && number <= 4999)) {
+        throw new DOMException(`The close code must be either 1000, or between 3000 and 4999. ${number} is neither.`, 'InvalidAccessError');
+      }
+    }
+    if (reason === undefined) return { __proto__: null, closes: [number], size: 0 };
+    // a message like any other
+    const text = apply(toWellFormed, `${reason}`, []);
+    if (bytesIn(text) > 123) throw new DOMException('The close reason must not be greater than 123 UTF-8 bytes.', 'SyntaxError');
+    return { __proto__: null, closes: [number, text], text, size: 0 };
   };
 
   // one after the other, as they were sent
@@ -82,29 +121,30 @@
     }
     const on = () => {
       queue.first = first.next;
+      queue.size -= first.size;
       next(socket, queue);
     };
-    if (first.closes) {
+    const goes = (passes) => {
       try {
-        apply(close, socket, first.closes);
+        if (first.closes) apply(close, socket, passes ? first.closes : [first.closes[0]]);
+        else if (passes) apply(send, socket, [first.blob ?? first.bytes ?? first.text]);
       } catch {}
-      return on();
-    }
+      on();
+    };
+    if (first.closes && first.text === undefined) return goes(true);
     const judge = (text) => {
       number += 1;
-      asked[number] = (passes) => {
-        if (passes) {
-          try {
-            apply(send, socket, [first.blob ?? first.bytes ?? first.text]);
-          } catch {}
-        }
-        on();
-      };
+      asked[number] = goes;
       // a cut may leave half a letter, which nobody outside could read
       const whole = apply(toWellFormed, apply(sliceText, text, [0, most]), []);
       ask(stringify({ __proto__: null, number, url: apply(urlOf, socket, []), text: whole }));
     };
-    if (first.blob) return apply(then, apply(textOf, apply(sliceBlob, first.blob, [0, most]), []), [judge, on]);
+    if (first.blob) {
+      const read = apply(textOf, apply(sliceBlob, first.blob, [0, most]), []);
+      // `then` would ask the page's for what to make
+      defineProperty(read, 'constructor', { __proto__: null, value: undefined });
+      return apply(then, read, [judge, on]);
+    }
     if (first.bytes) {
       const long = apply(lengthOf, first.bytes, []);
       return judge(apply(decode, decoder, [new Uint8Array(apply(bufferOf, first.bytes, []), 0, long < most ? long : most)]));
@@ -113,7 +153,11 @@
   };
   const join = (socket, item) => {
     let queue = apply(find, queues, [socket]);
-    if (!queue) apply(keep, queues, [socket, (queue = { __proto__: null })]);
+    if (!queue) apply(keep, queues, [socket, (queue = { __proto__: null, size: 0, ends: false })]);
+    // what comes after the end goes nowhere, and counts
+    queue.size += item.size;
+    if (queue.ends) return;
+    queue.ends = !!item.closes;
     if (queue.last) {
       queue.last.next = item;
       queue.last = item;
@@ -123,23 +167,31 @@
     }
   };
 
-  WebSocket.prototype.send = {
+  const faces = {
     send(data) {
       // not open yet, or no socket at all: as it always was
       if (arguments.length === 0 || apply(stateOf, this, []) !== 1) return apply(send, this, arguments);
       join(this, itemOf(data));
     },
-  }.send;
-  WebSocket.prototype.close = {
-    close(...all) {
-      const queue = apply(find, queues, [this]);
-      if (!queue?.last) return apply(close, this, all);
-      join(this, { __proto__: null, closes: all });
+    close(code = undefined, reason = undefined) {
+      const waits = apply(find, queues, [this])?.last;
+      if (!waits && (reason === undefined || apply(stateOf, this, []) !== 1)) return apply(close, this, arguments);
+      join(this, endOf(code, reason));
     },
-  }.close;
-  delete globalThis.WebSocketStream;
-  delete globalThis.WebTransport;
-  defineProperty(globalThis, answer, {
+    get readyState() {
+      const state = apply(stateOf, this, []);
+      return state === 1 && apply(find, queues, [this])?.ends ? 2 : state;
+    },
+    get bufferedAmount() {
+      return apply(bufferedOf, this, []) + (apply(find, queues, [this])?.size ?? 0);
+    },
+  };
+  for (const name of ['send', 'close', 'readyState', 'bufferedAmount']) {
+    defineProperty(WebSocket.prototype, name, Object.getOwnPropertyDescriptor(faces, name));
+  }
+  delete scope.WebSocketStream;
+  delete scope.WebTransport;
+  defineProperty(scope, answer, {
     __proto__: null,
     value: (told, of, passes) => {
       if (told !== secret) return;

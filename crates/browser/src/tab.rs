@@ -3,10 +3,11 @@
 use crate::BrowserError;
 use crate::browsers::RunningBrowser;
 use crate::clipboard::Clipboard;
+use crate::files::Outgrown;
 use crate::foreign::Foreigners;
 use crate::guard::Guard;
 use crate::keys::Key;
-use crate::recorder::{BUFFERS, Recorder};
+use crate::recorder::BUFFERS;
 use crate::settle::{Activity, Decision, PageEvent};
 use crate::wire::{CdpSession, TARGET_CLOSED};
 use base64::Engine;
@@ -16,6 +17,7 @@ use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::{BrowserContext, Page};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -118,12 +120,13 @@ pub(crate) struct Realm {
 #[derive(Clone)]
 pub(crate) struct Listeners {
     /// Told of downloads that outgrow what is kept.
-    pub(crate) too_big: Arc<Notify>,
+    pub(crate) outgrown: Arc<Outgrown>,
     /// Judges what documents send.
     pub(crate) guard: Option<Arc<Guard>>,
     /// Hears what documents copy.
     pub(crate) clipboard: Arc<Clipboard>,
-    pub(crate) recorder: Option<Arc<Recorder>>,
+    /// Bodies are asked for later.
+    pub(crate) is_recorded: bool,
 }
 
 /// A page with its own DevTools session.
@@ -173,7 +176,7 @@ impl Tab {
         listeners: Listeners,
     ) -> Result<Self, BrowserError> {
         // bodies are asked for later only where they are kept
-        let buffers = if listeners.recorder.is_some() { BUFFERS } else { (1, 1) };
+        let buffers = if listeners.is_recorded { BUFFERS } else { (1, 1) };
         let (target, browser_context) = target_of(context, &page).await.map_err(attach_failed)?;
         let cdp = running
             .wire()
@@ -223,9 +226,6 @@ impl Tab {
             tab.call("Page.setInterceptFileChooserDialog", json!({"enabled": true}))
         );
         tab.attend(&tab.main.cdp).await?;
-        if let Some(recorder) = &tab.listeners.recorder {
-            recorder.listen(&tab.main.cdp).await.map_err(|text| tab.explain(&text))?;
-        }
         page_events?;
         network_events?;
         inspector?;
@@ -260,7 +260,7 @@ impl Tab {
     }
 
     fn subscribe(&self) {
-        let too_big = Arc::clone(&self.listeners.too_big);
+        let outgrown = Arc::clone(&self.listeners.outgrown);
         let frame = self.main.frame.clone();
         self.on("Network.requestWillBeSent", move |watch, event| {
             if matches!(event["type"].as_str(), Some("WebSocket" | "EventSource" | "Ping" | "Media" | "Prefetch")) {
@@ -305,10 +305,22 @@ impl Tab {
             *lock(&watch.loads) += 1;
             watch.changed.notify_waiters();
         });
-        self.on("Page.downloadWillBegin", |watch, _| *lock(&watch.downloads_begun) += 1);
+        let addresses = Arc::new(Mutex::new(HashMap::new()));
+        let began = Arc::clone(&addresses);
+        self.on("Page.downloadWillBegin", move |watch, event| {
+            *lock(&watch.downloads_begun) += 1;
+            let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+            lock(&began).insert(text("guid"), text("url"));
+        });
         self.on("Page.downloadProgress", move |_, event| {
-            if event["receivedBytes"].as_f64().unwrap_or_default() > crate::files::MAX_KEPT_BYTES as f64 {
-                too_big.notify_waiters();
+            let guid = event["guid"].as_str().unwrap_or_default();
+            if event["receivedBytes"].as_f64().unwrap_or_default() > crate::files::MAX_KEPT_BYTES as f64
+                && let Some(address) = lock(&addresses).get(guid)
+            {
+                outgrown.tell(address);
+            }
+            if event["state"] != "inProgress" {
+                lock(&addresses).remove(guid);
             }
         });
         self.on("Page.fileChooserOpened", |watch, event| {

@@ -13,7 +13,8 @@ use wayfarer_browser::{BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPol
 use wayfarer_core::action::{Effect, Target};
 use wayfarer_core::{Action, TenantId};
 
-const PASSWORD: &str = "canary-Zx81-passphrase";
+/// Letters that are spelled otherwise in forms, addresses and JSON are in it.
+const PASSWORD: &str = "canary-Zx81 \"pass\"&phrase";
 const CARD: &str = "4000123456789017";
 const CODE: &str = "canary-code-55102";
 
@@ -67,8 +68,10 @@ async fn what_was_typed_as_a_secret_is_found_nowhere() {
     let taken = Arc::clone(&got);
     let form = "<title>Checkout</title><form action=/done method=post><label>Password <input name=password type=password></label>\
         <label>Card number <input name=card autocomplete=cc-number></label><label>Code <input name=otp autocomplete=one-time-code></label>\
-        <button>Enter</button></form><script>addEventListener('input',(event)=>console.log('typed',event.target.value))</script>";
-    let router = Router::new().route("/", get(move || async move { Html(form) })).route(
+        <button>Enter</button></form>\
+        <button onclick=\"alert('is it '+document.forms[0].password.value+'?')\">Help</button>\
+        <button onclick=\"const a=document.createElement('a');a.href='/file';a.download=document.forms[0].otp.value+'.txt';a.click()\">Receipt</button><script>addEventListener('input',(event)=>console.log('typed',event.target.value))</script>";
+    let router = Router::new().route("/", get(move || async move { Html(form) })).route("/file", get(|| async { "a receipt" })).route(
         "/done",
         post(move |body: String| async move {
             *taken.lock().unwrap() = body.clone();
@@ -92,6 +95,11 @@ async fn what_was_typed_as_a_secret_is_found_nowhere() {
         left.push(("an observation", serde_json::to_string(&after.observation).unwrap()));
         seen = after;
     }
+    let (asked, seen) = session.act_and_observe(&press(&seen, "Help")).await.unwrap();
+    let (given, seen) = session.act_and_observe(&press(&seen, "Receipt")).await.unwrap();
+    assert_eq!((asked.dialogs.len(), given.downloads.len(), given.files.len()), (1, 1, 1), "{asked:?} {given:?}");
+    left.push(("a dialog", serde_json::to_string(&asked).unwrap()));
+    left.push(("the name of a file", serde_json::to_string(&given).unwrap()));
     let (effect, after) = session.act_and_observe(&press(&seen, "Enter")).await.unwrap();
     left.push(("an effect", serde_json::to_string(&effect).unwrap()));
     left.push(("the page that shows them", serde_json::to_string(&after.observation).unwrap()));
@@ -106,9 +114,12 @@ async fn what_was_typed_as_a_secret_is_found_nowhere() {
     left.push(("the log", String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned()));
 
     let sent = got.lock().unwrap().clone();
-    assert!([PASSWORD, CARD, CODE].iter().all(|secret| sent.contains(secret)), "the page gets the values: {sent}");
+    let sent: Vec<String> = url::form_urlencoded::parse(sent.as_bytes()).map(|(_, value)| value.into_owned()).collect();
+    assert!([PASSWORD, CARD, CODE].iter().all(|secret| sent.iter().any(|value| value == secret)), "the page gets the values: {sent:?}");
+    let form: String = url::form_urlencoded::byte_serialize(PASSWORD.as_bytes()).collect();
+    let spelled = [form.replace('+', "%20"), form, serde_json::to_string(PASSWORD).unwrap().trim_matches('"').to_owned()];
     for (sink, text) in &left {
-        for secret in [PASSWORD, CARD, CODE, "4000 1234 5678 9017"] {
+        for secret in spelled.iter().map(String::as_str).chain([PASSWORD, CARD, CODE, "4000 1234 5678 9017"]) {
             let place = text.find(secret).map(|at| text[at.saturating_sub(120)..(at + 60).min(text.len())].to_owned());
             assert!(place.is_none(), "{sink} tells {secret}: {place:?}");
         }

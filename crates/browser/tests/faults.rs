@@ -10,11 +10,13 @@ use futures::stream;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use wayfarer_browser::{
     BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Limits, Observed, SessionSpec,
 };
-use wayfarer_core::action::{Effect, Target};
+use wayfarer_core::action::{Bound, Effect, Target};
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, TenantId};
 
@@ -27,21 +29,49 @@ fn page(body: &'static str) -> Html<String> {
     Html(format!("<!doctype html><html><head><title>Trouble</title></head><body>{body}</body></html>"))
 }
 
+/// What the server of hostile pages saw.
+#[derive(Default)]
+struct Seen {
+    /// Windows that were loaded.
+    windows: AtomicUsize,
+    /// Downloads without an end that are under way.
+    endless: AtomicUsize,
+}
+
+/// Counts itself as long as it is there.
+struct Counted(Arc<Seen>);
+
+impl Counted {
+    fn new(seen: &Arc<Seen>) -> Self {
+        seen.endless.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(seen))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.endless.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 /// A server of hostile pages on loopback.
-async fn trouble() -> SocketAddr {
-    let drip = || {
+async fn trouble(seen: Arc<Seen>) -> SocketAddr {
+    let (dripping, flooding, popping) = (Arc::clone(&seen), Arc::clone(&seen), seen);
+    let drip = move || {
         // a byte now and then, for ever
-        let drops = stream::unfold((), |()| async {
+        let drops = stream::unfold(Counted::new(&dripping), |counted| async {
             tokio::time::sleep(Duration::from_millis(50)).await;
-            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), counted))
         });
         let mut headers = HeaderMap::new();
         headers.insert("content-disposition", "attachment; filename=\"endless.bin\"".parse().unwrap());
         headers.insert("content-type", "application/octet-stream".parse().unwrap());
         (headers, Body::from_stream(drops)).into_response()
     };
-    let flood = || {
-        let water = stream::unfold((), |()| async { Some((Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1 << 16])), ())) });
+    let flood = move || {
+        let water = stream::unfold(Counted::new(&flooding), |counted| async {
+            Some((Ok::<_, std::io::Error>(Bytes::from(vec![b'x'; 1 << 16])), counted))
+        });
         let mut headers = HeaderMap::new();
         headers.insert("content-disposition", "attachment; filename=\"flood.bin\"".parse().unwrap());
         headers.insert("content-type", "application/octet-stream".parse().unwrap());
@@ -54,9 +84,14 @@ async fn trouble() -> SocketAddr {
              <button onclick=\"c=0;while(!prompt('Who?')&&c++<30);n.textContent='asked'\">Ask</button><p id=n>before</p>",
         ) }))
         .route("/popups", get(|| async { page(
-            "<button onclick=\"for(let i=0;i<60;i++)window.open('/popup?'+i,'w'+i)\">Storm</button><p>Base</p>",
+            "<button onclick=\"for(let i=0;i<60;i++)window.open('/popup?'+i,'w'+i)\">Storm</button><p>Base</p>\
+             <button onclick=\"Date.now=()=>performance.timeOrigin+(globalThis.n=(globalThis.n??0)+1e6);for(let i=0;i<60;i++)window.open('/popup?'+i,'w'+i)\">Bent</button>\
+             <button onclick=\"for(let i=0;i<60;i++){const a=document.createElement('a');a.href='/popup?'+i;a.target='_blank';document.body.append(a);a.click()}\">Links</button>",
         ) }))
-        .route("/popup", get(|| async { page("<p>A window</p>") }))
+        .route("/popup", get(move || async move {
+            popping.windows.fetch_add(1, Ordering::SeqCst);
+            page("<p>A window</p>")
+        }))
         .route("/trap", get(|| async { page(
             "<button onclick=\"n.textContent='armed'\">Arm</button><p id=n>free</p><script>\
              onbeforeunload=(e)=>{e.preventDefault();e.returnValue='stay';return 'stay'};onpagehide=()=>{alert('bye');const t=Date.now();while(Date.now()-t<300);};\
@@ -106,11 +141,13 @@ fn options() -> ChromiumOptions {
 struct Stage {
     supply: ChromiumSupply,
     pages: SocketAddr,
+    seen: Arc<Seen>,
 }
 
 impl Stage {
     async fn set() -> Self {
-        Self { supply: ChromiumSupply::launch(options()).await.unwrap(), pages: trouble().await }
+        let seen = Arc::<Seen>::default();
+        Self { supply: ChromiumSupply::launch(options()).await.unwrap(), pages: trouble(Arc::clone(&seen)).await, seen }
     }
 
     async fn session(&self) -> Box<dyn BrowserSession> {
@@ -172,6 +209,7 @@ async fn storms_of_dialogs_are_answered_and_outlived() {
     let (effect, after) = within(session.act_and_observe(&press(&seen, "Storm"))).await.unwrap();
     assert!(text(&after).contains("through"), "{}", text(&after));
     assert!((1..=21).contains(&effect.dialogs.len()), "{:?}", effect.dialogs);
+    assert_eq!(effect.bounds, [Bound::DialogStorm]);
     let (_, after) = within(session.act_and_observe(&press(&after, "Ask"))).await.unwrap();
     assert!(text(&after).contains("asked"), "{}", text(&after));
     goes_on(session.as_ref()).await;
@@ -187,6 +225,23 @@ async fn storms_of_windows_are_bounded_and_outlived() {
 
     let (effect, after) = within(session.act_and_observe(&press(&seen, "Storm"))).await.unwrap();
     assert!(effect.popup && text(&after).contains("A window"), "{}", text(&after));
+    assert_eq!(effect.bounds, [Bound::WindowStorm]);
+    goes_on(session.as_ref()).await;
+    session.release().await.unwrap();
+    let opened = || stage.seen.windows.swap(0, Ordering::SeqCst);
+    assert!(opened() <= 8, "more windows than a document may open");
+
+    // a page that has another clock
+    let (session, seen) = stage.at("/popups").await;
+    within(session.act_and_observe(&press(&seen, "Bent"))).await.unwrap();
+    goes_on(session.as_ref()).await;
+    session.release().await.unwrap();
+    assert!(opened() <= 8, "more windows than a document may open");
+
+    // links are clicked without end, too: nobody counts them in the page
+    let (session, seen) = stage.at("/popups").await;
+    let (effect, _) = within(session.act_and_observe(&press(&seen, "Links"))).await.unwrap();
+    assert_eq!(effect.bounds, [Bound::WindowStorm]);
     goes_on(session.as_ref()).await;
     session.release().await.unwrap();
     stage.strike().await;
@@ -201,6 +256,7 @@ async fn a_page_that_will_not_be_left_is_left() {
 
     let effect = goes_on(session.as_ref()).await;
     assert!(effect.dialogs.iter().any(|dialog| dialog.starts_with("beforeunload") && dialog.contains("accepted")), "{:?}", effect.dialogs);
+    assert_eq!(effect.bounds, [Bound::LeaveTrap]);
     session.release().await.unwrap();
 
     let (session, seen) = stage.at("/trap").await;
@@ -214,12 +270,23 @@ async fn downloads_that_never_end_are_cut_off() {
     let stage = Stage::set().await;
     let (session, seen) = stage.at("/downloads").await;
 
+    let mut bounds = Vec::new();
     for endless in ["Drip", "Flood"] {
         let (effect, _) = within(session.act_and_observe(&press(&seen, endless))).await.unwrap();
         assert_eq!((effect.downloads.len(), effect.files.len()), (1, 0), "{endless}: {effect:?}");
+        bounds.extend(effect.bounds);
     }
-    let (effect, _) = within(session.act_and_observe(&press(&seen, "Many"))).await.unwrap();
-    assert!(effect.downloads.len() <= 21 && effect.files.len() <= 50, "{} names, {} files", effect.downloads.len(), effect.files.len());
+    eventually("the end of both", || stage.seen.endless.load(Ordering::SeqCst) == 0).await;
+    let mut files = 0;
+    while !bounds.contains(&Bound::TooManyDownloads) {
+        let (effect, _) = within(session.act_and_observe(&press(&seen, "Many"))).await.unwrap();
+        files += effect.files.len();
+        assert!(effect.downloads.len() <= 21 && files <= 50, "{} names, {files} files", effect.downloads.len());
+        bounds.extend(effect.bounds);
+    }
+    for bound in [Bound::DownloadTooSlow, Bound::DownloadTooLarge, Bound::TooManyDownloads] {
+        assert!(bounds.contains(&bound), "{bound:?} is not in {bounds:?}");
+    }
     goes_on(session.as_ref()).await;
 
     within(session.release()).await.unwrap();
@@ -286,7 +353,8 @@ async fn a_browser_that_is_held_to_its_memory_is_killed_for_that_and_says_so() {
     let limits = Limits { parent: parent.clone(), memory_mib: 400, cpus: 0.0 };
     let stage = Stage {
         supply: ChromiumSupply::launch(ChromiumOptions { limits: Some(limits), ..options() }).await.unwrap(),
-        pages: trouble().await,
+        pages: trouble(Arc::default()).await,
+        seen: Arc::default(),
     };
     let (session, seen) = stage.at("/hungry").await;
     let mut outcome = within(session.act_and_observe(&press(&seen, "Eat"))).await.map(drop);

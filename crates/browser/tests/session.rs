@@ -1,6 +1,8 @@
 //! Sessions against real pages in a real Chromium.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod devtools;
+
 use axum::Router;
 use axum::extract::{Query, Request, State};
 use axum::http::HeaderMap;
@@ -9,6 +11,7 @@ use axum::response::{Html, Redirect, Response};
 use axum::routing::get;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use devtools::DevToolsBrowser;
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -18,8 +21,8 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncBufReadExt;
 use tokio::sync::Notify;
 use wayfarer_browser::{
-    BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, Observed, RemoteBrowser, RemoteProtocol,
-    SessionSpec, StorageState, accessibility_outline,
+    AllowedFile, BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, Drive, EgressPolicy, Observed,
+    RemoteBrowser, RemoteProtocol, SessionSpec, StorageState, accessibility_outline,
 };
 use wayfarer_core::action::{Effect, Target};
 use wayfarer_core::observation::{Settle, SettleReason, Viewport};
@@ -120,6 +123,16 @@ async fn world() -> World {
                 .then((answer) => answer.text()).then((text) => o.textContent = text);
             </script>") }))
         .route("/enter", axum::routing::post(|body: String| async move { format!("welcome, we took {body}") }))
+        .route("/around", get(|| async { page("<iframe src=http://far.localhost/framed></iframe><p id=w></p>\
+              <button onclick=\"window.open('/popped')\">Window</button><button onclick=\"alert('look up')\">Say</button><script>
+              const told = new URL('/from-worker', location);
+              new Worker(URL.createObjectURL(new Blob([`fetch('${told}').then((answer) => answer.text()).then(postMessage)`])))
+                .onmessage = ({ data }) => w.textContent = data;</script>") }))
+        .route("/framed", get(|| async { page("<p id=f></p><script>fetch('/from-frame').then((answer) => answer.text()).then((text) => f.textContent = text)</script>") }))
+        .route("/popped", get(|| async { page("<p id=p></p><script>fetch('/from-window').then((answer) => answer.text()).then((text) => p.textContent = text)</script>") }))
+        .route("/from-worker", get(|| async { "a worker asked" }))
+        .route("/from-frame", get(|| async { "a frame asked" }))
+        .route("/from-window", get(|| async { "a window asked" }))
         .route("/file", get(|| async { ([("content-disposition", "attachment; filename=\"report.csv\"")], "a,b") }))
         .route("/away", get(|Query(query): Query<HashMap<String, String>>| async move { Redirect::to(&query["to"]) }))
         .route("/probe", get(|Query(query): Query<HashMap<String, String>>| async move {
@@ -184,7 +197,7 @@ fn spec(world: &World) -> SessionSpec {
     SessionSpec {
         viewport: Viewport { width: 1000, height: 700 },
         egress: EgressPolicy {
-            resolve: [("shop.localhost".to_owned(), world.address)].into(),
+            resolve: ["shop.localhost", "far.localhost"].map(|host| (host.to_owned(), world.address)).into(),
             headers: [("x-wayfarer-instance".to_owned(), "test-a1".to_owned())].into(),
             ..EgressPolicy::default()
         },
@@ -330,6 +343,36 @@ async fn a_recorded_session_tells_no_secret_and_is_played_again_without_the_netw
     again.release().await.unwrap();
     let plain = supply.acquire(spec(&world)).await.unwrap();
     assert!(plain.recording().await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_has_what_frames_windows_and_workers_asked_and_what_happened_beside_the_page() {
+    let (world, supply) = (world().await, supply().await);
+    let around = async |session: &dyn BrowserSession| {
+        let seen = session.open("http://shop.localhost/around").await.unwrap();
+        let (_, seen) = does(session, click(named(&seen, "Say"))).await;
+        for asked in ["a worker asked", "a frame asked"] {
+            assert!(seen.observation.visible_text.contains(asked), "{}", seen.observation.visible_text);
+        }
+        let (effect, seen) = does(session, click(named(&seen, "Window"))).await;
+        assert!(effect.popup && seen.observation.visible_text.contains("a window asked"), "{}", seen.observation.visible_text);
+    };
+    let session = supply.acquire(SessionSpec { record: true, ..spec(&world) }).await.unwrap();
+    around(session.as_ref()).await;
+    let recording = session.recording().await.unwrap();
+    session.release().await.unwrap();
+
+    let har: serde_json::Value = serde_json::from_slice(&recording.0).unwrap();
+    let events = har["log"]["_events"].as_array().unwrap();
+    let kinds: Vec<&str> = events.iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["dialog", "window"], "{events:?}");
+    assert!(events[0]["text"].as_str().unwrap().contains("look up") && events[0]["at_ms"].as_f64() < events[1]["at_ms"].as_f64());
+
+    let hits = world.hits.load(Ordering::SeqCst);
+    let again = supply.acquire(SessionSpec { replay: Some(recording), ..spec(&world) }).await.unwrap();
+    around(again.as_ref()).await;
+    assert_eq!(world.hits.load(Ordering::SeqCst), hits, "a session that replays asks nobody");
+    again.release().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -924,31 +967,12 @@ async fn a_browser_that_has_grown_too_large_is_replaced() {
 async fn a_browser_that_somebody_else_runs_is_driven_the_same_way_and_left_running() {
     let world = world().await;
     let turn = turn().await;
-    let profile = tempfile::tempdir().unwrap();
-    let mut other = tokio::process::Command::new(options().executable)
-        .args(["--no-sandbox", "--remote-debugging-port=0", "about:blank"])
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .stderr(std::process::Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    let port_file = profile.path().join("DevToolsActivePort");
-    let address = || {
-        let text = std::fs::read_to_string(&port_file).ok()?;
-        let (port, path) = text.split_once('\n')?;
-        (!path.is_empty()).then(|| format!("ws://127.0.0.1:{port}{}", path.trim()))
-    };
-    eventually("the other browser to listen", || address().is_some()).await;
-    let url = address().unwrap();
-    let secret = url.rsplit('/').next().unwrap().to_owned();
-    let there = |url: String| ChromiumOptions {
-        remote: Some(RemoteBrowser { url, protocol: RemoteProtocol::DevTools }),
-        executable: PathBuf::new(),
-        ..options()
-    };
-    assert!(!format!("{:?}", there(url.clone())).contains(&secret), "the address is a secret");
+    let other = DevToolsBrowser::start(&options(), world.address).await;
+    let secret = other.url.rsplit('/').next().unwrap().to_owned();
+    let there = other.options(options());
+    assert!(!format!("{there:?}").contains(&secret), "the address is a secret");
 
-    let supply = Alone { supply: ChromiumSupply::launch(there(url)).await.unwrap(), _turn: turn };
+    let supply = Alone { supply: ChromiumSupply::launch(there).await.unwrap(), _turn: turn };
     let session = supply.acquire(SessionSpec { gated: true, ..spec(&world) }).await.unwrap();
     // no proxy of ours stands between, and no name of ours is known there
     let seen = session.open(&format!("http://{}/small", world.address)).await.unwrap();
@@ -956,10 +980,10 @@ async fn a_browser_that_somebody_else_runs_is_driven_the_same_way_and_left_runni
     assert!(effect.changed && after.observation.visible_text.contains('1') && &after.screenshot[1..4] == b"PNG");
     session.release().await.unwrap();
     supply.shutdown().await;
-    assert!(other.try_wait().unwrap().is_none(), "it is not ours to end");
-    other.kill().await.unwrap();
+    assert!(other.end().await, "it is not ours to end");
 
-    let gone = ChromiumSupply::launch(there(format!("ws://127.0.0.1:9/devtools/{secret}"))).await.err().unwrap();
+    let nobody = RemoteBrowser { url: format!("ws://127.0.0.1:9/devtools/{secret}"), protocol: RemoteProtocol::DevTools };
+    let gone = ChromiumSupply::launch(ChromiumOptions { remote: Some(nobody), ..options() }).await.err().unwrap();
     assert!(gone.to_string().contains("127.0.0.1 could not be reached") && !gone.to_string().contains(&secret), "{gone}");
 }
 
@@ -990,5 +1014,111 @@ async fn a_browser_that_has_served_long_enough_is_replaced_when_its_last_session
     eventually("the spent browser to be gone", || browsers().is_disjoint(&old)).await;
     third.observe().await.unwrap();
     third.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_that_is_old_is_replaced() {
+    let world = world().await;
+    let turn = turn().await;
+    let options = ChromiumOptions { warm_sessions: 0, recycle_age: Duration::ZERO, ..options() };
+    let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
+    let (session, _) = opened(&supply, &world, "/second").await;
+    let old = browsers();
+    session.observe().await.unwrap();
+    session.release().await.unwrap();
+    eventually("the old browser to be gone", || browsers().is_disjoint(&old)).await;
+    let (next, _) = opened(&supply, &world, "/second").await;
+    next.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_may_have_a_browser_to_itself() {
+    let world = world().await;
+    let turn = turn().await;
+    let options = ChromiumOptions { warm_sessions: 0, sessions_per_browser: 1, ..options() };
+    let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
+    let (one, _) = opened(&supply, &world, "/second").await;
+    let first = browsers();
+    let (other, seen) = opened(&supply, &world, "/small").await;
+    assert_eq!((first.len(), browsers().len()), (1, 2));
+    for pid in &first {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(*pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    }
+    assert_eq!(kind_of(one.observe().await.map(drop)), EnvFailure::BrowserCrashed);
+    assert!(does(other.as_ref(), click(named(&seen, "Count"))).await.0.changed, "another session's browser is another one");
+    one.release().await.unwrap();
+    other.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_that_drives_cannot_have_is_refused_by_name() {
+    let world = world().await;
+    let supply = supply().await;
+    let driven = || SessionSpec { drive: Drive::Cdp, ..spec(&world) };
+    for (name, wanted) in [
+        ("gated", SessionSpec { gated: true, ..driven() }),
+        ("record", SessionSpec { record: true, ..driven() }),
+        ("files", SessionSpec { files: vec![AllowedFile { handle: "cv".into(), name: "cv.txt".into(), content: "x".into() }], ..driven() }),
+    ] {
+        let refused = supply.acquire(wanted).await.err().unwrap().to_string();
+        assert!(refused.contains(name) && refused.contains("actions"), "{refused}");
+    }
+    supply.shutdown().await;
+}
+
+/// Root has no sandbox in Chromium: the test is played by somebody else, where that one can read what it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn chromiums_own_sandbox_is_on_where_we_are_not_root() {
+    let _turn = turn().await;
+    let this = std::env::current_exe().unwrap();
+    let node = tools().join("driver/node");
+    let as_nobody = |program: &Path| {
+        let mut command = tokio::process::Command::new("setpriv");
+        command.args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]).arg(program).kill_on_drop(true);
+        command
+    };
+    let mut command = if nix::unistd::geteuid().is_root() {
+        for needed in [&this, &node] {
+            let reads = as_nobody(Path::new("/usr/bin/test")).arg("-x").arg(needed).status().await.unwrap();
+            if !reads.success() {
+                return println!("not tried: nobody may not read {}", needed.display());
+            }
+        }
+        as_nobody(&this)
+    } else {
+        tokio::process::Command::new(&this)
+    };
+    let home = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(home.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
+    let played = command
+        .args(["--exact", "play_in_the_sandbox", "--ignored", "--nocapture"])
+        .env("HOME", home.path())
+        .env("TMPDIR", home.path())
+        .env("WAYFARER_TOOLS", tools())
+        .current_dir(home.path())
+        .output();
+    let output = tokio::time::timeout(2 * PATIENCE, played).await.expect("it is bounded").unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.contains("filtered: "), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "another test runs this one as somebody who is not root"]
+async fn play_in_the_sandbox() {
+    let (world, supply) = (world().await, supply().await);
+    let (session, seen) = opened(&supply, &world, "/small").await;
+    assert!(does(session.as_ref(), click(named(&seen, "Count"))).await.0.changed);
+    let renderers: Vec<(i32, String)> = descendants().into_iter().filter(|(_, command)| command.contains("--type=renderer")).collect();
+    assert!(!renderers.is_empty() && descendants().iter().all(|(_, command)| !command.contains("--no-sandbox")));
+    for (pid, _) in &renderers {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        // 2: its system calls go through a filter
+        assert!(status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"])), "{status}");
+    }
+    println!("filtered: {}", renderers.len());
+    session.release().await.unwrap();
     supply.shutdown().await;
 }

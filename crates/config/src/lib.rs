@@ -17,5 +17,5 @@ pub use place::Place;
 pub use prices::{ModelPrices, PriceList};
 pub use sections::{
     Budgets, CanaryMode, Cluster, Config, Egress, Endpoint, EndpointOverride, EngineSettings, Farm, FarmHttp, FarmLimits, FarmProtocol,
-    FarmRemote, Gateway, Inference, JudgeSection, KserveSettings, Slots, Telemetry, TenantSettings,
+    FarmRemote, Gateway, Inference, JudgeSection, KserveSettings, Scheme, Slots, Telemetry, TenantSettings,
 };

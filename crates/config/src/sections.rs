@@ -560,6 +560,20 @@ pub struct Egress {
     pub only_ports: Vec<u16>,
     /// Ports that are closed, beside those of shells, mail, files and databases.
     pub deny_ports: Vec<u16>,
+    /// Ways to speak that are closed.
+    pub deny_schemes: Vec<Scheme>,
+}
+
+/// A way to speak to a server, as far as the way out can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Plain HTTP.
+    Http,
+    /// Anything over TLS: https and wss.
+    Https,
+    /// A plain WebSocket.
+    Ws,
 }
 
 /// Bounds of an attempt.

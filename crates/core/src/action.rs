@@ -247,6 +247,24 @@ pub struct KeptFile {
     pub blob: BlobHash,
 }
 
+/// What a page would have done without end, and was cut short in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// Dialogs came one after the other; those beyond the twentieth were not shown.
+    DialogStorm,
+    /// Windows likewise; those beyond the eighth were not opened, or were closed.
+    WindowStorm,
+    /// The page asked not to be left, and was left.
+    LeaveTrap,
+    /// A download was not whole in time, and was ended.
+    DownloadTooSlow,
+    /// A download was larger than what is kept, and was ended.
+    DownloadTooLarge,
+    /// A download was not kept, for the session keeps as many as it may.
+    TooManyDownloads,
+}
+
 /// What an action did, as the browser layer saw it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Effect {
@@ -270,6 +288,9 @@ pub struct Effect {
     /// Files that arrived whole since the action before; one that is big or slow is told later than its name, or never.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<KeptFile>,
+    /// What was cut short of what the page did: each once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bounds: Vec<Bound>,
     /// What `read_page` read: headings, lists, links and tables in Markdown, at most 20,000 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page_text: Option<String>,

@@ -51,6 +51,12 @@ pub struct Scroll {
     pub top: f64,
     /// Height of the whole page.
     pub height: f64,
+    /// Pixels to the left of the viewport; negative on pages that are read from the right.
+    #[serde(default)]
+    pub left: f64,
+    /// Width of the whole page; 0 where nobody told it.
+    #[serde(default)]
+    pub width: f64,
 }
 
 /// An interactive element that is visible and on top at its centre.

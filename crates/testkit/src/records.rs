@@ -104,7 +104,7 @@ pub fn an_observation(url: &str) -> Observation {
         url: url.into(),
         title: "Juniper & Pine".into(),
         viewport: Viewport::default(),
-        scroll: Scroll { top: 0.0, height: f64::from(Viewport::default().height) },
+        scroll: Scroll { height: f64::from(Viewport::default().height), ..Scroll::default() },
         marks: vec![],
         forms: vec![],
         focused: None,

@@ -1,7 +1,7 @@
 //! One step as the page shows it: the ledger first, then the thought, the action on the page it was decided on, and what came of it.
 
 use crate::blobs::Blobs;
-use crate::format::{cost, count, duration_ms, moment, words};
+use crate::format::{cost, count, duration_ms, moment, wire_name, words};
 use crate::judge_view::step_anchor;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -211,6 +211,7 @@ fn effect_chips(effect: &Effect) -> Vec<Chip> {
     if effect.popup {
         chips.push(chip("new window", "info"));
     }
+    chips.extend(effect.bounds.iter().map(|bound| chip(&words(&wire_name(bound)), "warn")));
     chips.extend(effect.dialogs.iter().map(|dialog| chip(&format!("dialog: {dialog}"), "warn")));
     chips.extend(effect.page_text.as_ref().map(|text| chip(&format!("read {} characters", text.chars().count()), "info")));
     chips.extend(effect.downloads.iter().map(|file| chip(&format!("downloaded: {file}"), "info")));

@@ -27,6 +27,8 @@ pub enum Ended {
     OutOfTime,
     /// A newer owner of the same task came.
     Fenced,
+    /// Its browser is gone.
+    Died,
     /// The farm shuts down.
     Drained,
 }
@@ -39,6 +41,7 @@ impl Ended {
             Self::Expired => "expired",
             Self::OutOfTime => "out_of_time",
             Self::Fenced => "fenced",
+            Self::Died => "died",
             Self::Drained => "drained",
         }
     }
@@ -51,6 +54,7 @@ impl Ended {
             Self::Expired => lost("the session's lease was not renewed in time"),
             Self::OutOfTime => lost("the longest life that the session was asked for is over"),
             Self::Fenced => BrowserError::Fenced,
+            Self::Died => BrowserError::environment(EnvFailure::BrowserCrashed, "the browser died"),
             Self::Drained => lost("the browser farm shuts down"),
         }
     }
@@ -136,8 +140,12 @@ impl Lease {
         unix_ms(SystemTime::now() - self.began.elapsed())
     }
 
-    /// Returns when the lease has run out, and why; never, once it ended otherwise.
+    /// Returns when the lease has run out or its browser is gone, and why; with nothing, once it ended otherwise.
     pub(crate) async fn run_out(&self) -> Option<Ended> {
+        let mut gone = match self.session.lock().await.as_ref() {
+            Some(session) => session.gone(),
+            None => return None,
+        };
         loop {
             let (end, why) = self.end();
             if end <= Instant::now() {
@@ -146,6 +154,7 @@ impl Lease {
             tokio::select! {
                 () = self.ending.cancelled() => return None,
                 () = tokio::time::sleep_until(end) => {}
+                () = &mut gone => return Some(Ended::Died),
             }
         }
     }

@@ -142,4 +142,12 @@ mod tests {
         assert_eq!(left_kib("max\n", "524288\n", ""), None, "no limit");
         assert!(free_mib().unwrap() > 0);
     }
+
+    #[test]
+    fn a_machine_under_load_takes_nobody_and_one_that_is_not_takes_what_its_memory_holds() {
+        let reserve = Reserve { memory_mib: 500, session_mib: 100, load_per_core: 2.0 };
+        let room = |look| Machine::new(reserve, look).room(0);
+        assert_eq!(room(|| Look { memory_free_mib: Some(1000), load_per_core: Some(2.5) }), 0);
+        assert_eq!(room(|| Look { memory_free_mib: Some(1000), load_per_core: Some(1.5) }), 5);
+    }
 }

@@ -5,10 +5,10 @@ use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wayfarer_browser::{DANGEROUS_PORTS, EgressPolicy};
+use wayfarer_browser::{DANGEROUS_PORTS, EgressPolicy, EgressScheme};
 use wayfarer_bus::{Bus, BusOptions};
 use wayfarer_children::{NatsOptions, NatsServer, RedisOptions, RedisServer, Tools};
-use wayfarer_config::{Cluster, Config};
+use wayfarer_config::{Cluster, Config, Scheme};
 use wayfarer_core::RunId;
 use wayfarer_lease::Redis;
 use wayfarer_sandbox::engine::AttackPlan;
@@ -174,6 +174,7 @@ pub fn egress(config: &Config, worlds: Option<&Sandbox>) -> EgressPolicy {
         deny_hosts: config.egress.deny_hosts.clone(),
         only_ports: config.egress.only_ports.clone(),
         deny_ports: DANGEROUS_PORTS.iter().chain(&config.egress.deny_ports).copied().collect(),
+        deny_schemes: config.egress.deny_schemes.iter().map(scheme).collect(),
         search_url: config.farm.search_url.clone(),
         ..EgressPolicy::default()
     };
@@ -181,6 +182,14 @@ pub fn egress(config: &Config, worlds: Option<&Sandbox>) -> EgressPolicy {
         policy.resolve.extend(worlds.hosts().iter().map(|host| (host.clone(), worlds.addr())));
     }
     policy
+}
+
+fn scheme(scheme: &Scheme) -> EgressScheme {
+    match scheme {
+        Scheme::Http => EgressScheme::Http,
+        Scheme::Https => EgressScheme::Https,
+        Scheme::Ws => EgressScheme::Ws,
+    }
 }
 
 /// How this process speaks to NATS.

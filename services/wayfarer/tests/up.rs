@@ -5,11 +5,17 @@
 #[allow(dead_code)]
 mod support;
 
+use futures::StreamExt;
+use std::collections::BTreeMap;
 use std::process::Output;
+use std::sync::Arc;
 use std::time::Duration;
 use support::{Cluster, Factory, free_port};
+use wayfarer_browser::{BrowserSupply, SessionSpec};
+use wayfarer_bus::{Bus, BusOptions};
+use wayfarer_core::TenantId;
 use wayfarer_lease::{Redis, Registry};
-use wayfarer_rpc::{Endpoints, GrpcModel};
+use wayfarer_rpc::{Board, Endpoints, GrpcBrowserSupply, GrpcModel, SupplyOptions};
 
 const WRONG_USAGE: i32 = 2;
 
@@ -94,6 +100,39 @@ async fn faces_are_where_the_configuration_puts_them_and_registered_as_advertise
     assert_eq!(models(&registered[0]).await, ["wayfarer-standin-1"]);
     let url = format!("http://127.0.0.1:{gateway}");
     assert!(started.factory.command(&["run", "list", "--gateway", &url]).output().unwrap().status.success());
+    started.processes.stop();
+    started.factory.assert_nothing_runs();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn farms_tell_over_nats_how_they_stand_and_sessions_are_placed_by_it() {
+    let mut started = Started::new("placement");
+    let bus = Bus::connect(&started.processes.nats_url, BusOptions::default()).await.unwrap();
+    let mut news = std::pin::pin!(bus.farm_standings().await.unwrap());
+    let config = started.factory.file("farm.toml", "[farm]\nmax_sessions = 1\nwarm_sessions = 0\n");
+    let farms = [(); 2].map(|()| {
+        let line = started.up(&["--config", &config, "--roles", "browser-farm", "--listen", "127.0.0.1:0"], "browser-farm");
+        line.split_once("http://").unwrap().1.to_owned()
+    });
+    let spec = |number: usize| SessionSpec::new(TenantId::default(), format!("placed-{number}-a1"));
+    // somebody who has heard of one only
+    let supply = GrpcBrowserSupply::new(Endpoints::fixed([farms[0].clone()]), SupplyOptions::default());
+    let taken = supply.acquire(spec(0)).await.unwrap();
+
+    let board = Arc::new(Board::default());
+    let mut free = BTreeMap::new();
+    let heard = async {
+        while (free.get(&farms[0]), free.get(&farms[1])) != (Some(&0), Some(&1)) {
+            let word = news.next().await.expect("NATS goes on");
+            free.insert(word.address.trim_start_matches("http://").to_owned(), word.free);
+            board.hear(word);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), heard).await.expect("both farms tell how they stand");
+
+    let order = board.order(farms.iter().map(|farm| format!("http://{farm}")).collect());
+    assert!(order[0].ends_with(&farms[1]), "the full one is asked first: {order:?}");
+    taken.release().await.unwrap();
     started.processes.stop();
     started.factory.assert_nothing_runs();
 }

@@ -52,6 +52,8 @@ pub struct Facts {
     pub focused: Option<String>,
     pub scroll_top: Option<f64>,
     pub page_height: Option<f64>,
+    pub scroll_left: Option<f64>,
+    pub page_width: Option<f64>,
     pub settle: Option<String>,
     /// Marks that have the id that they had at first.
     pub same: Vec<String>,

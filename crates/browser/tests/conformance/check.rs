@@ -47,6 +47,12 @@ pub fn facts(facts: &Facts, seen: &Observation, first: &Observation) -> Result<(
     if let Some(height) = facts.page_height {
         must((seen.scroll.height - height).abs() < 2.5, || format!("the page is {} high and not {height}", seen.scroll.height))?;
     }
+    if let Some(left) = facts.scroll_left {
+        must((seen.scroll.left - left).abs() < 1.5, || format!("the page stands at {} from the left and not at {left}", seen.scroll.left))?;
+    }
+    if let Some(width) = facts.page_width {
+        must((seen.scroll.width - width).abs() < 2.5, || format!("the page is {} wide and not {width}", seen.scroll.width))?;
+    }
     if let Some(reason) = &facts.settle {
         let told = serde_json::to_value(seen.settle.reason).unwrap();
         must(told == reason.as_str(), || format!("it settled by {told} and not by {reason}"))?;

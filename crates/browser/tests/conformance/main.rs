@@ -3,16 +3,19 @@
 //!
 //! Cases run a few at once, each in a session of its own. Every case that fails is told by name at the end.
 //! `WAYFARER_CASES=drag cargo test -p wayfarer-browser --test conformance` runs those whose name holds the word; `WAYFARER_EVERY=1` makes
-//! it every one behind a Playwright server, too.
+//! it every one with browsers of others, too.
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod case;
 mod check;
+#[path = "../devtools/mod.rs"]
+mod devtools;
 #[path = "../playwright/mod.rs"]
 mod playwright;
 mod site;
 
 use case::{Case, Step};
+use devtools::DevToolsBrowser;
 use futures::StreamExt;
 use playwright::PlaywrightServer;
 use site::Site;
@@ -26,25 +29,47 @@ use wayfarer_core::observation::Viewport;
 const AT_ONCE: usize = 4;
 /// Longest case on a busy machine.
 const CASE_LIMIT: Duration = Duration::from_secs(60);
-/// Of all cases, one in so many is played behind a Playwright server as well.
+/// A suite that has lost some was read wrongly.
+const FEWEST: usize = 250;
+/// Of all cases, one in so many is played with browsers of others as well.
 const EVERY: usize = 8;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_case_holds() {
     let site = Site::serve(folder().join("pages")).await;
     let supply = ChromiumSupply::launch(options()).await.unwrap();
+    let every = case::all(&folder().join("cases")).len();
+    assert!(every >= FEWEST, "{every} cases are left");
     play(&site, &supply, wanted(), AT_ONCE).await;
     supply.shutdown().await;
+}
+
+/// The same with a browser that somebody else runs, one after another, for nothing tells the site whose a request is: its downloads stay on
+/// its machine, and no proxy of ours stands between.
+#[tokio::test(flavor = "multi_thread")]
+async fn cases_hold_with_a_browser_that_somebody_else_runs() {
+    let is_of_ours = |case: &Case| ["download:", "egress:"].iter().any(|kind| case.name.starts_with(kind));
+    let cases = some(|_| false).into_iter().filter(|case| !is_of_ours(case)).collect();
+    let site = Site::serve(folder().join("pages")).await;
+    let other = DevToolsBrowser::start(&options(), site.address).await;
+    let supply = ChromiumSupply::launch(other.options(options())).await.unwrap();
+    play(&site, &supply, cases, 1).await;
+    supply.shutdown().await;
+    assert!(other.end().await, "it is not ours to end");
+}
+
+/// One in so many cases, and all of a kind.
+fn some(is_of_kind: impl Fn(&Case) -> bool) -> Vec<Case> {
+    let every = std::env::var("WAYFARER_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(EVERY);
+    let cases = wanted().into_iter().enumerate().filter(|(place, case)| place % every == 0 || is_of_kind(case));
+    cases.map(|(_, case)| case).collect()
 }
 
 /// What is in the context's own hands there, the same: one after another, for nothing tells the site whose a request is.
 #[tokio::test(flavor = "multi_thread")]
 async fn cases_hold_behind_a_playwright_server() {
-    let every = std::env::var("WAYFARER_EVERY").ok().and_then(|every| every.parse().ok()).unwrap_or(EVERY);
     // files go their own way there: all of their cases
-    let is_of_files = |case: &Case| case.name.starts_with("file:") || case.name.starts_with("download:");
-    let cases = wanted().into_iter().enumerate().filter(|(place, case)| place % every == 0 || is_of_files(case));
-    let cases: Vec<Case> = cases.map(|(_, case)| case).collect();
+    let cases = some(|case| case.name.starts_with("file:") || case.name.starts_with("download:"));
     let site = Site::serve(folder().join("pages")).await;
     let server = PlaywrightServer::start(&options(), &[], site.address).await;
     let supply = ChromiumSupply::launch(server.options(options())).await.unwrap();

@@ -221,7 +221,9 @@ const RULES: &[Rule] = &[
                 && ((form.asks.message && (form.asks.personal || (!form.is_get && to_a_person))) || (form.asks.personal && plainly))
         }),
     ),
-    row("sending.address", Kind::Sending, When::AddressEnds(&["send", "send message", "submit application", "post review"])),
+    // analytics "send" events, too
+    row("sending.to", Kind::Sending, When::Submits(|form, _| form.asks.message && ends_in(&form.action, &["send"]))),
+    row("sending.address", Kind::Sending, When::AddressEnds(&["send message", "submit application", "post review"])),
     row("account.words", Kind::AccountChange, When::Says(ACCOUNT_WORDS)),
     row(
         "account.button",

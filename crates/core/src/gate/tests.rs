@@ -13,7 +13,7 @@ fn page(text: &str) -> Observation {
         url: "http://site.localhost/page".into(),
         title: "A page".into(),
         viewport: Viewport::default(),
-        scroll: Scroll { top: 0.0, height: 900.0 },
+        scroll: Scroll { height: 900.0, ..Scroll::default() },
         marks: Vec::new(),
         forms: Vec::new(),
         focused: None,

@@ -70,7 +70,7 @@ pub fn observation(picture: &BlobHash, path: &str, title: &str, text: &str) -> O
         url: format!("{SITE}{path}"),
         title: title.into(),
         viewport: Viewport { width: 1440, height: 900 },
-        scroll: Scroll { top: 0.0, height: 1830.0 },
+        scroll: Scroll { height: 1830.0, ..Scroll::default() },
         marks,
         forms: Vec::new(),
         focused: None,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use wayfarer_browser::{Drive, Priority, SessionSpec, StorageState};
+use wayfarer_browser::{Drive, EgressScheme, Priority, SessionSpec, StorageState};
 use wayfarer_core::TenantId;
 use wayfarer_core::observation::Viewport;
 
@@ -57,6 +57,9 @@ impl Default for Wanted {
 struct Narrower {
     only_hosts: Vec<String>,
     deny_hosts: Vec<String>,
+    only_ports: Vec<u16>,
+    deny_ports: Vec<u16>,
+    deny_schemes: Vec<EgressScheme>,
 }
 
 /// A session, as a client sees it.
@@ -98,6 +101,14 @@ impl Face {
         }
         let mut egress = self.options.egress.clone();
         egress.deny_hosts.extend(wanted.egress.deny_hosts);
+        egress.deny_ports.extend(wanted.egress.deny_ports);
+        egress.deny_schemes.extend(wanted.egress.deny_schemes);
+        if !wanted.egress.only_ports.is_empty() {
+            // those that are closed already are denied, for a list that is empty would open everything
+            let closed = |port: &u16| !egress.only_ports.is_empty() && !egress.only_ports.contains(port);
+            egress.deny_ports.extend(wanted.egress.only_ports.iter().copied().filter(closed));
+            egress.only_ports = wanted.egress.only_ports;
+        }
         if !wanted.egress.only_hosts.is_empty() {
             let named = |host: &String| wanted.egress.only_hosts.contains(host);
             // what is open beside a list stays open only if the client names it, too
@@ -179,6 +190,6 @@ pub(super) async fn end(State(face): State<Arc<Face>>, headers: HeaderMap, Path(
 }
 
 fn time_text(unix_ms: u64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp((unix_ms / 1000) as i64).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(&Rfc3339).unwrap_or_default()
 }

@@ -43,7 +43,18 @@ await call('Browser.getBrowserCommandLine');
 await call('SystemInfo.getInfo');
 await call('Tethering.bind', { port: 1234 });
 await call('Target.setRemoteLocations', { locations: [{ host: '127.0.0.1', port: +canary }] });
+// a call inside of a call is judged by nobody
+const root = await browser.newBrowserCDPSession();
+await tried('inside', async () => {
+  const { targetInfos } = await root.send('Target.getTargets');
+  const { sessionId } = await root.send('Target.attachToTarget', { targetId: targetInfos.find(({ type }) => type === 'page').targetId, flatten: false });
+  const message = JSON.stringify({ id: 1, method: 'Page.navigate', params: { url: 'file:///etc/passwd' } });
+  await root.send('Target.sendMessageToTarget', { sessionId, message });
+  await page.waitForURL('file:///**', { timeout: 5000 });
+  return page.content();
+});
 await page.goto(`${site}/form`);
+await call('Input.dispatchDragEvent', { type: 'drop', x: 10, y: 10, data: { items: [], files: ['/etc/passwd'], dragOperationsMask: 1 } });
 await tried('upload', () => page.locator('input[type=file]').setInputFiles('/etc/hostname').then(() => page.locator('input[type=file]').evaluate((field) => field.files.length)));
 await call('DOM.setFileInputFiles', { files: ['/etc/passwd'], backendNodeId: 1 });
 await tried('callers', () => page.evaluate(`(async () => {

@@ -4,6 +4,7 @@
 use axum::Router;
 use axum::response::Html;
 use axum::routing::get;
+use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::process::Command;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 use wayfarer_browser::{ChromiumOptions, ChromiumSupply, EgressPolicy};
 use wayfarer_browser_farm::{FaceOptions, Farm, FarmOptions, serve_face};
@@ -134,16 +136,15 @@ impl Stage {
 }
 
 /// Browsers of this process with a profile of their own and a first page.
-fn hosted_browsers() -> usize {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten();
-    let commands = entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+fn hosted_browsers() -> Vec<String> {
     let own = format!("wayfarer-browser-{}-", std::process::id());
-    commands
-        .filter(|command| {
-            let command = String::from_utf8_lossy(command);
-            command.contains(&own) && command.contains("--proxy-server=") && !command.contains("--type=")
-        })
-        .count()
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let hosted = entries.filter(|entry| {
+        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let command = String::from_utf8_lossy(&command);
+        command.contains(&own) && command.contains("--proxy-server=") && !command.contains("--type=")
+    });
+    hosted.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -154,12 +155,12 @@ async fn a_stock_playwright_drives_a_session_and_stays_inside_it() {
     let (ok, said) = stage.script("docs/examples/connect.mjs", &["http://site.test/form"]).await;
     assert!(ok && said.contains("title: Form") && said.contains("links: 1"), "{said}");
     assert!(stage.folder.path().join("session.png").metadata().unwrap().len() > 1000);
-    assert_eq!(hosted_browsers(), 0, "a session that is ended has no browser any more");
+    assert_eq!(hosted_browsers().len(), 0, "a session that is ended has no browser any more");
 
     let cookie = json!({"name": "who", "value": "ada", "domain": "site.test", "path": "/"});
     let wanted = json!({"locale": "de-DE", "timeZone": "Asia/Tokyo", "storage": {"cookies": [cookie], "origins": []}});
     let session = stage.made(wanted).await;
-    assert_eq!(hosted_browsers(), 1);
+    assert_eq!(hosted_browsers().len(), 1);
     let connect = session["connectUrl"].as_str().unwrap();
     let port = stage.canary_port.to_string();
     let (ok, said) = stage.script("services/browser-farm/tests/face/bounds.mjs", &[connect, "http://site.test", &port]).await;
@@ -189,6 +190,8 @@ async fn a_stock_playwright_drives_a_session_and_stays_inside_it() {
         "Tethering.bind",
         "Target.setRemoteLocations",
         "DOM.setFileInputFiles",
+        "Input.dispatchDragEvent",
+        "inside",
     ] {
         let said = found[refused].as_str().unwrap();
         assert!(said.starts_with("refused:") && said.contains("closed in this browser session"), "{refused}: {said}");
@@ -197,7 +200,7 @@ async fn a_stock_playwright_drives_a_session_and_stays_inside_it() {
 
     // a client may come again, and whoever has no token or an old one may not
     stage.ended(&session).await;
-    assert_eq!(hosted_browsers(), 0);
+    assert_eq!(hosted_browsers().len(), 0);
     let (ok, said) = stage.script("services/browser-farm/tests/face/bounds.mjs", &[connect, "http://site.test", &port]).await;
     assert!(!ok && said.contains("401"), "{said}");
     stage.strike().await;
@@ -210,6 +213,7 @@ async fn sessions_belong_to_their_tenant_and_end_in_time() {
     for (wrong, says) in [
         (json!({"viewprt": 3}), "viewprt"),
         (json!({"ttlSeconds": 100_000}), "1 to 600"),
+        (json!({"egress": {"denySchemes": ["gopher"]}}), "gopher"),
         (json!({"viewport": {"width": 1, "height": 800}}), "100 to 4096"),
     ] {
         let (status, answer) = stage.call("POST", "/v1/sessions", KEY, wrong).await;
@@ -224,7 +228,7 @@ async fn sessions_belong_to_their_tenant_and_end_in_time() {
     assert_eq!(stage.call("GET", "/v1/sessions", OTHER_KEY, Value::Null).await.1["sessions"], json!([]));
     assert_eq!(stage.call("GET", "/v1/sessions", KEY, Value::Null).await.1["sessions"][0]["id"], id);
     let renewed = stage.call("POST", &format!("{path}/renew"), KEY, Value::Null).await;
-    assert!(renewed.0 == 200 && renewed.1["expiresAt"].as_str() >= session["expiresAt"].as_str(), "{renewed:?}");
+    assert!(renewed.0 == 200 && renewed.1["expiresAt"].as_str() > session["expiresAt"].as_str(), "{renewed:?}");
 
     // the only place is taken
     let full = stage.http.post(format!("{}/v1/sessions", stage.base)).bearer_auth(KEY).body(json!({"waitSeconds": 0}).to_string());
@@ -251,8 +255,13 @@ async fn sessions_belong_to_their_tenant_and_end_in_time() {
     let frame: Value = serde_json::from_str(seen.trim().strip_prefix("data: ").unwrap()).unwrap();
     assert!(frame["url"] == "about:blank" && frame["jpeg"].as_str().unwrap().starts_with("/9j/"), "{}", frame["url"]);
 
+    let (mut driven, _) = tokio_tungstenite::connect_async(session["connectUrl"].as_str().unwrap()).await.unwrap();
+    driven.send(Message::text(r#"{"id":1,"method":"Browser.getVersion"}"#)).await.unwrap();
+    assert!(driven.next().await.unwrap().unwrap().into_text().unwrap().contains("protocolVersion"));
     stage.ended(&session).await;
     stage.ended(&session).await;
+    let left = async { while let Some(Ok(_)) = driven.next().await {} };
+    tokio::time::timeout(PATIENCE, left).await.expect("a connection ends with its session");
     let rest = async {
         let mut rest = String::new();
         while let Ok(Some(chunk)) = frames.chunk().await {
@@ -263,11 +272,25 @@ async fn sessions_belong_to_their_tenant_and_end_in_time() {
     assert!(tokio::time::timeout(PATIENCE, rest).await.expect("the view ends with its session").contains("event: ended"));
     assert_eq!(stage.http.get(live).send().await.unwrap().status(), 401);
 
+    // one whose browser dies keeps its place no longer
+    let doomed = stage.made(json!({"waitSeconds": 0})).await;
+    let path = format!("/v1/sessions/{}", doomed["id"].as_str().unwrap());
+    for pid in hosted_browsers() {
+        assert!(Command::new("kill").args(["-KILL", &pid]).status().await.unwrap().success());
+    }
+    let gone = async {
+        while stage.call("GET", &path, KEY, Value::Null).await.0 != 404 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("a session ends with its browser");
+    stage.ended(&stage.made(json!({"waitSeconds": 10})).await).await;
+
     // one that nobody renews
     let short = stage.made(json!({"ttlSeconds": 1})).await;
     let path = format!("/v1/sessions/{}", short["id"].as_str().unwrap());
     let gone = async {
-        while stage.call("GET", &path, KEY, Value::Null).await.0 != 404 || hosted_browsers() > 0 {
+        while stage.call("GET", &path, KEY, Value::Null).await.0 != 404 || !hosted_browsers().is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
