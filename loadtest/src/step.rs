@@ -104,6 +104,7 @@ pub(crate) async fn measure(attempts: u32, steps: u32, json: bool) -> Result<()>
                     browsers: chromium.clone(),
                     store: store.clone(),
                     egress: egress.clone(),
+                    replay: None,
                     record: false,
                     viewport: None,
                 },

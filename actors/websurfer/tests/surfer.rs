@@ -170,6 +170,7 @@ async fn surfing(replies: Vec<serde_json::Value>) -> Setting {
             browsers: Arc::new(ScriptedBrowsers(doings.clone())),
             store: store.clone(),
             egress: EgressPolicy::default(),
+            replay: None,
             record: true,
             viewport: None,
         },

@@ -1,15 +1,18 @@
 //! A session that its client drives by the DevTools protocol: a Chromium of its own, for nothing in it is shared.
 //!
 //! Its traffic goes through the session's own proxy, as everybody's does; it has no port, and its client reaches it through [`CdpLink`]
-//! only. It has one browser context, the default one: in others Chromium was seen to gather candidates of calls past the proxy.
+//! only. It has one browser context, the default one: in others Chromium was seen to gather candidates of calls past the proxy. Pages find
+//! none of those calls; in worlds that a client makes beside theirs, Chromium's own flag against them holds.
 
 use crate::api::no_browser;
 use crate::driver::Scratch;
 use crate::egress::EgressProxy;
+use crate::guard::{Guard, PageAddress};
 use crate::link::CdpLink;
 use crate::process::{Chromium, Extra};
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
-use crate::session::{fresh_id, with_instance};
+use crate::session::{NO_CALLS, fresh_id, with_instance};
+use crate::wire::{CdpSession, NewPage, WatchedPages, Wire};
 use crate::{BrowserError, BrowserSession, ChromiumOptions, Observed, Resolver, SessionSpec, StorageState};
 use async_trait::async_trait;
 use futures::FutureExt;
@@ -29,6 +32,8 @@ const CALL_LIMIT: Duration = Duration::from_secs(10);
 pub(crate) struct HostedSession {
     id: SessionId,
     process: Chromium,
+    /// Documents begin with our script as long as these are there.
+    _watched: (CdpSession, WatchedPages),
     _proxy: EgressProxy,
     _place: OwnedSemaphorePermit,
     /// The last field: it is dropped when the process is killed.
@@ -66,7 +71,9 @@ impl HostedSession {
         extra.time_zone = spec.time_zone.clone();
         extra.first_page = true;
         let process = Chromium::launch(options, scratch.folder(), extra).await?;
-        let session = Self { id: fresh_id(), process, _proxy: proxy, _place: place, _scratch: scratch };
+        let watched = closed_to_calls(process.wire()).await;
+        let watched = watched.map_err(|why| no_browser(format!("the browser's pages could not be watched: {why}")))?;
+        let session = Self { id: fresh_id(), process, _watched: watched, _proxy: proxy, _place: place, _scratch: scratch };
         // nobody could fetch what a page gives, and it would fill our disk
         session.call("Browser.setDownloadBehavior", json!({"behavior": "deny"})).await?;
         if let Some(storage) = &spec.storage {
@@ -152,6 +159,25 @@ impl BrowserSession for HostedSession {
         self.process.close().await;
         Ok(())
     }
+}
+
+/// No document that is there or comes finds calls between browsers.
+async fn closed_to_calls(wire: &Wire) -> Result<(CdpSession, WatchedPages), String> {
+    let work = async {
+        let targets = wire.browser("Target.getTargets", &json!({})).await?;
+        let page = targets["targetInfos"].as_array().into_iter().flatten().find(|target| target["type"] == "page");
+        let text = |key: &str| page.and_then(|page| page[key].as_str()).ok_or("the browser has no page");
+        let guard = Arc::new(Guard::new(false, None, NO_CALLS));
+        let page_of: PageAddress = Arc::new(String::new);
+        let first = wire.attach(text("targetId")?).await?;
+        guard.watch(&first, Arc::clone(&page_of)).await?;
+        let look: NewPage = Arc::new(move |newcomer| {
+            let (guard, page_of) = (Arc::clone(&guard), Arc::clone(&page_of));
+            async move { guard.lets_begin(newcomer, page_of).await }.boxed()
+        });
+        Ok((first, wire.watch_new_pages(text("browserContextId")?.to_owned(), look).await?))
+    };
+    tokio::time::timeout(CALL_LIMIT, work).await.unwrap_or_else(|_| Err(format!("no answer within {} s", CALL_LIMIT.as_secs())))
 }
 
 fn driven_otherwise() -> BrowserError {

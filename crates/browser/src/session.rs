@@ -65,7 +65,7 @@ const NO_SHARED_WORKERS: &str = "delete globalThis.SharedWorker;";
 
 /// Calls between browsers leave past every proxy: in a context of its own Chromium was seen to gather candidates over UDP and multicast DNS
 /// in spite of its flags (`tests/egress`). Pages find a browser that has no such thing.
-const NO_CALLS: &str = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCIceGatherer', 'RTCIceTransport', \
+pub(crate) const NO_CALLS: &str = "for (const name of ['RTCPeerConnection', 'webkitRTCPeerConnection', 'RTCIceGatherer', 'RTCIceTransport', \
                         'RTCDtlsTransport', 'RTCSctpTransport', 'RTCDataChannel', 'RTCCertificate']) delete globalThis[name];";
 
 /// Bounds of dialogs and windows that a document opens.

@@ -28,6 +28,8 @@ pub struct HandsOptions {
     pub egress: EgressPolicy,
     /// Whether what its pages ask for and say is kept (`attempts/<attempt>/session.har`).
     pub record: bool,
+    /// A recording whose answers are given again: the session asks nobody.
+    pub replay: Option<Recording>,
     /// The visible part of its pages; the supply's own if absent.
     pub viewport: Option<Viewport>,
 }
@@ -230,6 +232,7 @@ async fn acquire(tools: &HandsOptions, order: &SurfOpen) -> Result<Box<dyn Brows
         egress: tools.egress.clone(),
         gated: true,
         record: tools.record,
+        replay: tools.replay.clone(),
         viewport: tools.viewport.unwrap_or(plain.viewport),
         ..plain
     };

@@ -59,6 +59,24 @@ fn one_task_is_solved_from_pixels_and_its_critical_point_is_the_users() {
 }
 
 #[test]
+fn what_was_recorded_is_worked_on_again_without_the_sites() {
+    let _alone = alone();
+    let factory = Factory::new("replay", &[]);
+    let (_, told, before) = agent(&factory, ADD, &["--record"]);
+    let har = factory.out().join(format!("attempts/{}/session.har", told["attempt"].as_str().unwrap()));
+
+    // no shop runs now, and its name leads nowhere
+    let (code, told, after) = agent(&factory, ADD, &["--replay", &har.display().to_string()]);
+
+    assert_eq!((code, told["outcome"]["outcome"].as_str()), (0, Some("answered")), "{told}");
+    let shown = |steps: &[Value]| steps.iter().map(|step| step["surfed"]["observation"]["visible_text"].clone()).collect::<Vec<_>>();
+    assert_eq!(shown(&before), shown(&after), "the same pages");
+    let other = factory.command(&["agent", ADD, "--replay", "nowhere.har"]).output().unwrap();
+    assert!(!other.status.success() && String::from_utf8_lossy(&other.stderr).contains("--replay nowhere.har"));
+    factory.assert_nothing_runs();
+}
+
+#[test]
 fn replies_that_cannot_be_read_are_error_turns_and_three_in_a_row_end_the_attempt() {
     let _alone = alone();
     let factory = Factory::new("broken", &[]);

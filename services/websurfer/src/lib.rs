@@ -163,8 +163,14 @@ impl WebSurferService {
             Ok(orders) => orders,
             Err(error) => return reject(&incoming, &error.to_string()).await,
         };
-        let tools =
-            HandsOptions { browsers: self.browsers.clone(), store, egress: self.egress.clone(), record: self.record, viewport: None };
+        let tools = HandsOptions {
+            browsers: self.browsers.clone(),
+            store,
+            egress: self.egress.clone(),
+            record: self.record,
+            replay: None,
+            viewport: None,
+        };
         let (reply, handle) = tokio::select! {
             () = &mut superseded => (SurfOpened::Fenced, None),
             () = token.cancelled() => (busy(), None),

@@ -7,11 +7,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
 mod canary;
+mod driven;
 mod names;
 mod site;
 mod sockets;
 
 use canary::{CONTENT, Canary};
+use driven::Driven;
 use names::{Names, TestResolver};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,7 +21,7 @@ use site::{Attack, HOST, OTHER, Site, Vector};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, EgressPolicy, SessionSpec};
+use wayfarer_browser::{BrowserError, BrowserSession, BrowserSupply, ChromiumOptions, ChromiumSupply, Drive, EgressPolicy, SessionSpec};
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
 use wayfarer_core::{Action, TenantId};
@@ -125,16 +127,18 @@ impl Tries {
 struct World {
     supply: ChromiumSupply,
     site: Site,
+    /// Whose sessions try it.
+    drive: Drive,
     _turn: tokio::sync::MutexGuard<'static, ()>,
 }
 
 impl World {
-    async fn start(attacks: Vec<Attack>, resolver: Arc<TestResolver>) -> Self {
+    async fn start(attacks: Vec<Attack>, resolver: Arc<TestResolver>, drive: Drive) -> Self {
         static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
         let turn = TURN.lock().await;
         let site = Site::serve(attacks).await;
         let supply = ChromiumSupply::with_resolver(options(), resolver).await.unwrap();
-        Self { supply, site, _turn: turn }
+        Self { supply, site, drive, _turn: turn }
     }
 
     /// A session of this policy, which can reach the sites besides.
@@ -143,9 +147,14 @@ impl World {
         let spec = SessionSpec {
             viewport: Viewport { width: 800, height: 600 },
             egress: policy,
+            drive: self.drive,
             ..SessionSpec::new(TenantId::default(), "egress-a1")
         };
-        self.supply.acquire(spec).await.unwrap()
+        let session = self.supply.acquire(spec).await.unwrap();
+        match self.drive {
+            Drive::Actions => session,
+            Drive::Cdp => Box::new(Driven::new(session).await),
+        }
     }
 
     /// Lets a page try all of these, a part at a time.
@@ -206,7 +215,7 @@ async fn no_attempt_gets_through() {
     let resolver = TestResolver::new(&names);
     let mut tally = Tally::default();
     let attacks = attacks(&mut tally, &cases::<Vectors>("vectors.toml", &[]).vector, canary.port);
-    let world = World::start(attacks.clone(), Arc::clone(&resolver)).await;
+    let world = World::start(attacks.clone(), Arc::clone(&resolver), Drive::Actions).await;
     let began = Instant::now();
     let mut canaries = vec![canary.clone(), second.clone()];
     // the site's own port at other addresses: where names turn to
@@ -258,6 +267,47 @@ async fn no_attempt_gets_through() {
     assert!(faults.is_empty(), "lists closed what they leave open:\n  - {}", faults.join("\n  - "));
 }
 
+/// The browser that a client drives by itself has no script of ours in its pages, and one browser context, the default one.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_attempt_of_a_browser_that_its_client_drives_gets_through() {
+    let canary = Canary::start().await;
+    let resolver = TestResolver::new(&cases("names.toml", &[]));
+    let mut tally = Tally::default();
+    let vectors_of: Vec<Vector> = cases::<Vectors>("vectors.toml", &[]).vector.into_iter().filter(|vector| !vector.top).collect();
+    let attacks = attacks(&mut tally, &vectors_of, canary.port);
+    let world = World::start(attacks.clone(), resolver, Drive::Cdp).await;
+    let began = Instant::now();
+    let watch = sockets::Watch::start([canary.port].into());
+
+    let unproven = vectors(&world, &attacks).await;
+    let spellings: Spellings = cases("spellings.toml", &[("PORT", &canary.port.to_string())]);
+    let mut tries = Tries::new();
+    for host in spellings.loopback.iter().chain(&spellings.elsewhere) {
+        for way in ["fetch", "websocket"] {
+            tries.add(&mut tally, "spelling", way, &format!("http://{host}/ID"));
+        }
+    }
+    let session = world.session(EgressPolicy::default()).await;
+    world.try_all(session.as_ref(), "spelled", &tries, 60).await;
+    session.release().await.unwrap();
+    for line in canary.take() {
+        tally.got_through(&line, &format!("the canary heard {line:?}"));
+    }
+    for (id, text) in world.site.told().into_iter().filter(|(_, text)| text.contains(CONTENT)) {
+        tally.got_through(&attack_name(&attacks, &id).map_or(id, |number| format!("try-{number}")), &format!("a page read {text:?}"));
+    }
+    world.supply.shutdown().await;
+    let (looks, strays) = watch.end();
+    tally.through.extend(strays.into_iter().map(|stray| format!("a socket: {stray}")));
+    let (attempts, through) = (tally.attempts.len(), tally.through.len());
+    println!(
+        "driven by its client: {attempts} attempts, {through} through ({looks} looks at all sockets, {:.0} s)",
+        began.elapsed().as_secs_f64()
+    );
+    assert!(tally.through.is_empty(), "{through} got through:\n  - {}", tally.through.join("\n  - "));
+    assert!(unproven.is_empty(), "these vectors did not reach an open name either, so they prove nothing: {unproven:?}");
+}
+
 /// Each vector three times: to a closed address, by way of a redirect, and to an open name.
 fn attacks(tally: &mut Tally, vectors: &[Vector], port: u16) -> Vec<Attack> {
     let mut attacks = Vec::new();
@@ -299,6 +349,10 @@ async fn vectors(world: &World, attacks: &[Attack]) -> Vec<String> {
         session.release().await.unwrap();
     };
     let of_pages = async {
+        if world.drive == Drive::Cdp {
+            // where these lead, nobody waits for them
+            return;
+        }
         let session = world.session(EgressPolicy::default()).await;
         for number in &pages {
             // where it leads is refused, or it stays
@@ -312,6 +366,7 @@ async fn vectors(world: &World, attacks: &[Attack]) -> Vec<String> {
     };
     tokio::join!(of_frames(first.to_vec()), of_frames(second.to_vec()), of_pages);
     numbered()
+        .filter(|(_, attack)| world.drive == Drive::Actions || !attack.vector.top)
         .filter(|(number, attack)| attack.name.starts_with("control") && attack.vector.control != world.site.arrived(&number.to_string()))
         .map(|(_, attack)| format!("{} (control = {})", attack.name, attack.vector.control))
         .collect()
@@ -477,7 +532,7 @@ async fn nothing_ordinary_is_blocked() {
     let began = Instant::now();
     let canary = Canary::start().await;
     let resolver = TestResolver::new(&cases("names.toml", &[]));
-    let world = World::start(Vec::new(), resolver).await;
+    let world = World::start(Vec::new(), resolver, Drive::Actions).await;
     let heard = canary.clone();
     world.site.ask_for_tls(move || heard.heard().iter().any(|line| line.starts_with("TLS")));
     let ordinary: Ordinary = cases("ordinary.toml", &[("PORT", &canary.port.to_string())]);

@@ -57,7 +57,12 @@ await page.goto(`${site}/form`);
 await call('Input.dispatchDragEvent', { type: 'drop', x: 10, y: 10, data: { items: [], files: ['/etc/passwd'], dragOperationsMask: 1 } });
 await tried('upload', () => page.locator('input[type=file]').setInputFiles('/etc/hostname').then(() => page.locator('input[type=file]').evaluate((field) => field.files.length)));
 await call('DOM.setFileInputFiles', { files: ['/etc/passwd'], backendNodeId: 1 });
-await tried('callers', () => page.evaluate(`(async () => {
+await tried('calls', () => page.evaluate('new RTCPeerConnection()'));
+await tried('calls of a window', () => page.evaluate("new (window.open('about:blank').RTCPeerConnection)()"));
+// a world beside the page's, where only the browser's own flag is in the way
+const { frameTree } = await cdp.send('Page.getFrameTree');
+const { executionContextId } = await cdp.send('Page.createIsolatedWorld', { frameId: frameTree.frame.id });
+await tried('callers', async () => (await cdp.send('Runtime.evaluate', { contextId: executionContextId, awaitPromise: true, returnByValue: true, expression: `(async () => {
   const peer = new RTCPeerConnection({ iceServers: [{ urls: 'stun:127.0.0.1:${canary}' }] });
   const candidates = [];
   peer.onicecandidate = (event) => event.candidate && candidates.push(event.candidate.candidate);
@@ -65,6 +70,6 @@ await tried('callers', () => page.evaluate(`(async () => {
   await peer.setLocalDescription(await peer.createOffer());
   await new Promise((done) => setTimeout(done, 700));
   return candidates.length;
-})()`));
+})()` })).result.value);
 console.log(JSON.stringify(found));
 await browser.close();

@@ -196,6 +196,9 @@ async fn a_stock_playwright_drives_a_session_and_stays_inside_it() {
         let said = found[refused].as_str().unwrap();
         assert!(said.starts_with("refused:") && said.contains("closed in this browser session"), "{refused}: {said}");
     }
+    for (name, why) in [("calls", "RTCPeerConnection is not defined"), ("calls of a window", "not a constructor")] {
+        assert!(found[name].as_str().unwrap().contains(why), "{name} in {found:#}");
+    }
     assert_eq!(stage.canary.load(Ordering::SeqCst), 0, "a port of this machine was reached");
 
     // a client may come again, and whoever has no token or an old one may not

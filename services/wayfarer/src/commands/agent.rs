@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 use wayfarer_actor_native::{NativeDeps, Profile, Prompts, canary};
 use wayfarer_actor_orchestrator::{AttemptEnd, AttemptJob, OrchestratorDeps, run_attempt};
-use wayfarer_browser::ChromiumSupply;
+use wayfarer_browser::{ChromiumSupply, Recording};
 use wayfarer_bus::EventLog;
 use wayfarer_chat::{Live, Model};
 use wayfarer_config::Config;
@@ -92,7 +92,8 @@ async fn work(flags: &Agent, mut config: Config, profile: Profile, prompts: Prom
     let store = Store::open(&flags.out)?;
     let spec = spec(&config, &profile);
     config.egress.allow_hosts.extend(flags.allow_host.iter().cloned());
-    let worlds = match start.host_str().is_some_and(|host| host.ends_with(WORLDS)) && flags.allow_host.is_empty() {
+    let asks = flags.replay.is_none() && flags.allow_host.is_empty();
+    let worlds = match asks && start.host_str().is_some_and(|host| host.ends_with(WORLDS)) {
         true => Some(local::worlds(machinery.worlds(), LOOPBACK, spec.day(), &WorldsSetup::default()).await?),
         false => None,
     };
@@ -134,7 +135,8 @@ async fn in_browser(
             browsers: supply.clone(),
             store: store.clone(),
             egress: local::egress(config, worlds),
-            record: config.farm.record,
+            record: flags.record || config.farm.record,
+            replay: replay(flags)?,
             viewport: None,
         },
         profile: Arc::new(profile),
@@ -192,6 +194,12 @@ fn prompts(flags: &Agent, profile: &Profile) -> Result<Prompts> {
         None => Ok(Prompts::ours(&profile.name)),
         Some(file) => Ok(words::prompts(file).map_err(|why| WrongUsage(format!("--prompts: {why}")))?),
     }
+}
+
+fn replay(flags: &Agent) -> Result<Option<Recording>> {
+    let Some(file) = &flags.replay else { return Ok(None) };
+    let har = std::fs::read(file).map_err(|error| WrongUsage(format!("--replay {}: {error}", file.display())))?;
+    Ok(Some(Recording(har.into())))
 }
 
 fn start_url(flags: &Agent, config: &Config, is_standin: bool) -> Result<Url> {
