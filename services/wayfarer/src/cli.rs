@@ -143,7 +143,7 @@ pub struct Agent {
     /// Private host that the browser may reach, by name; may be repeated. Everything private is closed unless it is named.
     #[arg(long, value_name = "HOST", help_heading = "Task")]
     pub allow_host: Vec<String>,
-    /// Keep what its pages asked for and got, as attempts/<attempt>/session.har (docs/operations.md).
+    /// Keep what its pages asked for and got, as attempts/ATTEMPT/session.har (docs/operations.md).
     #[arg(long, help_heading = "Task")]
     pub record: bool,
     /// Give it the answers of such a recording (.har) and ask no network: the same pages again, whatever became of the sites.
