@@ -148,7 +148,7 @@ impl Guard {
                 // what a worker of a page asks for goes the page's way
                 if kind == Kind::Worker || !self.pauses { Ok(()) } else { self.pause(cdp).await }
             };
-            if kind == Kind::ServiceWorker && self.pauses {
+            if kind == Kind::ServiceWorker {
                 self.follow_restarts(cdp);
             }
             let messages = async { if self.pauses { self.hear_messages(cdp, kind).await } else { Ok(()) } };
@@ -177,7 +177,8 @@ impl Guard {
 
     /// A service worker whose process died begins anew on the same session, and is held again: whoever lets it go gives it the script first.
     fn follow_restarts(&self, cdp: &CdpSession) {
-        let (script, weak) = (self.names.script(), cdp.downgrade());
+        let script = if self.pauses { self.names.script() } else { String::new() };
+        let weak = cdp.downgrade();
         cdp.on("Inspector.targetReloadedAfterCrash", move |_| {
             let Some(cdp) = weak.upgrade() else { return };
             // in this order, which the browser keeps

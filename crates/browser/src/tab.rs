@@ -35,6 +35,10 @@ const WORLD: &str = "wayfarer";
 pub(crate) const CALL_LIMIT: Duration = Duration::from_secs(15);
 /// How long two equal frames are looked for in one go.
 const FRAMES_BOUND_MS: u64 = 500;
+/// How often an address is asked for while the page sends itself elsewhere.
+const NAVIGATE_TRIES: u32 = 3;
+/// How long a document that was faster may take to come.
+const OUTRUN_LIMIT: Duration = Duration::from_millis(300);
 /// A page whose network is quiet but that never stops moving (tickers, carousels) is taken as it is after this.
 const RESTLESS_BOUND: Duration = Duration::from_secs(1);
 /// How long a document that just went away is given before the next one is looked at.
@@ -87,6 +91,8 @@ struct Watch {
     carried: Mutex<Option<Value>>,
     /// Documents whose load event was told.
     loads: Mutex<usize>,
+    /// Documents that came in the page's top frame.
+    commits: Mutex<usize>,
     /// The page script's world in the top document, as far as is known.
     world: Mutex<Option<Value>>,
     /// Names the last look at the page; the page script acts on nothing else.
@@ -288,6 +294,7 @@ impl Tab {
         self.on("Page.frameNavigated", |watch, event| {
             if event["frame"]["parentId"].is_null() {
                 *lock(&watch.world) = None;
+                *lock(&watch.commits) += 1;
                 watch.on(PageEvent::Committed { document: event["frame"]["loaderId"].as_str().unwrap_or_default().to_owned() });
             }
         });
@@ -660,15 +667,28 @@ impl Tab {
 
     /// Goes to an address; answers when its document is there. `Ok(Some(text))` is Chromium's own name of what went wrong.
     pub(crate) async fn navigate(&self, url: &str, limit: Duration) -> Result<Option<String>, TabError> {
-        *lock(&self.watch.last_document) = url.to_owned();
-        // a page that sends itself elsewhere all the time would have its way right after this: what it still wants is stopped before
-        let (_, answer) =
-            tokio::join!(self.call("Page.stopLoading", json!({})), self.call_within(limit, "Page.navigate", json!({"url": url})),);
-        let answer = answer?;
-        if answer["isDownload"] == true {
-            return Ok(None);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            *lock(&self.watch.last_document) = url.to_owned();
+            let commits = || *lock(&self.watch.commits);
+            let before = commits();
+            // a page that sends itself elsewhere all the time would have its way right after this: what it still wants is stopped before
+            let (_, answer) =
+                tokio::join!(self.call("Page.stopLoading", json!({})), self.call_within(limit, "Page.navigate", json!({"url": url})),);
+            let answer = answer?;
+            if answer["isDownload"] == true {
+                return Ok(None);
+            }
+            let failed = answer["errorText"].as_str().filter(|text| !text.is_empty());
+            // another document was faster: it is left again
+            let was_outrun = failed == Some("net::ERR_ABORTED")
+                && tries < NAVIGATE_TRIES
+                && self.eventually(OUTRUN_LIMIT, || (commits() > before).then_some(())).await.is_some();
+            if !was_outrun {
+                return Ok(failed.map(str::to_owned));
+            }
         }
-        Ok(answer["errorText"].as_str().filter(|text| !text.is_empty()).map(str::to_owned))
     }
 
     /// How many documents were loaded so far.

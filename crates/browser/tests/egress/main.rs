@@ -227,7 +227,9 @@ async fn no_attempt_gets_through() {
         sockets::Watch::start(canaries.iter().map(|canary| canary.port).filter(|port| *port != world.site.address.port()).collect());
 
     let unproven = vectors(&world, &attacks).await;
-    println!("vectors: {:.0} s", began.elapsed().as_secs_f64());
+    let silent = attacks.iter().filter(|attack| attack.name.starts_with("control") && !attack.vector.control).count();
+    let all = attacks.iter().filter(|attack| attack.name.starts_with("control")).count();
+    println!("{silent} of {all} vectors reach nothing anywhere in this browser; vectors: {:.0} s", began.elapsed().as_secs_f64());
     spellings(&world, &mut tally, canary.port).await;
     println!("spellings: {:.0} s", began.elapsed().as_secs_f64());
     schemes(&world, &mut tally, canary.port).await;
