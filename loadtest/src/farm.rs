@@ -133,15 +133,12 @@ async fn level(sessions: usize, time: Duration, count: u32) -> Result<Level> {
         work(&mut farm, turn, &mut working).await?;
         work(&mut limit, turn, &mut pages).await?;
     }
+    raw.close().await;
     for session in working {
         session.release().await?;
     }
-    for page in pages {
-        page.page.dispose().await?;
-    }
-    let lives = lives(&stage, &raw, sessions, count).await?;
-    raw.close().await;
     stage.strike().await;
+    let lives = lives(sessions, count).await?;
     Ok(Level { sessions, farm, raw: limit, idle_mib, active_mib, base_mib, lives })
 }
 
@@ -246,19 +243,25 @@ impl Steps for Bare {
 }
 
 /// Lives of both sides in turns, so many at once and at least so many in all.
-async fn lives(stage: &Stage, raw: &Arc<Raw>, at_once: usize, count: u32) -> Result<Lives> {
+async fn lives(at_once: usize, count: u32) -> Result<Lives> {
+    // a place more, for what is given back is not gone yet when the next is asked for
+    let stage = Stage::set(at_once + 1, at_once + 1).await?;
+    let flags = flags_of_the_farms_browser()?;
+    let folder = tempfile::tempdir()?;
+    let raw = Raw::launch(&stage.options.executable, &flags, folder.path()).await?;
     let mut lives = Lives { farm: Figures::new()?, raw: Figures::new()? };
     let Viewport { width, height } = Viewport::default();
     let mut left = count.div_ceil(at_once as u32);
     // the first ones warm both sides up
     let mut warming = true;
+    let (farm_side, raw_side) = (&stage, &raw);
     while left > 0 || warming {
         let turn = if warming { 2 } else { left.min(LIVES_IN_A_TURN) };
         let farm = try_join_all((0..at_once).map(|who| async move {
             let mut taken = Vec::new();
             for number in 0..turn {
                 let began = Instant::now();
-                let session = stage.acquire(&format!("life-{who}-{number}-a1")).await?;
+                let session = farm_side.acquire(&format!("life-{who}-{number}-a1")).await?;
                 session.load(&Pages::named("/list")).await?;
                 session.release().await?;
                 taken.push(began.elapsed().as_secs_f64() * 1e3);
@@ -270,8 +273,8 @@ async fn lives(stage: &Stage, raw: &Arc<Raw>, at_once: usize, count: u32) -> Res
             let mut taken = Vec::new();
             for _ in 0..turn {
                 let began = Instant::now();
-                let mut page = raw.open(width, height).await?;
-                page.load(&stage.pages.direct("/list")).await?;
+                let mut page = raw_side.open(width, height).await?;
+                page.load(&farm_side.pages.direct("/list")).await?;
                 page.dispose().await?;
                 taken.push(began.elapsed().as_secs_f64() * 1e3);
             }
@@ -285,6 +288,8 @@ async fn lives(stage: &Stage, raw: &Arc<Raw>, at_once: usize, count: u32) -> Res
         farm.into_iter().flatten().try_for_each(|ms| lives.farm.take(ms))?;
         limit.into_iter().flatten().try_for_each(|ms| lives.raw.take(ms))?;
     }
+    raw.close().await;
+    stage.strike().await;
     Ok(lives)
 }
 

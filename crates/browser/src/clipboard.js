@@ -2,15 +2,18 @@
 // other sessions. In the page's world, before any script of the page.
 ((teller, most) => {
   'use strict';
-  const told = globalThis[teller];
-  delete globalThis[teller];
+  // a page may put something in the place of `globalThis`, and not of this
+  const told = this[teller];
+  delete this[teller];
   if (!told) return;
   const { stringify } = JSON;
   const { apply, getOwnPropertyDescriptor } = Reflect;
   const later = setTimeout;
   const { setData } = DataTransfer.prototype;
-  const { slice } = String.prototype;
-  const tell = (text, html) => told(stringify({ text: apply(slice, `${text}`, [0, most]), html: html.length > most ? '' : html }));
+  const { slice, toWellFormed } = String.prototype;
+  // half a letter could be told to nobody
+  const cut = (text) => apply(toWellFormed, apply(slice, text, [0, most]), []);
+  const tell = (text, html) => told(stringify({ text: cut(`${text}`), html: html.length > most ? '' : cut(html) }));
 
   // what is selected, as the browser would take it
   const selected = () => {
