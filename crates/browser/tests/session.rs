@@ -130,6 +130,12 @@ async fn world() -> World {
                 .onmessage = ({ data }) => w.textContent = data;</script>") }))
         .route("/framed", get(|| async { page("<p id=f></p><script>fetch('/from-frame').then((answer) => answer.text()).then((text) => f.textContent = text)</script>") }))
         .route("/popped", get(|| async { page("<p id=p></p><script>fetch('/from-window').then((answer) => answer.text()).then((text) => p.textContent = text)</script>") }))
+        .route("/offline", get(|| async { page("<p id=o></p><script>
+              const workers = navigator.serviceWorker;
+              workers.register('/offline.js').then(() => workers.controller ?? new Promise((done) => workers.oncontrollerchange = done))
+                .then(() => fetch('/from-nowhere')).then((answer) => answer.text()).then((text) => o.textContent = text);</script>") }))
+        .route("/offline.js", get(|| async { ([("content-type", "text/javascript")], "oninstall = () => skipWaiting(); onactivate = (event) => event.waitUntil(clients.claim());
+              onfetch = (event) => event.respondWith(event.request.url.endsWith('/from-nowhere') ? new Response(`the worker answers, and ${/native code/.test(WebSocket.prototype.send) ? 'asks nobody' : 'asks first'}`) : fetch(event.request));") }))
         .route("/from-worker", get(|| async { "a worker asked" }))
         .route("/from-frame", get(|| async { "a frame asked" }))
         .route("/from-window", get(|| async { "a window asked" }))
@@ -1123,6 +1129,37 @@ async fn play_in_the_sandbox() {
         assert!(status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"])), "{status}");
     }
     println!("filtered: {}", renderers.len());
+    session.release().await.unwrap();
+    supply.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_worker_whose_process_died_begins_anew() {
+    let world = world().await;
+    let turn = turn().await;
+    let options = ChromiumOptions { warm_sessions: 0, ..options() };
+    let supply = Alone { supply: ChromiumSupply::launch(options).await.unwrap(), _turn: turn };
+    let session = supply.acquire(SessionSpec { gated: true, ..spec(&world) }).await.unwrap();
+    let answers = async |session: &dyn BrowserSession| {
+        let mut seen = session.open("http://shop.localhost/offline").await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while !seen.observation.visible_text.contains("the worker answers") {
+            assert!(Instant::now() < deadline, "the worker is silent: {}", seen.observation.visible_text);
+            seen = session.observe().await.unwrap();
+        }
+        assert!(seen.observation.visible_text.contains("asks first"), "messages of the worker are not seen by the gate");
+    };
+    answers(session.as_ref()).await;
+    let renderers = || descendants().into_iter().filter(|(_, command)| command.contains("--type=renderer")).map(|(pid, _)| pid);
+    // the site's, for the first page was in it; the next one's is another
+    let first = renderers().min().unwrap();
+    session.open("http://far.localhost/second").await.unwrap();
+
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(first), nix::sys::signal::Signal::SIGKILL).unwrap();
+    eventually("the worker's process to be gone", || !is_alive(&first)).await;
+
+    session.observe().await.expect("the page has a process of its own");
+    answers(session.as_ref()).await;
     session.release().await.unwrap();
     supply.shutdown().await;
 }
