@@ -277,8 +277,9 @@ async fn downloads_that_never_end_are_cut_off() {
         bounds.extend(effect.bounds);
     }
     eventually("the end of both", || stage.seen.endless.load(Ordering::SeqCst) == 0).await;
-    let mut files = 0;
-    while !bounds.contains(&Bound::TooManyDownloads) {
+    let (mut files, mut rounds) = (0, 0);
+    while !bounds.contains(&Bound::TooManyDownloads) && rounds < 20 {
+        rounds += 1;
         let (effect, _) = within(session.act_and_observe(&press(&seen, "Many"))).await.unwrap();
         files += effect.files.len();
         assert!(effect.downloads.len() <= 21 && files <= 50, "{} names, {files} files", effect.downloads.len());
