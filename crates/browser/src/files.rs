@@ -12,7 +12,7 @@ use playwright_rs::protocol::Download;
 use playwright_rs::server::channel_owner::ChannelOwner;
 use playwright_rs::server::connection::ConnectionLike;
 use serde_json::{Value, json};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -118,7 +118,7 @@ struct Kept {
     /// Not told yet.
     fresh: Vec<KeptFile>,
     /// Nor was this.
-    cut: Vec<Bound>,
+    cut: BTreeSet<Bound>,
     ended: usize,
 }
 
@@ -245,7 +245,7 @@ impl Files {
     }
 
     /// Why downloads were cut off since the last call.
-    pub(crate) fn take_cut(&self) -> Vec<Bound> {
+    pub(crate) fn take_cut(&self) -> BTreeSet<Bound> {
         std::mem::take(&mut lock(&self.kept).cut)
     }
 

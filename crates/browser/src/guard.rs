@@ -149,7 +149,7 @@ impl Guard {
                 if kind == Kind::Worker || !self.pauses { Ok(()) } else { self.pause(cdp).await }
             };
             if kind == Kind::ServiceWorker {
-                self.follow_restarts(cdp);
+                self.follow_restarts(cdp)?;
             }
             let messages = async { if self.pauses { self.hear_messages(cdp, kind).await } else { Ok(()) } };
             if kind == Kind::Document {
@@ -176,7 +176,7 @@ impl Guard {
     }
 
     /// A service worker whose process died begins anew on the same session, and is held again: whoever lets it go gives it the script first.
-    fn follow_restarts(&self, cdp: &CdpSession) {
+    fn follow_restarts(&self, cdp: &CdpSession) -> Result<(), String> {
         let script = if self.pauses { self.names.script() } else { String::new() };
         let weak = cdp.downgrade();
         cdp.on("Inspector.targetReloadedAfterCrash", move |_| {
@@ -189,7 +189,7 @@ impl Guard {
                 tracing::debug!(error, "a service worker went away before it began anew");
             }
         });
-        let _ = cdp.tell("Inspector.enable", &json!({}));
+        cdp.tell("Inspector.enable", &json!({}))
     }
 
     /// Lets our script ask about what is sent over sockets; workers are given it here.

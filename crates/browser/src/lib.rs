@@ -24,6 +24,7 @@ mod keys;
 mod link;
 mod mask;
 mod nested;
+mod notes;
 mod observe;
 mod outline;
 mod pointer;

@@ -7,6 +7,7 @@ use crate::egress::{EgressProxy, Refusal};
 use crate::files::{FarFiles, Files};
 use crate::guard::Guard;
 use crate::mask::Secrets;
+use crate::notes::{Noted, Notes};
 use crate::recorder::{self, Recorder};
 use crate::replay::Replay;
 use crate::screencast::{self, CurrentPage, Frame, ScreencastOptions};
@@ -28,7 +29,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use wayfarer_core::action::{Bound, Effect};
+use wayfarer_core::action::Effect;
 use wayfarer_core::critical_point::Grant;
 use wayfarer_core::observation::Viewport;
 use wayfarer_core::outcome::EnvFailure;
@@ -51,14 +52,11 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// An action with everything that it waits for; the parts have tighter bounds of their own.
 const ACT_LIMIT: Duration = Duration::from_secs(75);
 /// Tabs that stay open; the oldest beyond the first are closed.
-const MAX_TABS: usize = 8;
+pub(crate) const MAX_TABS: usize = 8;
 /// New pages that wait to be adopted; more are closed at once.
 const MAX_NEW_PAGES: usize = 16;
 /// How long the driver's client may take to know a window that it was told of: its messages are on their way, and the machine may be busy.
 const KNOWN_LIMIT: Duration = Duration::from_secs(5);
-/// Dialogs and downloads of one effect that are told one by one.
-const MAX_NOTES: usize = 20;
-
 /// What workers that several pages share send, the browser never pauses: no fetch of theirs came to the gate (`tests/gate.rs`). Pages of a
 /// guarded session find a browser that has none, as some do.
 const NO_SHARED_WORKERS: &str = "delete globalThis.SharedWorker;";
@@ -70,45 +68,6 @@ pub(crate) const NO_CALLS: &str = "for (const name of ['RTCPeerConnection', 'web
 
 /// Bounds of dialogs and windows that a document opens.
 const STORMS: &str = include_str!("storms.js");
-
-/// What happened in the context beside the page.
-#[derive(Debug, Default)]
-struct Notes {
-    dialogs: Noted,
-    downloads: Noted,
-    /// Windows that opened.
-    windows: usize,
-    /// A page asked not to be left.
-    is_trap: bool,
-}
-
-/// The first ones, and how many came after them.
-#[derive(Debug, Default)]
-struct Noted {
-    first: Vec<String>,
-    beyond: usize,
-}
-
-impl Noted {
-    fn take_in(&mut self, text: String) {
-        if self.first.len() < MAX_NOTES {
-            self.first.push(text);
-        } else {
-            self.beyond += 1;
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.first.len() + self.beyond
-    }
-
-    fn into_lines(mut self) -> Vec<String> {
-        if self.beyond > 0 {
-            self.first.push(format!("and {} more", self.beyond));
-        }
-        self.first
-    }
-}
 
 /// What the last look at the page found.
 #[derive(Debug, Default)]
@@ -666,15 +625,9 @@ impl ChromiumSession {
         for _ in 0..choosers {
             notes.dialogs.take_in("file chooser -> closed".into());
         }
-        effect.bounds = self.files.take_cut();
-        let met = [
-            (notes.dialogs.count() >= MAX_NOTES, Bound::DialogStorm),
-            (notes.windows >= MAX_TABS, Bound::WindowStorm),
-            (notes.is_trap, Bound::LeaveTrap),
-        ];
-        effect.bounds.extend(met.into_iter().filter_map(|(is_met, bound)| is_met.then_some(bound)));
-        effect.bounds.sort();
-        effect.bounds.dedup();
+        let mut bounds = self.files.take_cut();
+        bounds.extend(notes.bounds());
+        effect.bounds = bounds.into_iter().collect();
         // a page may tell what was typed into it
         let secrets = self.secrets.values();
         let told = |noted: Noted| {

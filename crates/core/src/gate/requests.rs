@@ -277,6 +277,7 @@ fn judge(how: &str, url: &str, names: Vec<String>, operations: &[String], page: 
         .filter_map(meaning)
         .filter(|meaning| has_a_card || *meaning != Meaning::Card)
         .collect();
+    let has_a_message = meanings.contains(&Meaning::Message);
     let (mut action, mut path) = (url.to_owned(), String::new());
     if let Ok(mut parsed) = Url::parse(url) {
         path = parsed.path().to_owned();
@@ -293,6 +294,10 @@ fn judge(how: &str, url: &str, names: Vec<String>, operations: &[String], page: 
     let host = host_of(page);
     let mut found: Vec<CriticalPoint> = Vec::new();
     for (rule, _) in rules::fired(&[deed]) {
+        // figures of visitors are "sent", too
+        if rule.name == "sending.send" && !has_a_message {
+            continue;
+        }
         if rule.kind != CriticalPointKind::PersonalData && found.iter().all(|earlier| earlier.kind != rule.kind) {
             let what = format!("{} at {host} (the page sends {on})", would(rule.kind));
             found.push(CriticalPoint { kind: rule.kind, rule: format!("request.{}", rule.name), what, host: host.clone() });

@@ -221,8 +221,8 @@ const RULES: &[Rule] = &[
                 && ((form.asks.message && (form.asks.personal || (!form.is_get && to_a_person))) || (form.asks.personal && plainly))
         }),
     ),
-    // analytics "send" events, too
-    row("sending.to", Kind::Sending, When::Submits(|form, _| form.asks.message && ends_in(&form.action, &["send"]))),
+    // apart from the others, for programs "send" what is no message: see `requests.rs`
+    row("sending.send", Kind::Sending, When::AddressEnds(&["send"])),
     row("sending.address", Kind::Sending, When::AddressEnds(&["send message", "submit application", "post review"])),
     row("account.words", Kind::AccountChange, When::Says(ACCOUNT_WORDS)),
     row(

@@ -82,7 +82,7 @@ fn submits(name: &str, form: Form) -> Option<CriticalPointKind> {
 
 #[test]
 fn what_binds_is_held() {
-    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 16] = [
+    let rows: [(&str, Option<CriticalPointKind>, CriticalPointKind); 17] = [
         ("a membership", click(button(10, "Activate Plus membership"), page("$9.00 a month")), AccountChange),
         ("a trial", click(button(10, "Start your 30-day free trial"), page("")), AccountChange),
         (
@@ -98,6 +98,7 @@ fn what_binds_is_held() {
         ("pay amount", click(button(10, "Pay $45.00"), page("")), Payment),
         ("disguised last step", click(button(10, "Continue"), page("Total $18. By placing your order you agree to our terms.")), Payment),
         ("post to a pay address", submits("Go", form("post", "/checkout/pay", "", &[], "Go")), Payment),
+        ("post to an address that sends", submits("Go", form("post", "/mail/7/send", "", &[], "Go")), Sending),
         (
             "confirm reservation",
             submits(
